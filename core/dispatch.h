@@ -1,0 +1,145 @@
+/* The dispatcher: which item goes to which worker, when. One step machine per suite.
+ *
+ * Items and groups are numbers; ids, files and processes are the caller's. Groups are the fixture scopes that
+ * items share (package, module, class), a forest by parent. A worker has a queue of items that were sent and
+ * not yet taken; the caller can take them back without asking the worker (the deal queue's read end is open
+ * on both sides), so binding stays late although a worker never waits for an answer.
+ *
+ * dispatch_step() works in two phases: check and reserve (-ENOMEM, -EINVAL for an event that cannot be: nothing
+ * changed), then commit. Time comes in the event. Same events, same decisions.
+ *
+ * Objective: least makespan on uniform machines with a set-up time per group (Q | group set-ups | Cmax),
+ * estimates uncertain. Sources are named in core/dispatch.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+        DISPATCH_WORKERS_MAX = 1024,
+        DISPATCH_QUEUE_MAX = 64, /* items sent and not started, per worker */
+};
+
+#define DISPATCH_NONE UINT32_MAX
+#define DISPATCH_NEVER UINT64_MAX
+
+struct dispatch_item {
+        double seconds; /* estimate on a fast core without group set-ups; < 0 unknown */
+        uint32_t group; /* innermost group, or DISPATCH_NONE */
+};
+
+struct dispatch_group {
+        uint32_t parent; /* < own index, or DISPATCH_NONE */
+        double setup;    /* seconds to set its fixtures up, once a worker; < 0 unknown */
+};
+
+/* A PU the suite may use; the caller sorts them best first. */
+struct dispatch_pu {
+        unsigned os;
+        double speed; /* (0, 1], relative to the fastest core */
+};
+
+struct dispatch_params {
+        const struct dispatch_item *items;   /* copied; index = collection order */
+        uint32_t n_items;
+        const struct dispatch_group *groups; /* copied */
+        uint32_t n_groups;
+        uint32_t max_workers;                /* at most one per PU held and one per item; 1..DISPATCH_WORKERS_MAX */
+        double default_seconds;              /* for unknown items until this run has medians to offer; > 0 */
+        double overhead;                     /* seconds a send costs; sizes the batches of tiny items; >= 0 */
+};
+
+enum dispatch_event_type {
+        DISPATCH_PUS,         /* pus, n_pus: what the suite may use from now on (all of it, best first) */
+        DISPATCH_READY,       /* worker: runs, is pinned, and asks for items */
+        DISPATCH_STARTED,     /* worker, item: taken and begun */
+        DISPATCH_DONE,        /* worker, item, wall, cpu: seconds, group set-ups not counted in */
+        DISPATCH_SETUP,       /* worker, group, wall: set its fixtures up */
+        DISPATCH_WANT,        /* worker: its queue is empty and it would wait */
+        DISPATCH_RECALLED,    /* worker, list: what a recall brought back */
+        DISPATCH_UNAVAILABLE, /* worker, list: items this worker does not have (fresh worker, other ids) */
+        DISPATCH_EXITED,      /* worker, item (was running; lost, not dealt again) or NONE, list: what it had
+                               * finished although no DONE came; the rest of what it had is dealt anew */
+        DISPATCH_NO_WORKER,   /* worker: could not be started */
+        DISPATCH_STOP,        /* deal nothing more; what runs finishes */
+        DISPATCH_TIME,
+};
+
+struct dispatch_event {
+        enum dispatch_event_type type;
+        uint64_t now; /* µs, monotonic */
+        uint32_t worker;
+        uint32_t item;
+        uint32_t group;
+        double wall, cpu;
+        const struct dispatch_pu *pus;
+        size_t n_pus;
+        const uint32_t *list;
+        size_t n_list;
+};
+
+enum dispatch_action_type {
+        DISPATCH_DO_START,    /* worker, pu: start it pinned there */
+        DISPATCH_DO_PIN,      /* worker, pu: move it there now */
+        DISPATCH_DO_SEND,     /* worker, item, report: put it on the worker's queue */
+        DISPATCH_DO_RECALL,   /* worker: take back what can be; answer with DISPATCH_RECALLED at once */
+        DISPATCH_DO_RETIRE,   /* worker: end after what it has */
+        DISPATCH_DO_RETURN,   /* pu: not needed any more by this suite */
+        DISPATCH_DO_LEFT,     /* item: no worker can run it; the reporter is to */
+        DISPATCH_DO_FINISHED, /* every item is done, lost or left, and every worker is gone */
+};
+
+enum dispatch_reason {
+        DISPATCH_R_NONE,
+        DISPATCH_R_LONGEST,   /* the longest item left: it bounds the makespan */
+        DISPATCH_R_GROUP,     /* its group's fixtures are alive on this worker */
+        DISPATCH_R_OPEN,      /* opens the group with most work left */
+        DISPATCH_R_SPLIT,     /* joins a group that another worker has open: worth a second set-up */
+        DISPATCH_R_STOLEN,    /* was waiting behind a longer item elsewhere */
+        DISPATCH_R_DRY,       /* nothing left to deal */
+        DISPATCH_R_STOPPED,
+        DISPATCH_R_PUS,       /* the PUs held changed */
+        DISPATCH_R_AGAIN,     /* in place of a worker that died */
+        DISPATCH_REASONS,
+};
+const char *dispatch_reason_text(enum dispatch_reason reason);
+
+struct dispatch_action {
+        enum dispatch_action_type type;
+        enum dispatch_reason reason;
+        uint32_t worker;
+        uint32_t item;
+        unsigned pu;
+        bool report; /* the worker is to tell of its progress when it takes this one */
+};
+
+struct dispatch_actions {
+        struct dispatch_action *items;
+        size_t n, allocated;
+};
+void dispatch_actions_finish(struct dispatch_actions *actions);
+
+struct dispatch;
+int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_dispatch);
+void dispatch_destroy(struct dispatch *d);
+int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct dispatch_actions *actions);
+uint64_t dispatch_next_deadline(const struct dispatch *d);
+
+/* Seconds of estimated work not yet done, and items not yet done: for progress and the work rate. */
+double dispatch_work_left(const struct dispatch *d);
+uint32_t dispatch_items_left(const struct dispatch *d);
+
+/* Invariants; NULL where all hold, else what is broken. */
+const char *dispatch_check(const struct dispatch *d);
+
+/* Whether workers are worth it at all: with this much estimated work over n_pus, a start cost (seconds) per
+ * worker and a cost per item relayed, would running in the reporting process end sooner? Pure. */
+bool dispatch_inline_is_faster(double total_seconds, uint32_t n_items, uint32_t n_pus, double start_cost,
+                               double relay_cost);
+
+/* The least makespan possible (the "bound"): the larger of max over k of (k longest items / k fastest speeds) and
+ * (total work with each used group's set-up once / total speed). Horvath, Lam, Sethi 1977. Unknown counts as 0. */
+int dispatch_bound(const struct dispatch_item *items, uint32_t n_items, const struct dispatch_group *groups,
+                   uint32_t n_groups, const struct dispatch_pu *pus, size_t n_pus, double *ret_seconds);
