@@ -1,0 +1,236 @@
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/run_options.h"
+#include "lib/util.h"
+
+enum { OPT_MIN = 256, OPT_MAX, OPT_START, OPT_NO_PIN, OPT_LABEL, OPT_ENGINE, OPT_VERBOSE, OPT_QUIET, OPT_JSON };
+
+static const struct option long_options[] = {
+        {"workers", required_argument, NULL, 'w'},
+        {"min", required_argument, NULL, OPT_MIN},
+        {"max", required_argument, NULL, OPT_MAX},
+        {"start", required_argument, NULL, OPT_START},
+        {"no-pin", no_argument, NULL, OPT_NO_PIN},
+        {"label", required_argument, NULL, OPT_LABEL},
+        {"engine", required_argument, NULL, OPT_ENGINE},
+        {"verbose", no_argument, NULL, OPT_VERBOSE},
+        {"quiet", no_argument, NULL, OPT_QUIET},
+        {"json", required_argument, NULL, OPT_JSON},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+};
+
+/* The environment's name for an option; --no-pin is SCHEDCTL_PIN=0. */
+static const struct {
+        const char *variable;
+        int option;
+} equivalents[] = {
+        {"SCHEDCTL_WORKERS", 'w'},       {"SCHEDCTL_MIN", OPT_MIN},         {"SCHEDCTL_MAX", OPT_MAX},
+        {"SCHEDCTL_START", OPT_START},   {"SCHEDCTL_PIN", OPT_NO_PIN},      {"SCHEDCTL_LABEL", OPT_LABEL},
+        {"SCHEDCTL_ENGINE", OPT_ENGINE}, {"SCHEDCTL_VERBOSE", OPT_VERBOSE}, {"SCHEDCTL_QUIET", OPT_QUIET},
+        {"SCHEDCTL_JSON", OPT_JSON},
+};
+
+static const char *const start_texts[] = {
+        [RUN_START_AUTO] = "auto",
+        [RUN_START_FORK] = "fork",
+        [RUN_START_SPAWN] = "spawn",
+};
+
+static const char *const engine_texts[] = {
+        [RUN_ENGINE_SCHEDCTL] = "schedctl",
+        [RUN_ENGINE_XDIST] = "xdist",
+};
+
+const char *run_start_text(enum run_start start)
+{
+        return start_texts[start];
+}
+
+const char *run_engine_text(enum run_engine engine)
+{
+        return engine_texts[engine];
+}
+
+static void print_help(void)
+{
+        puts("usage: schedctl run [options] [--] COMMAND [argument…]\n"
+             "\n"
+             "Runs COMMAND on borrowed CPUs; every pytest below it runs its tests in parallel.\n"
+             "\n"
+             "  -w, --workers N           at most N workers a suite (1: in pytest itself)\n"
+             "      --min N               wait until N CPUs can be had\n"
+             "      --max N               borrow at most N CPUs\n"
+             "      --start auto|fork|spawn\n"
+             "                            how workers start: forked after collection or afresh\n"
+             "      --no-pin              set nobody's CPU affinity\n"
+             "      --label TEXT          shown by 'schedctl status'\n"
+             "      --engine schedctl|xdist\n"
+             "                            who deals the tests\n"
+             "      --json FILE           write the summary as JSON, a line per suite\n"
+             "      --verbose             say more at the end, and why\n"
+             "      --quiet               no summary line\n"
+             "  -h, --help                this\n"
+             "\n"
+             "Each option has an environment variable, SCHEDCTL_WORKERS and so on: man schedctl-run.");
+}
+
+static bool parse_count(const char *text, unsigned *ret_count)
+{
+        unsigned long value;
+        char *end;
+
+        if (*text < '0' || *text > '9')
+                return false;
+        errno = 0;
+        value = strtoul(text, &end, 10);
+        if (errno || *end || value < 1 || value > RUN_COUNT_MAX)
+                return false;
+        *ret_count = (unsigned)value;
+        return true;
+}
+
+static bool parse_choice(const char *text, const char *const *texts, size_t n, unsigned *ret_choice)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(text, texts[i]) == 0) {
+                        *ret_choice = (unsigned)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+/* A switch: value is NULL on the command line; "1" or "0" in the environment. */
+static bool parse_switch(const char *value, bool *ret_on)
+{
+        if (value && strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+                return false;
+        *ret_on = !value || *value == '1';
+        return true;
+}
+
+static bool parse_label(const char *text, const char **ret_label)
+{
+        if (strlen(text) > RUN_LABEL_MAX)
+                return false;
+        *ret_label = text;
+        return true;
+}
+
+/* Applies one option; false where the value is not one of it. `from_environment` turns SCHEDCTL_PIN around. */
+static bool apply(struct run_options *o, int option, const char *value, bool from_environment)
+{
+        unsigned choice = 0;
+        bool ok = true;
+
+        switch (option) {
+        case 'w':
+                return parse_count(value, &o->workers);
+        case OPT_MIN:
+                return parse_count(value, &o->min);
+        case OPT_MAX:
+                return parse_count(value, &o->max);
+        case OPT_START:
+                ok = parse_choice(value, start_texts, ELEMENTSOF(start_texts), &choice);
+                o->start = (enum run_start)choice;
+                return ok;
+        case OPT_ENGINE:
+                ok = parse_choice(value, engine_texts, ELEMENTSOF(engine_texts), &choice);
+                o->engine = (enum run_engine)choice;
+                return ok;
+        case OPT_NO_PIN:
+                ok = parse_switch(value, &o->no_pin);
+                o->no_pin ^= from_environment;
+                return ok;
+        case OPT_LABEL:
+                return parse_label(value, &o->label);
+        case OPT_VERBOSE:
+                return parse_switch(value, &o->verbose);
+        case OPT_QUIET:
+                return parse_switch(value, &o->quiet);
+        case OPT_JSON:
+                o->json = value;
+                return true;
+        default:
+                return false;
+        }
+}
+
+static const char *option_name(int option)
+{
+        for (const struct option *o = long_options; o->name; o++)
+                if (o->val == option)
+                        return o->name;
+        return "?";
+}
+
+static bool read_environment(struct run_options *o)
+{
+        for (size_t i = 0; i < ELEMENTSOF(equivalents); i++) {
+                const char *value = getenv(equivalents[i].variable);
+
+                if (!value || !*value)
+                        continue;
+                if (!apply(o, equivalents[i].option, value, true)) {
+                        fprintf(stderr, "schedctl run: %s is '%s', which --%s does not take\n", equivalents[i].variable,
+                                value, option_name(equivalents[i].option));
+                        return false;
+                }
+        }
+        return true;
+}
+
+static bool check_numbers(const struct run_options *o)
+{
+        if (o->max && o->min > o->max)
+                fprintf(stderr, "schedctl run: --min %u is above --max %u\n", o->min, o->max);
+        else if (o->workers && o->min > o->workers)
+                fprintf(stderr, "schedctl run: --min %u is above --workers %u\n", o->min, o->workers);
+        else
+                return true;
+        return false;
+}
+
+enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options)
+{
+        struct run_options o = {0};
+        int option;
+
+        if (!read_environment(&o))
+                return RUN_OPTIONS_USAGE;
+        optind = 0; /* glibc: start over, whoever parsed before */
+        opterr = 0;
+        while ((option = getopt_long(argc, argv, "+:w:h", long_options, NULL)) != -1) {
+                if (option == 'h') {
+                        print_help();
+                        return RUN_OPTIONS_HELP;
+                }
+                if (option == ':') {
+                        fprintf(stderr, "schedctl run: %s needs a value\n", argv[optind - 1]);
+                        return RUN_OPTIONS_USAGE;
+                }
+                if (option == '?') {
+                        fprintf(stderr, "schedctl run: option '%s' is not known; see 'schedctl run --help'\n",
+                                argv[optind - 1]);
+                        return RUN_OPTIONS_USAGE;
+                }
+                if (!apply(&o, option, optarg, false)) {
+                        fprintf(stderr, "schedctl run: --%s does not take '%s'\n", option_name(option), optarg);
+                        return RUN_OPTIONS_USAGE;
+                }
+        }
+        if (optind >= argc) {
+                fputs("schedctl run: no COMMAND; see 'schedctl run --help'\n", stderr);
+                return RUN_OPTIONS_USAGE;
+        }
+        if (!check_numbers(&o))
+                return RUN_OPTIONS_USAGE;
+        o.command = argv + optind;
+        *ret_options = o;
+        return RUN_OPTIONS_OK;
+}

@@ -1,0 +1,16 @@
+/* The verbs of schedctl, one file each (verb_topo is in topo.c…). argv[0] is the verb's name, options follow.
+ * Each returns the exit status: 0, 1 where the work failed, 2 for a command line it does not understand.
+ *
+ * A new verb: its declaration here, a line in main.c's table, its file in meson.build.
+ */
+#pragma once
+
+enum {
+        VERB_FAILED = 1,
+        VERB_USAGE = 2,
+};
+
+int verb_run(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_nproc(int argc, char **argv);
+int verb_topo(int argc, char **argv);
