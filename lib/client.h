@@ -1,0 +1,58 @@
+/* The client's side of the service beyond include/schedctl.h: what schedctl's own verbs need as well.
+ *
+ * Internal: not exported by libschedctl. Errors as in schedctl.h.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "core/cpuset.h"
+#include "include/schedctl.h"
+#include "lib/util.h"
+
+/* A grant as the service sent it; the latest replaces all before it. Ordered arrays are best first. */
+struct client_grant {
+        unsigned *pus;
+        size_t n_pus;
+        unsigned *slots;
+        size_t n_slots;
+        unsigned *wanted; /* of pus, those wanted back */
+        size_t n_wanted;
+        unsigned wanted_within; /* ms, when the grant arrived */
+        char *wanted_reason;    /* NULL where nothing is wanted */
+        struct cpuset shared;   /* of pus, those that other leases use too */
+        struct cpuset lost;     /* gone without asking since the last grant */
+        char *lost_reason;      /* NULL where nothing is lost */
+        char *reason;
+        uint64_t generation;
+        unsigned position; /* in the queue, from 1; 0: does not wait */
+};
+
+/* The latest grant: owned by the lease, valid until the next call on it. */
+const struct client_grant *client_lease_grant(const struct schedctl_lease *lease);
+/* The service's name for the lease, for messages; never its token. */
+const char *client_lease_id(const struct schedctl_lease *lease);
+/* Whether the service is there; false between its end and a successful claim. */
+bool client_lease_is_connected(const struct schedctl_lease *lease);
+/* Reports the work rate: seconds of estimated work done per second. */
+int client_lease_set_work_rate(struct schedctl_lease *lease, double rate);
+/* Sets max exactly (at the end of a suite it falls to what still runs); at least 1. */
+int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
+
+enum client_flags {
+        CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */
+};
+
+/* One call and its one reply, over a connection of its own. `parameters` may be NULL; the reference stays the
+ * caller's. 0 and the reply's parameters (a new reference), or 1 and the name of the service's error with its
+ * parameters, or a negative errno. Free *ret_error and decref *ret_parameters; ret_error is set to NULL with 0. */
+int client_call(const char *method, json_t *parameters, unsigned flags, json_t **ret_parameters, char **ret_error);
+
+/* What this process may use, as Acquire and SuggestWorkers take it: allowed, quota, cgroup, bootId; a new object. */
+int client_facts(json_t **ret_facts);
+
+DEFINE_CLEANUP(struct schedctl_lease, schedctl_lease_release);
+DEFINE_CLEANUP(json_t, json_decref);
+#define CLEANUP_LEASE CLEANUP(cleanup_schedctl_lease_releasep)
+#define CLEANUP_JSON  CLEANUP(cleanup_json_decrefp)
