@@ -13,6 +13,10 @@ enum {
         MACHINE_KIND_NAME_MAX = 16,
 };
 
+/* What SMT is worth where nothing better is known: two busy siblings do about a quarter more than one alone. Bulpin
+ * and Pratt 2004 found a fifth on average for mixed programs on the first SMT processors; later cores gain more. */
+#define MACHINE_SMT_GAIN_DEFAULT 0.25
+
 /* What a class of cores is called: on a hybrid machine P, E and LP-E, elsewhere a number, and nothing where
  * all cores are alike. */
 struct machine_kind {
@@ -22,13 +26,13 @@ struct machine_kind {
 };
 
 struct machine_pu {
-        unsigned os;       /* OS index */
+        unsigned os; /* OS index */
         unsigned core;
         unsigned smt_rank; /* 0 for the core's first PU */
         unsigned kind;
         unsigned package;
-        unsigned node;     /* NUMA node */
-        unsigned cache;    /* last-level cache it shares */
+        unsigned node;  /* NUMA node */
+        unsigned cache; /* last-level cache it shares */
 };
 
 struct machine {
@@ -39,18 +43,19 @@ struct machine {
         unsigned n_packages;
         unsigned n_nodes;
         unsigned n_caches;
-        double smt_gain;        /* what a core's throughput gains by each further busy sibling: [0, 1], 0.25 by default */
+        double smt_gain; /* what a core's throughput gains by each further busy sibling: [0, 1], 0.25 by default */
         struct machine_kind kinds[MACHINE_KINDS_MAX];
 };
 
-/* Takes over `pus` (malloc'ed), sorts it, derives the counts and checks that the numbers are dense.
- * -EINVAL where they are not; ret_machine is then untouched and pus still the caller's. */
+/* Takes over `pus` (malloc'ed), sorts it, derives the counts (kinds' n_cores too) and checks it: distinct OS
+ * indices, dense numbers, one kind a core, SMT ranks 0 to k - 1 in each core, speeds within (0, 1] and falling.
+ * -EINVAL where that does not hold; ret_machine is then untouched and pus still the caller's. */
 int machine_init(struct machine_pu *pus, unsigned n_pus, const struct machine_kind *kinds, unsigned n_kinds,
                  struct machine *ret_machine);
 void machine_finish(struct machine *m);
 int machine_copy(const struct machine *m, struct machine *ret_copy);
 
-/* NULL where the machine has no such PU. */
+/* NULL where the machine has no such PU. O(log n). */
 const struct machine_pu *machine_find(const struct machine *m, unsigned os);
 struct cpuset machine_cpuset(const struct machine *m);
 /* The PUs of one core, one kind, one package… are found by filtering pus; these two are asked often. */
@@ -58,5 +63,6 @@ struct cpuset machine_siblings(const struct machine *m, unsigned os);
 struct cpuset machine_kind_cpuset(const struct machine *m, unsigned kind);
 
 /* Speed of one PU relative to the fastest core alone when the PUs in `busy` (itself counted in or not) run
- * at the same time: kind speed x (1 + gain x (k - 1)) / k, k the busy PUs of its core. (0, 1]. */
+ * at the same time: kind speed x (1 + gain x (k - 1)) / k, k the busy PUs of its core. (0, 1]; 0 where the machine
+ * has no such PU. */
 double machine_pu_speed(const struct machine *m, unsigned os, const struct cpuset *busy);

@@ -1,27 +1,37 @@
 /* Placement: the order in which PUs are lent, best first, each with its reason.
  *
- * Fastest kind first; one PU a core before SMT siblings; E cores before siblings of P cores where their speed
- * is above what a sibling adds; spread over last-level caches and NUMA nodes where the lease has none of its
- * own yet, and beside the lease's own PUs afterwards (both in core/placement.c, with the measured argument).
- * Pure and deterministic: ties go to the lowest OS index.
+ * The PU that adds most to the work done comes first. With s the speed of a core's kind and g the machine's
+ * smt_gain, a free core adds s and a further sibling of a busy core adds s x g (what machine_pu_speed() sums up
+ * to). From that one rule follow: fastest kind first; one PU a core before SMT siblings; E cores before siblings
+ * of P cores. LP-E cores are no special case: one that runs at 0.4 of a P core goes ahead of a P core's sibling
+ * (0.25), one at 0.2 comes after it. Equal gains: the free core first, since it slows nobody down.
+ *
+ * Among equals, siblings of cores that are the lease's own come first (it then shares a core with itself), the
+ * least busy core before others. A lease's first PU goes to the NUMA node and the last-level cache where least is
+ * lent, away from other leases; the next ones go beside its own: the same cache, then the same node. Workers are
+ * forked from one process and read the same interpreter, modules and page cache: one copy of these serves a whole
+ * cache, and stays local to a node. Each lease then has caches to itself as long as there are enough.
+ *
+ * Pure and deterministic: ties go to the lowest SMT rank and then to the lowest OS index. A choice is
+ * O(PUs of the machine).
  */
 #pragma once
 
 #include "core/machine.h"
 
 enum placement_reason {
-        PLACEMENT_FAST_CORE,    /* a free core of the fastest kind */
-        PLACEMENT_SLOWER_CORE,  /* a free core of a slower kind, ahead of siblings of busy fast cores */
-        PLACEMENT_SIBLING,      /* the core is busy already: an SMT sibling */
-        PLACEMENT_OWN_SIBLING,  /* the same, and the core is this lease's own */
-        PLACEMENT_ONLY,         /* nothing else was free */
+        PLACEMENT_FAST_CORE,   /* a free core of the fastest kind */
+        PLACEMENT_SLOWER_CORE, /* a free core of a slower kind */
+        PLACEMENT_SIBLING,     /* the core is busy already: an SMT sibling */
+        PLACEMENT_OWN_SIBLING, /* the same, and all that is busy there is this lease's own */
+        PLACEMENT_ONLY,        /* nothing else was free */
         PLACEMENT_REASONS,
 };
 
 const char *placement_reason_text(enum placement_reason reason);
 
 struct placement_choice {
-        unsigned pu;                  /* OS index */
+        unsigned pu; /* OS index */
         enum placement_reason reason;
 };
 
@@ -34,6 +44,6 @@ bool placement_next(const struct machine *m, const struct cpuset *free, const st
  * ret_choices has room for n_pus; returns how many were written. */
 unsigned placement_order(const struct machine *m, const struct cpuset *usable, struct placement_choice *ret_choices);
 
-/* The PU a lease should give up first: the reverse of placement_next over what it holds. False if own is empty. */
-bool placement_worst(const struct machine *m, const struct cpuset *busy, const struct cpuset *own,
-                     unsigned *ret_pu);
+/* The PU a lease should give up first: the reverse of placement_next over what it holds, so the one that adds
+ * least, and among equals the one furthest from its others. False if own is empty. */
+bool placement_worst(const struct machine *m, const struct cpuset *busy, const struct cpuset *own, unsigned *ret_pu);
