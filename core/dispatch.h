@@ -6,7 +6,11 @@
  * on both sides), so binding stays late although a worker never waits for an answer.
  *
  * dispatch_step() works in two phases: check and reserve (-ENOMEM, -EINVAL for an event that cannot be: nothing
- * changed), then commit. Time comes in the event. Same events, same decisions.
+ * changed), then commit. Time comes in the event and counts as the latest one seen if it runs backwards. Same
+ * events, same decisions. Records that come late, of a worker that is gone or of an item that it does not hold any
+ * more, are ignored; STARTED and DONE of one worker may come in batches, and the next item's STARTED before the
+ * last one's DONE. dispatch_step() appends to the actions; the caller carries them out in order, answers each RECALL
+ * with a RECALLED event and empties the list (actions->n = 0).
  *
  * Objective: least makespan on uniform machines with a set-up time per group (Q | group set-ups | Cmax),
  * estimates uncertain. Sources are named in core/dispatch.c.
@@ -19,10 +23,11 @@
 
 enum {
         DISPATCH_WORKERS_MAX = 1024,
-        DISPATCH_QUEUE_MAX = 64, /* items sent and not started, per worker */
+        DISPATCH_QUEUE_MAX = 64,   /* items sent and not done, per worker */
+        DISPATCH_FAILURES_MAX = 3, /* workers that ended without a result, in a row: no more are started */
 };
 
-#define DISPATCH_NONE UINT32_MAX
+#define DISPATCH_NONE  UINT32_MAX
 #define DISPATCH_NEVER UINT64_MAX
 
 struct dispatch_item {
@@ -42,13 +47,14 @@ struct dispatch_pu {
 };
 
 struct dispatch_params {
-        const struct dispatch_item *items;   /* copied; index = collection order */
+        const struct dispatch_item *items; /* copied; index = collection order */
         uint32_t n_items;
         const struct dispatch_group *groups; /* copied */
         uint32_t n_groups;
-        uint32_t max_workers;                /* at most one per PU held and one per item; 1..DISPATCH_WORKERS_MAX */
-        double default_seconds;              /* for unknown items until this run has medians to offer; > 0 */
-        double overhead;                     /* seconds a send costs; sizes the batches of tiny items; >= 0 */
+        uint32_t max_workers;   /* at most one per PU held and one per item; 1..DISPATCH_WORKERS_MAX */
+        double default_seconds; /* for unknown items until this run has medians to offer; > 0 */
+        double overhead;        /* seconds a send costs; sizes the batches of tiny items; >= 0 */
+        double start_cost;      /* seconds until a worker is ready, until this run has seen one; >= 0 */
 };
 
 enum dispatch_event_type {
@@ -93,15 +99,16 @@ enum dispatch_action_type {
 
 enum dispatch_reason {
         DISPATCH_R_NONE,
-        DISPATCH_R_LONGEST,   /* the longest item left: it bounds the makespan */
-        DISPATCH_R_GROUP,     /* its group's fixtures are alive on this worker */
-        DISPATCH_R_OPEN,      /* opens the group with most work left */
-        DISPATCH_R_SPLIT,     /* joins a group that another worker has open: worth a second set-up */
-        DISPATCH_R_STOLEN,    /* was waiting behind a longer item elsewhere */
-        DISPATCH_R_DRY,       /* nothing left to deal */
+        DISPATCH_R_LONGEST, /* the longest left, or it bounds the makespan */
+        DISPATCH_R_NEXT,    /* nothing is known of the suite's times: the next one collected */
+        DISPATCH_R_GROUP,   /* its group's fixtures are alive on this worker */
+        DISPATCH_R_OPEN,    /* opens the group with most work left */
+        DISPATCH_R_SPLIT,   /* joins a group that another worker has open: worth a second set-up */
+        DISPATCH_R_STOLEN,  /* was waiting behind a longer item elsewhere */
+        DISPATCH_R_DRY,     /* nothing left to deal */
         DISPATCH_R_STOPPED,
-        DISPATCH_R_PUS,       /* the PUs held changed */
-        DISPATCH_R_AGAIN,     /* in place of a worker that died */
+        DISPATCH_R_PUS,   /* the PUs held changed */
+        DISPATCH_R_AGAIN, /* in place of a worker that died */
         DISPATCH_REASONS,
 };
 const char *dispatch_reason_text(enum dispatch_reason reason);
@@ -131,7 +138,7 @@ uint64_t dispatch_next_deadline(const struct dispatch *d);
 double dispatch_work_left(const struct dispatch *d);
 uint32_t dispatch_items_left(const struct dispatch *d);
 
-/* Invariants; NULL where all hold, else what is broken. */
+/* Every invariant; NULL where all hold, else what is broken. */
 const char *dispatch_check(const struct dispatch *d);
 
 /* Whether workers are worth it at all: with this much estimated work over n_pus, a start cost (seconds) per

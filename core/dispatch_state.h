@@ -1,0 +1,169 @@
+/* The dispatcher's state, shared by its files and by nobody else.
+ *
+ *     dispatch.c          events become facts, facts become actions
+ *     dispatch_pool.c     the items not dealt: by length, by unit; estimates that the run itself teaches
+ *     dispatch_pick.c     which item a worker gets next: reads the state, changes nothing
+ *     dispatch_workers.c  workers and the PUs they are on
+ */
+#pragma once
+
+#include "core/dispatch.h"
+#include "core/dispatch_rank.h"
+
+enum item_state {
+        ITEM_POOL,    /* not dealt */
+        ITEM_QUEUED,  /* sent to .worker, not known to have begun */
+        ITEM_RUNNING, /* begun by .worker */
+        ITEM_DONE,
+        ITEM_LOST, /* its worker died while running it */
+        ITEM_LEFT, /* for the reporter */
+};
+
+struct item {
+        double seconds; /* < 0: unknown */
+        uint32_t group;
+        uint32_t unit;
+        uint32_t position;  /* in pool.by_position */
+        uint32_t length;    /* rank in pool.by_length */
+        uint32_t worker;    /* QUEUED, RUNNING: whose */
+        uint32_t missed_by; /* a worker that does not have it, or DISPATCH_NONE */
+        double charge;      /* QUEUED, RUNNING: the estimate it was sent with */
+        enum item_state state;
+};
+
+struct group {
+        uint32_t parent;
+        double setup;
+        uint32_t n_setups; /* samples of this run in setup */
+};
+
+/* What is kept together: the items of one outermost group worth keeping together, or one item without a group.
+ * Its items are neighbours in position order. */
+struct unit {
+        uint32_t first, end; /* positions */
+        uint32_t heap;       /* index in pool.heap, or DISPATCH_NONE */
+        uint32_t n_workers;  /* workers whose last item is of this unit */
+        uint32_t n_pool, n_pool_unknown;
+        double pool_known;  /* seconds of the known items in the pool */
+        double setup;       /* of the unit's own group */
+        uint32_t n_samples; /* of its unknown items that are done */
+        double sum_samples;
+};
+
+struct pool {
+        struct rank_set positions, lengths; /* who is in the pool, in both orders */
+        uint32_t *by_position, *by_length;  /* items */
+        struct unit *units;
+        uint32_t n_units;
+        uint32_t *heap; /* units with items in the pool and no worker: most work first */
+        uint32_t n_heap;
+        uint32_t n, n_unknown; /* items in the pool */
+        double known;          /* seconds of the known ones */
+        bool history;          /* some item came with an estimate */
+        uint32_t n_samples;
+        double sum_samples;
+};
+
+enum worker_state {
+        WORKER_GONE, /* never started, or exited */
+        WORKER_STARTING,
+        WORKER_ACTIVE,
+        WORKER_RETIRING,
+};
+
+struct worker {
+        enum worker_state state;
+        unsigned pu; /* OS index */
+        double speed;
+        uint32_t held[DISPATCH_QUEUE_MAX]; /* sent and not done, oldest first; the first n_running have begun */
+        uint32_t n_held, n_running;
+        double queued; /* seconds on a fast core of those not begun */
+        uint32_t tail; /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
+        uint32_t last_done;
+        uint32_t unit;     /* of tail, or DISPATCH_NONE */
+        uint64_t begun;    /* µs: when it last began an item, or was started */
+        bool surplus;      /* its PU is gone: finishes what runs and ends */
+        bool recalling;    /* a recall is under way */
+        bool recalled;     /* since it last began an item: not again */
+        bool dry;          /* nothing was there for it */
+        uint32_t thief;    /* recalling: for this worker, or DISPATCH_NONE */
+        double unreported; /* seconds sent since the last one with a report */
+        uint32_t n_unreported;
+        uint32_t n_done, n_missed;
+};
+
+struct pu {
+        unsigned os;
+        double speed;
+        uint32_t worker; /* or DISPATCH_NONE */
+};
+
+struct dispatch {
+        struct item *items;
+        uint32_t n_items;
+        struct group *groups;
+        uint32_t n_groups;
+        struct pool pool;
+        struct worker *workers;
+        uint32_t max_workers;
+        struct pu *pus;
+        size_t n_pus, pus_allocated;
+        double default_seconds, overhead, start_cost;
+        uint32_t n_open;   /* items neither done, lost nor left */
+        uint32_t n_queued; /* over all workers */
+        uint32_t n_alive;  /* workers not gone */
+        uint32_t n_of_use; /* of these, neither retiring nor about to */
+        uint32_t n_recalling;
+        uint32_t n_failures; /* workers that ended without having done anything, in a row */
+        double busy;         /* seconds of what is queued or running */
+        uint64_t now;
+        bool missed; /* some worker lacked some item */
+        bool stopped, finished;
+};
+
+/* dispatch_pool.c */
+int pool_init(struct dispatch *d, const struct dispatch_params *params);
+void pool_finish(struct pool *pool);
+void pool_put(struct dispatch *d, uint32_t item);
+void pool_take(struct dispatch *d, uint32_t item);
+/* A worker's last item is of this unit now (or of none). */
+void pool_enter(struct dispatch *d, struct worker *w, uint32_t unit);
+/* An unknown item turned out to take this long on a fast core. */
+void pool_learn(struct dispatch *d, uint32_t item, double seconds);
+/* The estimate of one item: its own, else what its unit has shown so far, else the suite. */
+double pool_item_seconds(const struct dispatch *d, uint32_t item);
+/* Whether that estimate rests on anything but default_seconds. */
+bool pool_item_is_estimated(const struct dispatch *d, uint32_t item);
+double pool_unit_seconds(const struct dispatch *d, uint32_t unit);
+double pool_seconds(const struct dispatch *d);
+/* The first pool item of the unit in collection order; DISPATCH_NONE. */
+uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_position);
+/* Set-up seconds that `item` costs a worker whose last item was `tail` (or DISPATCH_NONE). */
+double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
+
+/* dispatch_pick.c */
+struct choice {
+        uint32_t item;
+        enum dispatch_reason reason;
+};
+/* False where nothing in the pool is worth this worker's while. */
+bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_choice);
+/* Seconds of work that a worker's queue should hold: one item at least, more of tiny ones. */
+double pick_horizon(const struct dispatch *d);
+/* Whom to take waiting items back from for a worker that has none; DISPATCH_NONE. */
+uint32_t pick_victim(const struct dispatch *d, uint32_t worker);
+/* Seconds from now until the worker has done what it holds, less its last `skip` items. */
+double pick_release(const struct dispatch *d, const struct worker *w, uint32_t skip);
+
+/* dispatch_workers.c; `out` has room (reserved by dispatch_step()). */
+struct dispatch_action *dispatch_emit(struct dispatch_actions *out, enum dispatch_action_type type,
+                                      enum dispatch_reason reason);
+int workers_reserve_pus(struct dispatch *d, size_t n);
+void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n, struct dispatch_actions *out);
+/* Starts workers on free PUs while there is enough work for one more. */
+void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out);
+void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
+/* Gives back PUs that nobody is going to need. */
+void workers_return_pus(struct dispatch *d, struct dispatch_actions *out);
+/* The worker is gone: its PU is free, what it held is its caller's to sort out. */
+void workers_forget(struct dispatch *d, uint32_t worker);
