@@ -1,7 +1,7 @@
 /* Which PUs the system leaves to be used: online, not isolated, in a process's affinity mask and its cgroups'
  * cpusets; and how many PUs' worth of time its cgroups' cpu.max allows. No hwloc: the client links this.
  *
- * A file that is missing limits nothing. One that is malformed is skipped with a note.
+ * A file that is missing limits nothing. One that is malformed is skipped with a note. notes may be NULL.
  */
 #pragma once
 
@@ -11,24 +11,24 @@
 #include "hw/notes.h"
 
 enum {
-        HW_GROUP_MAX = 512, /* bytes of a cgroup path that are kept */
+        HW_GROUP_MAX = 512, /* bytes that are kept of a cgroup's path */
 };
 
 /* /sys/devices/system/cpu/online; where it cannot be read, every PU below CPUSET_MAX. */
 struct cpuset hw_online(const char *root, struct hw_notes *notes);
 
-/* PUs set apart at boot or by cpuset partitions (isolcpus=: /sys/devices/system/cpu/isolated), which are not to be
- * lent: nothing is balanced onto them, and whoever isolated them has a use for them. nohz_full= PUs that are not
- * isolated too are ordinary ones. */
+/* PUs that were set apart (isolcpus=: /sys/devices/system/cpu/isolated) and are not to be lent: the kernel balances
+ * nothing onto them, and whoever isolated them has a use for them. nohz_full= alone does not set a PU apart. */
 struct cpuset hw_isolated(const char *root, struct hw_notes *notes);
 
 /* What one process may use. */
 struct hw_allowance {
-        struct cpuset pus;        /* affinity mask and cgroup cpusets, online or not */
-        double quota;             /* PUs' worth of time, the least of all ancestors; 0 unlimited */
-        char group[HW_GROUP_MAX]; /* the cgroup that sets it, as its path below the cgroup mount; "" where none */
+        struct cpuset pus;        /* in its affinity mask and its cgroups' cpusets; online or not */
+        double quota;             /* PUs' worth of time, the least of its cgroup's and all ancestors'; 0 unlimited */
+        char group[HW_GROUP_MAX]; /* path of the cgroup that sets it, as this process sees it; "" without a quota */
+        uint64_t group_id;        /* its inode, which tells cgroups apart that namespaces call by the same path; or 0 */
 };
 
-/* Of process pid, 0 for the caller's own. The caller's mask comes from sched_getaffinity() where root is "", else
- * the mask is Cpus_allowed_list of /proc/PID/status. Only -ENOMEM fails. */
+/* Of process pid, 0 for the caller. The caller's mask comes from sched_getaffinity() where root is "", any other
+ * from /proc/PID/status (PID is "self" for 0). -ENOMEM is the only failure. */
 int hw_allowance_read(const char *root, pid_t pid, struct hw_allowance *ret_allowance, struct hw_notes *notes);
