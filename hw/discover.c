@@ -7,7 +7,13 @@
 #include "hw/usable.h"
 #include "lib/util.h"
 
-DEFINE_CLEANUP(struct hwloc_topology, hwloc_topology_destroy);
+static void topology_destroy(hwloc_topology_t topology)
+{
+        if (topology)
+                hwloc_topology_destroy(topology);
+}
+
+DEFINE_CLEANUP(struct hwloc_topology, topology_destroy);
 
 /* The machine while it is put together; cores are numbered as hwloc orders them. */
 struct draft {
@@ -73,7 +79,7 @@ static int load_below(const char *root, hwloc_topology_t topology)
 
 static int load(const char *root, hwloc_topology_t *ret_topology)
 {
-        CLEANUP(cleanup_hwloc_topology_destroyp) hwloc_topology_t topology = NULL;
+        CLEANUP(cleanup_topology_destroyp) hwloc_topology_t topology = NULL;
         int r;
 
         if (hwloc_topology_init(&topology) < 0)
@@ -257,7 +263,7 @@ static struct cpuset lendable_of(const struct machine *m, const char *root, hwlo
 
 int hw_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_lendable, struct hw_notes *notes)
 {
-        CLEANUP(cleanup_hwloc_topology_destroyp) hwloc_topology_t topology = NULL;
+        CLEANUP(cleanup_topology_destroyp) hwloc_topology_t topology = NULL;
         CLEANUP(draft_finishp) struct draft draft = {0};
         struct machine_kind kinds[MACHINE_KINDS_MAX];
         struct machine machine;
