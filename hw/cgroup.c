@@ -1,6 +1,7 @@
 #include "hw/cgroup.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -277,8 +278,8 @@ static void set_quota(const char *root, const struct place *place, double pus, s
         const char *path = place->directory + place->mount_length;
 
         allowance->quota = pus;
-        allowance->group_id = inode_of(root, place->directory);
-        (void)snprintf(allowance->group, sizeof(allowance->group), "%s", *path ? path : "/");
+        (void)snprintf(allowance->group, sizeof(allowance->group), "%.*s#%" PRIu64, HW_GROUP_MAX - 32,
+                       *path ? path : "/", inode_of(root, place->directory));
 }
 
 static void note(struct hw_notes *notes, const struct place *place, const char *what, int error)

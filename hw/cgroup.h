@@ -8,7 +8,7 @@
 
 #include "hw/usable.h"
 
-/* Sets *cpuset where a cpuset limits, and quota, group and group_id of *allowance where a cpu.max does; both stay
+/* Sets *cpuset where a cpuset limits, and quota and group of *allowance where a cpu.max does; both stay
  * as they were otherwise. process is "self" or a PID. -ENOMEM. */
 int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset, struct hw_allowance *allowance,
                    struct hw_notes *notes);

@@ -23,10 +23,11 @@ struct cpuset hw_isolated(const char *root, struct hw_notes *notes);
 
 /* What one process may use. */
 struct hw_allowance {
-        struct cpuset pus;        /* in its affinity mask and its cgroups' cpusets; online or not */
-        double quota;             /* PUs' worth of time, the least of its cgroup's and all ancestors'; 0 unlimited */
-        char group[HW_GROUP_MAX]; /* path of the cgroup that sets it, as this process sees it; "" without a quota */
-        uint64_t group_id;        /* its inode, which tells cgroups apart that namespaces call by the same path; or 0 */
+        struct cpuset pus; /* in its affinity mask and its cgroups' cpusets; online or not */
+        double quota;      /* PUs' worth of time, the least of its cgroup's and all ancestors'; 0 unlimited */
+        /* The cgroup that sets it, "PATH#INODE": the inode tells apart what namespaces call by the same path, and is
+         * the same number seen from any of them. "" without a quota. */
+        char group[HW_GROUP_MAX];
 };
 
 /* Of process pid, 0 for the caller. The caller's mask comes from sched_getaffinity() where root is "", any other
