@@ -149,7 +149,8 @@ int alloc_step(struct alloc *a, const struct alloc_event *event, struct alloc_ac
 /* When an ALLOC_TIME event is due, or ALLOC_NEVER. */
 uint64_t alloc_next_deadline(const struct alloc *a);
 
-/* What alloc_step would leave a lease with this request now, without opening one: SuggestWorkers. */
+/* What a lease with this request would hold once everybody had given back what would be wanted for it, without
+ * opening one: SuggestWorkers. Returns as alloc_step() does. */
 int alloc_suggest(const struct alloc *a, const struct alloc_request *request, struct cpuset *ret_pus,
                   enum alloc_reason *ret_reason);
 

@@ -1,0 +1,313 @@
+/* Events to facts: what an event must be like, and what it changes. */
+#include <string.h>
+
+#include "core/alloc_state.h"
+
+enum {
+        ALLOC_SLOTS_SHARE = 8, /* a lease takes at most one in so many of the free slots */
+};
+
+struct alloc_lease *alloc_find(const struct alloc *a, alloc_id id)
+{
+        for (size_t i = 0; i < a->n_leases; i++)
+                if (a->leases[i].id == id)
+                        return &a->leases[i];
+        return NULL;
+}
+
+static enum alloc_error check_numbers(const struct alloc_request *r)
+{
+        if (r->max < 1 || r->min > r->max || r->weight < ALLOC_WEIGHT_MIN || r->weight > ALLOC_WEIGHT_MAX)
+                return ALLOC_ERROR_INVALID;
+        return ALLOC_ERROR_NONE;
+}
+
+static enum alloc_error check_limits(const struct alloc *a, const struct alloc_event *e)
+{
+        unsigned n_of_uid = 0;
+
+        if (alloc_find(a, e->lease))
+                return ALLOC_ERROR_EXISTS;
+        if (a->n_leases >= ALLOC_LEASES_MAX)
+                return ALLOC_ERROR_TOO_MANY_LEASES;
+        for (size_t i = 0; i < a->n_leases; i++)
+                n_of_uid += a->leases[i].request.uid == e->request->uid;
+        return n_of_uid >= ALLOC_LEASES_PER_UID_MAX ? ALLOC_ERROR_TOO_MANY_OF_UID : ALLOC_ERROR_NONE;
+}
+
+static struct cpuset slots_used(const struct alloc *a)
+{
+        struct cpuset used = {0};
+
+        for (size_t i = 0; i < a->n_leases; i++)
+                used = cpuset_or(&used, &a->leases[i].grant.slots);
+        return used;
+}
+
+static enum alloc_error check_open(const struct alloc *a, const struct alloc_event *e)
+{
+        struct cpuset used = slots_used(a);
+        enum alloc_error error;
+
+        if (!e->request || e->lease == 0 || !(e->request->quota >= 0) || cpuset_is_empty(&e->request->allowed))
+                return ALLOC_ERROR_INVALID;
+        if ((error = check_numbers(e->request)) || (error = check_limits(a, e)))
+                return error;
+        if (e->type == ALLOC_RECOVER)
+                return !e->pus || !e->slots || cpuset_intersects(e->slots, &used) ? ALLOC_ERROR_INVALID
+                                                                                  : ALLOC_ERROR_NONE;
+        if (!cpuset_intersects(&e->request->allowed, &a->usable))
+                return ALLOC_ERROR_NO_USABLE_PU;
+        return cpuset_count(&used) >= ALLOC_SLOTS_MAX ? ALLOC_ERROR_TOO_MANY_SLOTS : ALLOC_ERROR_NONE;
+}
+
+enum alloc_error alloc_event_check(const struct alloc *a, const struct alloc_event *e)
+{
+        switch (e->type) {
+        case ALLOC_MACHINE:
+                return e->usable && (e->machine || a->machine.n_pus > 0) ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
+        case ALLOC_BUDGET_SET:
+                return e->budget >= 1 ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
+        case ALLOC_OPEN:
+        case ALLOC_RECOVER:
+                return check_open(a, e);
+        case ALLOC_UPDATE:
+                if (!alloc_find(a, e->lease))
+                        return ALLOC_ERROR_NO_SUCH_LEASE;
+                return e->request ? check_numbers(e->request) : ALLOC_ERROR_INVALID;
+        case ALLOC_RETURN:
+        case ALLOC_REFUSED:
+        case ALLOC_CLAIM:
+                if (!alloc_find(a, e->lease))
+                        return ALLOC_ERROR_NO_SUCH_LEASE;
+                return e->pus ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
+        case ALLOC_CLOSE:
+        case ALLOC_DETACH:
+                return alloc_find(a, e->lease) ? ALLOC_ERROR_NONE : ALLOC_ERROR_NO_SUCH_LEASE;
+        case ALLOC_TIME:
+                return ALLOC_ERROR_NONE;
+        }
+        return ALLOC_ERROR_INVALID;
+}
+
+/* Takes PUs from the lease without asking it: they are gone or unusable. */
+static void lose(struct alloc_lease *l, const struct cpuset *pus, enum alloc_reason reason)
+{
+        struct cpuset held = alloc_lease_held(l), lost = cpuset_and(&held, pus);
+
+        if (cpuset_is_empty(&lost))
+                return;
+        l->own = cpuset_andnot(&l->own, &lost);
+        l->guest = cpuset_andnot(&l->guest, &lost);
+        l->wanted = cpuset_andnot(&l->wanted, &lost);
+        l->lost = cpuset_or(&l->lost, &lost);
+        l->lost_reason = reason;
+}
+
+/* The lowest free numbers, up to one for each PU that the lease could hold. Where slots run short, every lease
+ * leaves most of what is left to others. */
+static void take_slots(struct alloc *a, struct alloc_lease *l)
+{
+        unsigned most = l->request.max < a->machine.n_pus ? l->request.max : a->machine.n_pus;
+        unsigned n = cpuset_count(&l->grant.slots);
+
+        if (n >= most)
+                return;
+        struct cpuset used = slots_used(a);
+        unsigned n_free = ALLOC_SLOTS_MAX - cpuset_count(&used), room = n_free / ALLOC_SLOTS_SHARE;
+
+        if (room == 0 && n == 0 && n_free > 0)
+                room = 1;
+        for (unsigned slot = 0; slot < ALLOC_SLOTS_MAX && n < most && room > 0; slot++) {
+                if (cpuset_has(&used, slot))
+                        continue;
+                cpuset_add(&l->grant.slots, slot);
+                l->touched = true;
+                n++;
+                room--;
+        }
+}
+
+static void set_machine(struct alloc *a, struct machine *machine, const struct cpuset *usable)
+{
+        if (machine) {
+                machine_finish(&a->machine);
+                a->machine = *machine;
+                a->online = machine_cpuset(machine);
+        }
+        a->usable = cpuset_and(usable, &a->online);
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct alloc_lease *l = &a->leases[i];
+                struct cpuset held = alloc_lease_held(l), gone = cpuset_andnot(&held, &a->online);
+
+                lose(l, &gone, ALLOC_MACHINE_CHANGED);
+                take_slots(a, l);
+        }
+}
+
+static struct alloc_lease *add_lease(struct alloc *a, const struct alloc_event *e)
+{
+        struct alloc_lease *l = &a->leases[a->n_leases++];
+
+        *l = (struct alloc_lease){
+                .id = e->lease, .request = *e->request, .opened = a->now, .touched = true, .lends = l->lends};
+        for (unsigned pu = 0; pu < a->width; pu++)
+                l->lends[pu] = (struct alloc_lend){.wanted_since = ALLOC_NEVER};
+        l->grant.wanted_deadline = ALLOC_NEVER;
+        return l;
+}
+
+/* Its row of lends goes to the end, for the next lease. */
+static void remove_lease(struct alloc *a, struct alloc_lease *l)
+{
+        struct alloc_lend *row = l->lends;
+        size_t index = (size_t)(l - a->leases);
+
+        a->n_leases--;
+        memmove(l, l + 1, (a->n_leases - index) * sizeof(*l));
+        a->leases[a->n_leases].lends = row;
+}
+
+/* What other records have already is shared with them. */
+static void recover(struct alloc *a, const struct alloc_event *e)
+{
+        struct alloc_lease *l = add_lease(a, e);
+        struct cpuset pus = cpuset_and(e->pus, &a->online), owned = {0}, bound;
+
+        for (size_t i = 0; i + 1 < a->n_leases; i++)
+                owned = cpuset_or(&owned, &a->leases[i].own);
+        l->own = cpuset_andnot(&pus, &owned);
+        bound = cpuset_and(&pus, &owned);
+        CPUSET_FOREACH (pu, &bound)
+                if (alloc_count_guests(a, pu) < ALLOC_SHARED_PER_PU_MAX)
+                        cpuset_add(&l->guest, pu);
+        CPUSET_FOREACH (pu, &pus)
+                l->lends[pu].generation = e->generation;
+        l->grant.generation = e->generation;
+        l->grant.slots = *e->slots;
+        l->grant.pus = *e->pus;
+        l->detached = true;
+        l->detached_at = a->now;
+        take_slots(a, l);
+}
+
+static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool unusable)
+{
+        struct cpuset held = alloc_lease_held(l), named = cpuset_and(&held, e->pus);
+
+        CPUSET_FOREACH (pu, &named)
+                if (l->lends[pu].generation > e->generation)
+                        cpuset_remove(&named, pu);
+        if (unusable) {
+                l->unusable = cpuset_or(&l->unusable, &named);
+                lose(l, &named, ALLOC_UNUSABLE);
+                return;
+        }
+        l->own = cpuset_andnot(&l->own, &named);
+        l->guest = cpuset_andnot(&l->guest, &named);
+        l->wanted = cpuset_andnot(&l->wanted, &named);
+}
+
+/* What the client does not claim it does not use. It hears of what is wanted back only now, so time starts anew. */
+static void claim(struct alloc_lease *l, const struct cpuset *pus)
+{
+        l->own = cpuset_and(&l->own, pus);
+        l->guest = cpuset_and(&l->guest, pus);
+        l->wanted = cpuset_and(&l->wanted, pus);
+        CPUSET_FOREACH (pu, &l->wanted)
+                l->lends[pu].wanted_since = ALLOC_NEVER;
+        l->detached = false;
+        l->claimed = l->answer = true;
+}
+
+static void update(struct alloc *a, struct alloc_lease *l, const struct alloc_request *r)
+{
+        l->request.min = r->min;
+        l->request.max = r->max;
+        l->request.weight = r->weight;
+        l->request.memory_per_worker = r->memory_per_worker;
+        l->touched = true;
+        take_slots(a, l);
+}
+
+static void detach(struct alloc *a, struct alloc_lease *l)
+{
+        if (l->detached)
+                return;
+        l->detached = true;
+        l->detached_at = a->now;
+}
+
+static void open_lease(struct alloc *a, const struct alloc_event *e)
+{
+        struct alloc_lease *l = add_lease(a, e);
+
+        l->answer = true;
+        take_slots(a, l);
+}
+
+void alloc_event_apply(struct alloc *a, const struct alloc_event *e, struct machine *machine,
+                       struct alloc_actions *actions)
+{
+        struct alloc_lease *l = alloc_find(a, e->lease);
+
+        switch (e->type) {
+        case ALLOC_MACHINE:
+                set_machine(a, machine, e->usable);
+                break;
+        case ALLOC_BUDGET_SET:
+                a->budget = e->budget;
+                break;
+        case ALLOC_OPEN:
+                open_lease(a, e);
+                break;
+        case ALLOC_RECOVER:
+                recover(a, e);
+                break;
+        case ALLOC_UPDATE:
+                update(a, l, e->request);
+                break;
+        case ALLOC_RETURN:
+        case ALLOC_REFUSED:
+                give_back(l, e, e->type == ALLOC_REFUSED);
+                break;
+        case ALLOC_CLAIM:
+                claim(l, e->pus);
+                break;
+        case ALLOC_DETACH:
+                detach(a, l);
+                break;
+        case ALLOC_CLOSE:
+                alloc_emit(actions, ALLOC_DO_FORGET, l, ALLOC_ERROR_NONE);
+                remove_lease(a, l);
+                break;
+        case ALLOC_TIME:
+                break;
+        }
+}
+
+/* Why the allocator ends a lease of its own accord. */
+static enum alloc_error end_reason(const struct alloc *a, const struct alloc_lease *l)
+{
+        if (l->detached && a->now - l->detached_at >= ALLOC_RECOVER_US)
+                return ALLOC_ERROR_NO_SUCH_LEASE;
+        if (cpuset_is_subset(&l->request.allowed, &l->unusable))
+                return ALLOC_ERROR_NO_USABLE_PU;
+        return ALLOC_ERROR_NONE;
+}
+
+void alloc_end_leases(struct alloc *a, struct alloc_actions *actions)
+{
+        for (size_t i = 0; i < a->n_leases;) {
+                struct alloc_lease *l = &a->leases[i];
+                enum alloc_error error = end_reason(a, l);
+
+                if (error == ALLOC_ERROR_NONE) {
+                        i++;
+                        continue;
+                }
+                alloc_emit(actions, ALLOC_DO_FORGET, l, ALLOC_ERROR_NONE);
+                alloc_emit(actions, ALLOC_DO_END, l, error);
+                remove_lease(a, l);
+        }
+}

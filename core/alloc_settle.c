@@ -1,0 +1,257 @@
+/* From the solution to what is held: a step that cannot fail.
+ *
+ * A PU that nobody owns goes to its taker at once. One that another lease still owns is wanted back from that lease;
+ * when it has not come for ALLOC_HARD_US, its taker becomes a guest on it. A lease that would hold nothing and must
+ * not wait becomes a guest at once, on a PU that comes to it anyway or else on the least shared one.
+ */
+#include "core/alloc_state.h"
+
+unsigned alloc_count_guests(const struct alloc *a, unsigned pu)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < a->n_leases; i++)
+                n += cpuset_has(&a->leases[i].guest, pu);
+        return n;
+}
+
+static struct alloc_lease *owner_of(const struct alloc *a, unsigned pu)
+{
+        for (size_t i = 0; i < a->n_leases; i++)
+                if (cpuset_has(&a->leases[i].own, pu))
+                        return &a->leases[i];
+        return NULL;
+}
+
+static void lend(struct alloc_lease *l, struct cpuset *charge, unsigned pu)
+{
+        struct cpuset held = alloc_lease_held(l);
+
+        if (!cpuset_has(&held, pu))
+                l->lends[pu] = (struct alloc_lend){l->grant.generation + 1, ALLOC_NEVER};
+        cpuset_remove(&l->guest, pu);
+        cpuset_add(charge, pu);
+}
+
+/* Everything the lease takes that has no owner, but for what must wait for the budget. A first PU waits for nothing. */
+static void lend_free(struct alloc *a, size_t index)
+{
+        struct alloc_lease *l = &a->leases[index];
+        struct alloc_solution *s = &a->solution;
+        struct cpuset unowned = cpuset_andnot(&s->match.takes[index], &s->owned);
+        struct cpuset now = cpuset_andnot(&unowned, &s->later);
+
+        CPUSET_FOREACH (pu, &now)
+                lend(l, &l->own, pu);
+        if (!alloc_lease_holds_any(l) && s->plans[index].entitled && !cpuset_is_empty(&unowned))
+                lend(l, &l->own, cpuset_next(&unowned, 0));
+}
+
+static bool is_overdue(const struct alloc *a, unsigned pu)
+{
+        const struct alloc_lease *owner = owner_of(a, pu);
+
+        return owner && alloc_lend_overdue(&owner->lends[pu], a->now);
+}
+
+/* The least shared PU of `candidates`, and below the bound; CPUSET_NONE where there is none. */
+static unsigned least_shared(const struct alloc *a, const struct cpuset *candidates)
+{
+        unsigned found = CPUSET_NONE, least = ALLOC_SHARED_PER_PU_MAX;
+
+        CPUSET_FOREACH (pu, candidates) {
+                unsigned n = alloc_count_guests(a, pu);
+
+                if (n >= least)
+                        continue;
+                found = pu;
+                least = n;
+        }
+        return found;
+}
+
+/* Lends a first PU shared: one that comes to the lease, else any it may use. */
+static void lend_first(struct alloc *a, size_t index)
+{
+        struct alloc_lease *l = &a->leases[index];
+        const struct cpuset *takes = &a->solution.match.takes[index];
+        unsigned pu = least_shared(a, takes);
+
+        if (pu == CPUSET_NONE)
+                pu = least_shared(a, &a->solution.match.may[index]);
+        if (pu != CPUSET_NONE)
+                lend(l, &l->guest, pu);
+}
+
+/* PUs that the lease is to get and whose owners did not give them back. */
+static void lend_overdue(struct alloc *a, size_t index)
+{
+        struct alloc_lease *l = &a->leases[index];
+        struct cpuset held = alloc_lease_held(l);
+        struct cpuset missing = cpuset_andnot(&a->solution.match.takes[index], &held);
+
+        CPUSET_FOREACH (pu, &missing)
+                if (is_overdue(a, pu) && alloc_count_guests(a, pu) < ALLOC_SHARED_PER_PU_MAX)
+                        lend(l, &l->guest, pu);
+}
+
+/* The guest PUs a lease may keep: those on their way to it, or one where it owns nothing. */
+static struct cpuset guests_kept(const struct alloc *a, size_t index)
+{
+        const struct alloc_lease *l = &a->leases[index];
+        struct cpuset coming = cpuset_and(&l->guest, &a->solution.match.takes[index]);
+        struct cpuset usable = cpuset_and(&l->guest, &a->solution.match.may[index]);
+        struct cpuset owned = cpuset_and(&l->own, &a->solution.match.may[index]);
+        struct cpuset one = {0};
+
+        if (!cpuset_is_empty(&coming) || !cpuset_is_empty(&owned) || cpuset_is_empty(&usable))
+                return coming;
+        cpuset_add(&one, cpuset_next(&usable, 0));
+        return one;
+}
+
+/* Of the PUs the lease may use but is not to have, as many as it holds above its share: it may be short of a PU that
+ * it gets in exchange. Those wanted back already come first. */
+static struct cpuset owned_wanted(const struct alloc *a, size_t index, const struct cpuset *guests)
+{
+        const struct alloc_lease *l = &a->leases[index];
+        const struct alloc_solution *s = &a->solution;
+        struct cpuset keep = cpuset_and(&l->own, &s->match.may[index]);
+        struct cpuset wanted = cpuset_andnot(&keep, &s->match.takes[index]);
+        unsigned n = cpuset_count(&keep) + cpuset_count(guests), share = s->plans[index].share;
+        unsigned spare = n > share ? n - share : 0, n_wanted = cpuset_count(&wanted);
+
+        for (int sticky = 0; sticky < 2; sticky++) {
+                for (unsigned pu = cpuset_next(&wanted, 0); pu != CPUSET_NONE && n_wanted > spare;
+                     pu = cpuset_next(&wanted, pu + 1)) {
+                        if (!sticky && cpuset_has(&l->wanted, pu))
+                                continue;
+                        cpuset_remove(&wanted, pu);
+                        n_wanted--;
+                }
+        }
+        return wanted;
+}
+
+static void want_back(struct alloc *a, size_t index)
+{
+        struct alloc_lease *l = &a->leases[index];
+        struct cpuset guests = guests_kept(a, index);
+        struct cpuset unkept = cpuset_andnot(&l->guest, &guests);
+        struct cpuset foreign = cpuset_andnot(&l->own, &a->solution.match.may[index]);
+        struct cpuset held = alloc_lease_held(l);
+
+        l->wanted = owned_wanted(a, index, &guests);
+        l->wanted = cpuset_or(&l->wanted, &foreign);
+        l->wanted = cpuset_or(&l->wanted, &unkept);
+        CPUSET_FOREACH (pu, &held) {
+                struct alloc_lend *lend = &l->lends[pu];
+
+                if (!cpuset_has(&l->wanted, pu))
+                        lend->wanted_since = ALLOC_NEVER;
+                else if (lend->wanted_since == ALLOC_NEVER)
+                        lend->wanted_since = a->now;
+        }
+}
+
+void alloc_settle(struct alloc *a)
+{
+        for (size_t i = 0; i < a->n_leases; i++)
+                lend_free(a, i);
+        for (size_t i = 0; i < a->n_leases; i++) {
+                lend_overdue(a, i);
+                if (!alloc_lease_holds_any(&a->leases[i]) && a->solution.plans[i].entitled)
+                        lend_first(a, i);
+        }
+        a->solution.guests = (struct cpuset){0};
+        for (size_t i = 0; i < a->n_leases; i++) {
+                want_back(a, i);
+                a->solution.guests = cpuset_or(&a->solution.guests, &a->leases[i].guest);
+        }
+}
+
+/* PUs of l that another lease uses too. */
+static struct cpuset shared_of(const struct alloc *a, const struct alloc_lease *l)
+{
+        struct cpuset hosting = cpuset_and(&l->own, &a->solution.guests);
+
+        return cpuset_or(&l->guest, &hosting);
+}
+
+static bool is_taken(const struct alloc *a, const struct cpuset *pus)
+{
+        for (size_t i = 0; i < a->n_leases; i++)
+                if (cpuset_intersects(&a->solution.match.takes[i], pus))
+                        return true;
+        return false;
+}
+
+static enum alloc_reason wanted_reason(const struct alloc *a, const struct alloc_lease *l)
+{
+        const struct alloc_plan *p = &a->solution.plans[l - a->leases];
+
+        if (cpuset_is_empty(&l->wanted))
+                return ALLOC_OK;
+        if (alloc_lease_overdue(l, a->now))
+                return ALLOC_UNANSWERED;
+        if (!cpuset_is_subset(&l->wanted, &a->usable))
+                return ALLOC_MACHINE_CHANGED;
+        if (is_taken(a, &l->wanted))
+                return ALLOC_FAIR_SHARE;
+        return p->limit;
+}
+
+static uint64_t wanted_deadline(const struct alloc_lease *l)
+{
+        uint64_t first = ALLOC_NEVER;
+
+        CPUSET_FOREACH (pu, &l->wanted)
+                if (l->lends[pu].wanted_since < first)
+                        first = l->lends[pu].wanted_since;
+        return first == ALLOC_NEVER ? ALLOC_NEVER : first + ALLOC_SOFT_US;
+}
+
+/* Why the lease holds what it holds. */
+static enum alloc_reason holding_reason(const struct alloc *a, const struct alloc_lease *l,
+                                        const struct alloc_grant *next)
+{
+        const struct alloc_plan *p = &a->solution.plans[l - a->leases];
+
+        if (l->claimed)
+                return ALLOC_CLAIMED;
+        if (cpuset_is_empty(&next->pus))
+                return p->limit == ALLOC_NOT_ALLOWED ? ALLOC_NOT_ALLOWED : ALLOC_ALL_LENT;
+        if (cpuset_is_empty(&l->own))
+                return ALLOC_SHARED_FIRST;
+        if (!cpuset_is_empty(&l->grant.pus) && !cpuset_is_subset(&next->pus, &l->grant.pus))
+                return ALLOC_GROWN;
+        return p->limit;
+}
+
+static bool same_grant(const struct alloc_grant *a, const struct alloc_grant *b)
+{
+        return cpuset_equal(&a->pus, &b->pus) && cpuset_equal(&a->shared, &b->shared) &&
+               cpuset_equal(&a->wanted, &b->wanted) && cpuset_equal(&a->slots, &b->slots) &&
+               a->wanted_reason == b->wanted_reason && a->wanted_deadline == b->wanted_deadline &&
+               a->position == b->position;
+}
+
+bool alloc_snapshot(struct alloc *a, struct alloc_lease *l, unsigned position)
+{
+        struct alloc_grant next = l->grant;
+
+        next.pus = alloc_lease_held(l);
+        next.shared = shared_of(a, l);
+        next.wanted = l->wanted;
+        next.wanted_reason = wanted_reason(a, l);
+        next.wanted_deadline = wanted_deadline(l);
+        next.lost = l->lost;
+        next.lost_reason = l->lost_reason;
+        next.position = cpuset_is_empty(&next.pus) ? position : 0;
+        next.reason = holding_reason(a, l, &next);
+        if (!l->answer && cpuset_is_empty(&l->lost) && same_grant(&next, &l->grant))
+                return false;
+        next.generation++;
+        l->grant = next;
+        return true;
+}

@@ -1,0 +1,208 @@
+/* Which PUs: every lease keeps what it holds as far as its share goes, and what it lacks comes, in this order, from
+ * PUs that are free, that are wanted back already, that a lease holds above its share, and that a lease can exchange.
+ * So as few PUs move as the shares allow, and solving again before anybody has answered gives the same.
+ *
+ * Two things bend the order. Free PUs beyond what the budget has room for come last: the lease gets one later, when
+ * something else has been returned. And a search never goes through a lease with PUs to spare, because that one simply
+ * gives.
+ */
+#include "core/alloc_state.h"
+
+/* The one of `wanted` that the lease had best keep after all. */
+static unsigned pick_withdrawn(const struct alloc *a, const struct alloc_solution *s, const struct alloc_lease *l,
+                               const struct cpuset *wanted)
+{
+        struct placement_choice choice = {.pu = cpuset_next(wanted, 0)};
+        struct cpuset own = cpuset_andnot(&l->own, wanted);
+
+        placement_next(&a->machine, wanted, &s->lent, &own, &choice);
+        return choice.pu;
+}
+
+/* Starts from what the lease holds. PUs wanted back from it stay wanted while it holds more than its share. */
+static void keep_held(const struct alloc *a, struct alloc_solution *s, size_t index)
+{
+        const struct alloc_lease *l = &a->leases[index];
+        struct alloc_plan *p = &s->plans[index];
+        struct cpuset keep = cpuset_and(&l->own, &s->match.may[index]);
+        struct cpuset release = cpuset_and(&keep, &l->wanted);
+        unsigned n_keep = cpuset_count(&keep), n_release = cpuset_count(&release);
+
+        p->surplus = n_keep > p->share ? n_keep - p->share : 0;
+        for (; n_release > p->surplus; n_release--)
+                cpuset_remove(&release, pick_withdrawn(a, s, l, &release));
+        p->surplus -= n_release;
+        p->taken = n_keep - n_release;
+        s->match.takes[index] = cpuset_andnot(&keep, &release);
+        s->released = cpuset_or(&s->released, &release);
+}
+
+static void begin(const struct alloc *a, struct alloc_solution *s)
+{
+        s->lent = s->owned = s->released = s->fresh = s->later = (struct cpuset){0};
+        for (size_t i = 0; i < a->n_leases; i++) {
+                s->owned = cpuset_or(&s->owned, &a->leases[i].own);
+                s->lent = cpuset_or(&s->lent, &a->leases[i].guest);
+        }
+        s->lent = cpuset_or(&s->lent, &s->owned);
+        s->free = cpuset_andnot(&a->usable, &s->owned);
+
+        unsigned n_lent = cpuset_count(&s->lent);
+
+        s->room = s->limit > n_lent ? s->limit - n_lent : 0;
+        for (size_t i = 0; i < a->n_leases; i++)
+                keep_held(a, s, i);
+}
+
+/* The lease with the least per weight among those that lack something. */
+static uint32_t next_needy(const struct alloc *a, const struct alloc_solution *s)
+{
+        uint32_t found = MATCH_NONE;
+
+        for (uint32_t i = 0; i < a->n_leases; i++) {
+                const struct alloc_plan *p = &s->plans[i];
+
+                if (p->stuck || p->taken >= p->share)
+                        continue;
+                if (found == MATCH_NONE || alloc_is_poorer(p->taken, a->leases[i].request.weight, s->plans[found].taken,
+                                                           a->leases[found].request.weight))
+                        found = i;
+        }
+        return found;
+}
+
+/* The PUs of leases with PUs to spare. */
+static struct cpuset spare_pus(const struct alloc *a, const struct alloc_solution *s)
+{
+        struct cpuset spare = {0};
+
+        for (size_t i = 0; i < a->n_leases; i++)
+                if (s->plans[i].surplus > 0)
+                        spare = cpuset_or(&spare, &s->match.takes[i]);
+        return spare;
+}
+
+/* The best for `index` of PUs that nobody takes; one that it shares already first. */
+static unsigned pick_untaken(const struct alloc *a, const struct alloc_solution *s, uint32_t index,
+                             const struct cpuset *ends)
+{
+        struct cpuset found = cpuset_and(&s->match.may[index], ends);
+        struct cpuset shared = cpuset_and(&found, &a->leases[index].guest);
+        struct cpuset free = cpuset_and(&found, &s->free);
+        const struct cpuset *from = !cpuset_is_empty(&shared) ? &shared : !cpuset_is_empty(&free) ? &free : &found;
+        struct placement_choice choice = {.pu = cpuset_next(from, 0)};
+
+        placement_next(&a->machine, from, &s->lent, &s->match.takes[index], &choice);
+        return choice.pu;
+}
+
+/* Takes from the first lease with PUs to spare the worst of those that `index` may use. */
+static unsigned take_spare(const struct alloc *a, struct alloc_solution *s, uint32_t index)
+{
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct cpuset found = cpuset_and(&s->match.may[index], &s->match.takes[i]);
+                unsigned pu = cpuset_next(&found, 0);
+
+                if (s->plans[i].surplus == 0 || pu == CPUSET_NONE)
+                        continue;
+                placement_worst(&a->machine, &s->lent, &found, &pu);
+                cpuset_remove(&s->match.takes[i], pu);
+                s->plans[i].surplus--;
+                s->plans[i].taken--;
+                return pu;
+        }
+        return CPUSET_NONE;
+}
+
+static void took(struct alloc_solution *s, unsigned pu, bool later)
+{
+        bool lent = cpuset_has(&s->lent, pu);
+
+        cpuset_remove(&s->free, pu);
+        cpuset_remove(&s->released, pu);
+        if (later)
+                cpuset_add(&s->later, pu);
+        else if (!lent)
+                s->room--;
+}
+
+/* Tries to give `index` a PU out of `ends`, which nobody takes, through `passable`. */
+static bool try_untaken(const struct alloc *a, struct alloc_solution *s, uint32_t index, const struct cpuset *passable,
+                        const struct cpuset *ends, bool later)
+{
+        uint32_t end = match_reach(&s->match, index, passable, ends);
+
+        if (end == MATCH_NONE)
+                return false;
+        unsigned pu = pick_untaken(a, s, end, ends);
+
+        match_apply(&s->match, end, pu);
+        took(s, pu, later);
+        return true;
+}
+
+static bool try_spare(const struct alloc *a, struct alloc_solution *s, uint32_t index, const struct cpuset *passable,
+                      const struct cpuset *spare)
+{
+        uint32_t end = match_reach(&s->match, index, passable, spare);
+
+        if (end == MATCH_NONE)
+                return false;
+        match_apply(&s->match, end, take_spare(a, s, end));
+        return true;
+}
+
+/* What leases take without owning it: handing that on to another moves nothing. */
+static void note_fresh(const struct alloc *a, struct alloc_solution *s)
+{
+        s->fresh = (struct cpuset){0};
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct cpuset fresh = cpuset_andnot(&s->match.takes[i], &a->leases[i].own);
+
+                s->fresh = cpuset_or(&s->fresh, &fresh);
+        }
+}
+
+static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t index)
+{
+        struct cpuset shared_only = cpuset_and(&s->free, &s->lent);
+        struct cpuset ends = cpuset_or(s->room > 0 ? &s->free : &shared_only, &s->released);
+
+        if (try_untaken(a, s, index, &s->fresh, &ends, false))
+                return true;
+
+        struct cpuset spare = spare_pus(a, s);
+        struct cpuset exchangeable = cpuset_andnot(&a->usable, &spare);
+
+        return try_spare(a, s, index, &s->fresh, &spare) || try_untaken(a, s, index, &exchangeable, &ends, false) ||
+               try_spare(a, s, index, &exchangeable, &spare) || try_untaken(a, s, index, &s->fresh, &s->free, true);
+}
+
+/* What a lease still has above its share is wanted back although nobody takes it: its max or the budget fell. */
+static void trim(const struct alloc *a, struct alloc_solution *s, size_t index)
+{
+        for (struct alloc_plan *p = &s->plans[index]; p->surplus > 0; p->surplus--) {
+                struct cpuset *takes = &s->match.takes[index];
+                unsigned pu = cpuset_next(takes, 0);
+
+                placement_worst(&a->machine, &s->lent, takes, &pu);
+                cpuset_remove(takes, pu);
+        }
+}
+
+void alloc_solve(const struct alloc *a, struct alloc_solution *s)
+{
+        uint32_t index;
+
+        begin(a, s);
+        while ((index = next_needy(a, s)) != MATCH_NONE) {
+                if (!give_one(a, s, index)) {
+                        s->plans[index].stuck = true;
+                        continue;
+                }
+                s->plans[index].taken++;
+                note_fresh(a, s);
+        }
+        for (size_t i = 0; i < a->n_leases; i++)
+                trim(a, s, i);
+}
