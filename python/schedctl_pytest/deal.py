@@ -1,0 +1,127 @@
+"""The data plane: records on FIFOs between the engine and one worker (docs/run-protocol.md)."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import select
+import signal
+import struct
+from typing import List, Optional, Tuple
+
+RUN, RUN_REPORT, END = 1, 2, 3
+READY, STARTED, DONE, WANT, SETUP, MISSING = 1, 2, 3, 4, 5, 6
+NO_ITEM = 0xFFFFFFFF
+NO_WORKER = 0xFFFF  # records of items that the reporter runs itself
+
+_DEAL = struct.Struct("=II")
+_RECORD = struct.Struct("=HHIddQ")
+_STATE = struct.Struct("=I")
+_BUFFER_MAX = 64
+STATE_SIZE = 64
+
+
+class Closed(Exception):
+    """The engine or the reporter is gone: end quietly."""
+
+
+class Records:
+    """Writes what the engine learns of a worker; whole records, at most 4,096 bytes a write."""
+
+    def __init__(self, directory: str, worker: int) -> None:
+        self._fd = os.open(os.path.join(directory, "done"), os.O_WRONLY)
+        self._worker = worker
+        self._buffer: List[bytes] = []
+
+    def add(self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0) -> None:
+        self._buffer.append(_RECORD.pack(op, self._worker, arg, wall, cpu, rss))
+        if len(self._buffer) >= _BUFFER_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._buffer:
+            return
+        data = b"".join(self._buffer)
+        self._buffer.clear()
+        try:
+            os.write(self._fd, data)
+        except OSError as error:
+            raise Closed from error
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Deal:
+    """A worker's deal queue. The engine may take back whatever was not read yet."""
+
+    def __init__(self, directory: str, worker: int) -> None:
+        path = os.path.join(directory, f"deal-{worker}")
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def poll(self) -> Optional[Tuple[int, int]]:
+        """(op, item), or None where nothing is there yet."""
+        try:
+            data = os.read(self._fd, _DEAL.size)
+        except BlockingIOError:
+            return None
+        if len(data) != _DEAL.size:
+            raise Closed
+        op, item = _DEAL.unpack(data)
+        return op, item
+
+    def wait(self, reporter: int) -> None:
+        """Until a record is there. reporter: the descriptor that tells of the reporter's end."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(reporter, select.POLLIN)
+        for fd, _ in poll.poll():
+            if fd == reporter:
+                raise Closed
+
+
+class State:
+    """The running item, in a file that the reporter reads once the worker has died."""
+
+    def __init__(self, directory: str, worker: int) -> None:
+        fd = os.open(state_path(directory, worker), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(fd, STATE_SIZE)
+            self._map = mmap.mmap(fd, STATE_SIZE)
+        finally:
+            os.close(fd)
+
+    def set(self, item: Optional[int]) -> None:
+        _STATE.pack_into(self._map, 0, 0 if item is None else item + 1)
+
+
+def state_path(directory: str, worker: int) -> str:
+    return os.path.join(directory, f"state-{worker}")
+
+
+def read_state(directory: str, worker: int) -> int:
+    """The item that worker was running, or -1."""
+    try:
+        with open(state_path(directory, worker), "rb") as file:
+            data = file.read(_STATE.size)
+    except OSError:
+        return -1
+    if len(data) != _STATE.size:
+        return -1
+    number: int = _STATE.unpack(data)[0]
+    return number - 1
+
+
+def die_with(fd: int) -> None:
+    """SIGKILL for this process as soon as the last writer of this pipe is gone, even in an endless loop."""
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def die_with_engine(directory: str) -> int:
+    """Opens DIR/life, whose only writer is the engine; the descriptor is to stay open."""
+    fd = os.open(os.path.join(directory, "life"), os.O_RDONLY | os.O_NONBLOCK)
+    die_with(fd)
+    return fd

@@ -1,0 +1,79 @@
+"""The control connection to ``schedctl run``: NUL-terminated JSON on a Unix socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any, Dict, List
+
+VERSION = 1
+MESSAGE_MAX = 64 << 20
+
+
+class EngineGone(Exception):
+    """The engine closed the connection, or sent what is no message."""
+
+
+class Engine:
+    """One suite's connection. Sends block; receive() waits for at least one message."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.connect(path)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._partial = bytearray()
+        self._ready: List[Dict[str, Any]] = []
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, event: str, **fields: Any) -> None:
+        data = json.dumps({"event": event, **fields}, separators=(",", ":"))
+        try:
+            self._socket.sendall(data.encode("ascii") + b"\0")
+        except OSError as error:
+            raise EngineGone(str(error)) from error
+
+    def receive(self) -> List[Dict[str, Any]]:
+        """Every whole message that has arrived; waits for the first."""
+        while not self._ready:
+            try:
+                data = self._socket.recv(1 << 16)
+            except OSError as error:
+                raise EngineGone(str(error)) from error
+            if not data or len(self._partial) + len(data) > MESSAGE_MAX:
+                raise EngineGone("the connection to schedctl closed")
+            self._partial += data
+            *whole, rest = self._partial.split(b"\0")
+            self._partial = rest
+            self._ready += [self._parse(text) for text in whole]
+        ready, self._ready = self._ready, []
+        return ready
+
+    def expect(self, event: str) -> Dict[str, Any]:
+        """The next message of this kind; those after it stay for receive()."""
+        messages = self.receive()
+        message = messages.pop(0)
+        self._ready = messages
+        if message.get("event") != event:
+            raise EngineGone(f"expected {event}, got {message.get('event')}")
+        return message
+
+    @staticmethod
+    def _parse(text: bytearray) -> Dict[str, Any]:
+        try:
+            message = json.loads(text)
+        except ValueError as error:
+            raise EngineGone(f"not JSON: {error}") from error
+        if not isinstance(message, dict):
+            raise EngineGone("not an object")
+        return message
+
+    def has_ready(self) -> bool:
+        return bool(self._ready)
+
+    def close(self) -> None:
+        self._socket.close()

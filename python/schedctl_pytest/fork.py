@@ -1,0 +1,202 @@
+"""Workers forked from the reporter after collection: what the copy must undo and redo.
+
+A forked worker never configured anything, so it finishes nothing either: no pytest_sessionfinish, no
+pytest_unconfigure, none of the reporter's atexit handlers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+from . import cov, relay, worker
+
+if TYPE_CHECKING:
+    from .reporter import Reporter
+
+_PIPE_SIZE = 1 << 20
+
+
+class Handle:
+    """One worker as the reporter sees it."""
+
+    def __init__(self, number: int, pid: int, reports: int, answers: int) -> None:
+        self.number = number
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.reports = reports
+        self.answers = answers
+        self.buffer = bytearray()
+        self.finished: Dict[int, None] = {}
+        self.open: Optional[int] = None  # an item of which a part was relayed
+        self.unusable: Optional[str] = None
+        self.output: Dict[str, Any] = {}
+        self.node: Any = None  # pytest-xdist's view of it, for workers started afresh
+
+    def answer(self, go_on: bool) -> None:
+        try:
+            os.write(self.answers, worker.GO_ON if go_on else worker.STOP)
+        except OSError:
+            pass  # it is gone, and its end is told elsewhere
+
+    def reap(self) -> int:
+        """The wait status; blocks until it has ended."""
+        _, status = os.waitpid(self.pid, 0)
+        for fd in (self.pidfd, self.reports, self.answers):
+            os.close(fd)
+        return status
+
+
+def pipes() -> "tuple[int, int, int, int]":
+    """(reports read, reports write, answers read, answers write); a full reports pipe would stop a worker."""
+    import fcntl
+
+    reports_read, reports_write = os.pipe()
+    answers_read, answers_write = os.pipe()
+    try:
+        fcntl.fcntl(reports_write, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE_SIZE)
+    except OSError:
+        pass  # the user's limit of pipe memory: the usual 64 KiB do
+    os.set_blocking(reports_read, False)
+    return reports_read, reports_write, answers_read, answers_write
+
+
+def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
+    """Forks the worker that the engine's order describes."""
+    reports_read, reports_write, answers_read, answers_write = pipes()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        _child(reporter, order, worker.Channel(reports_write, answers_read))
+    os.close(reports_write)
+    os.close(answers_read)
+    return Handle(order["worker"], pid, reports_read, answers_write)
+
+
+def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel) -> None:
+    """The rest of the worker's process; never returns."""
+    status = 1
+    try:
+        reporter.forget()
+        try:
+            worker.pin(order.get("pus"))
+            made = _become_worker(reporter, order, channel)
+        except Exception as error:
+            channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
+            return
+        worker.live(made)
+        coverage = cov.collected()
+        if coverage is not None:
+            channel.send(relay.encode((relay.COVERAGE, coverage)))
+        channel.send(relay.encode((relay.OUTPUT, reporter.config.workeroutput)))
+        status = 0
+    except BaseException:
+        pass  # whatever it was, this process has no more to say: the reporter sees its status
+    finally:
+        _leave(status)
+
+
+def _become_worker(
+    reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel
+) -> worker.Worker:
+    number = order["worker"]
+    config, session = reporter.config, reporter.session
+    atexit._clear()
+    os.environ.update(
+        worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
+    )
+    config.workerinput = worker.worker_input(number, reporter.count, reporter.run_id, sys.argv)
+    config.workeroutput = {}
+    _restart_capture(config)
+    _own_tmp_path(config, number)
+    reporter.watch.seeds.restore()
+    _own_faulthandler(reporter.directory, number)
+    cov.enter_worker(config)
+    made = worker.Worker(
+        session,
+        dict(enumerate(session.items)),
+        reporter.directory,
+        number,
+        channel,
+        reporter.groups.known,
+        bool(config.getoption("maxfail", 0)),
+    )
+    worker.install(made)
+    return made
+
+
+def _leave(status: int) -> None:
+    """Ends as an interpreter does, but for what was the reporter's."""
+    import threading
+
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:
+        pass
+    finally:
+        os._exit(status)
+
+
+def _restart_capture(config: Any) -> None:
+    """Capture files share one offset with the reporter's and the other workers': get own ones."""
+    manager = config.pluginmanager.get_plugin("capturemanager")
+    if manager is None or not manager.is_globally_capturing():
+        return
+    manager.read_global_capture()
+    manager.stop_global_capturing()
+    manager.start_global_capturing()
+    manager.suspend_global_capture()
+    for stream in (manager._global_capturing.out, manager._global_capturing.err):
+        _skip_empty_reads(stream)
+
+
+def _skip_empty_reads(stream: Any) -> None:
+    """Six times an item a capture file is read and truncated, most often an empty one: asking for its end is
+    cheaper."""
+    try:
+        fd = stream.tmpfile.fileno()
+    except (AttributeError, OSError, ValueError):
+        return  # capture in memory
+    snap, empty, seek, end = stream.snap, type(stream).EMPTY_BUFFER, os.lseek, os.SEEK_END
+
+    def snap_unless_empty() -> Any:
+        return snap() if seek(fd, 0, end) else empty
+
+    stream.snap = snap_unless_empty
+
+
+def _own_tmp_path(config: Any, number: int) -> None:
+    """An own base below the reporter's, which alone removes anything."""
+    import contextlib
+
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is None:
+        return
+    if hasattr(factory, "_exit_stack"):
+        factory._exit_stack = contextlib.ExitStack()
+    if factory._basetemp is not None:
+        base = factory._basetemp / f"popen-gw{number}"
+        base.mkdir(mode=0o700, exist_ok=True)
+        factory._basetemp = base
+
+
+def _own_faulthandler(directory: str, number: int) -> None:
+    import faulthandler
+
+    if faulthandler.is_enabled():
+        file = open(fault_path(directory, number), "w")
+        faulthandler.enable(file=file)
+        _kept.append(file)
+
+
+_kept: "list[Any]" = []  # files that faulthandler holds by number only
+
+
+def fault_path(directory: str, number: int) -> str:
+    return os.path.join(directory, f"fault-{number}")

@@ -1,0 +1,38 @@
+"""Items that the reporter runs itself: all of a suite too small for workers, and what no worker could run."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from . import deal
+from .groups import Groups
+from .meter import Meter
+
+
+def run_here(session: Any, indexes: List[int], directory: str, groups: Groups) -> None:
+    """pytest's own loop over these items, with the engine hearing what they cost; ends early as pytest does."""
+    records = deal.Records(directory, deal.NO_WORKER)
+
+    def set_up(node: Any, seconds: float) -> None:
+        group = groups.known(node)
+        if group >= 0:
+            records.add(deal.SETUP, group, seconds)
+
+    meter = Meter(set_up)
+    session.config.pluginmanager.register(meter, "schedctl-meter")
+    try:
+        for position, index in enumerate(indexes):
+            following = indexes[position + 1 : position + 2]
+            nextitem = session.items[following[0]] if following else None
+            item = session.items[index]
+            meter.begin()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            records.add(deal.DONE, index, *meter.end())
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+    finally:
+        session.config.pluginmanager.unregister(meter)
+        records.flush()
+        records.close()

@@ -1,0 +1,152 @@
+"""One session's part in a run: joins it, leaves it to others where they are in charge, and tells the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Dict, Generator, Optional
+
+import pytest
+
+from .engine import VERSION, Engine, EngineGone
+from .surroundings import Surroundings
+from .watch import Watch
+
+_OPTIONS_IN_CHARGE = {
+    # dest: what the user sees
+    "usepdb": "--pdb",
+    "trace": "--trace",
+    "collectonly": "--collect-only",
+    "setupshow": "--setup-show",
+    "setuponly": "--setup-only",
+    "setupplan": "--setup-plan",
+    "stepwise": "--stepwise",
+    "looponfail": "--looponfail",
+}
+_CHOOSE = ("auto", "logical")
+
+
+class Participant:
+    def __init__(self) -> None:
+        self._socket = os.environ["SCHEDCTL_RUN"]
+        self._wish = os.environ.get("SCHEDCTL_START", "auto")
+        self._xdist = os.environ.get("SCHEDCTL_ENGINE", "schedctl") == "xdist"
+        self._surroundings = Surroundings()
+        self._watch = Watch()
+        self._watch.start()
+        self._engine: Optional[Engine] = None
+        self._left: "list[int]" = []
+
+    # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is active.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
+        self._take_choice(early_config.known_args_namespace)
+        yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: Any) -> Generator[None, None, None]:
+        self._take_choice(config.option)
+        yield
+
+    def _take_choice(self, option: Any) -> None:
+        if self._xdist or getattr(option, "numprocesses", None) not in _CHOOSE:
+            return
+        if getattr(option, "dist", "no") == "no" and not getattr(option, "tx", None):
+            option.numprocesses = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: Any) -> None:
+        if not config.pluginmanager.hasplugin("xdist"):
+            from . import fixtures
+
+            config.pluginmanager.register(fixtures, "schedctl-fixtures")
+        try:
+            self._engine = Engine(self._socket)
+            self._engine.send("hello", **_hello(config))
+        except (OSError, EngineGone) as error:
+            self._warn(f"the run cannot be reached ({error})")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Any) -> Optional[bool]:
+        self._watch.stop()
+        if self._engine is None:
+            return None
+        why = self._why_serial(session)
+        if why:
+            self._tell("serial", why=why)
+            return None
+        from .reporter import Reporter
+
+        reporter = Reporter(session, self._engine, self._surroundings, self._watch, self._wish)
+        try:
+            return reporter.run()
+        finally:
+            self._left = reporter.ran_here
+
+    def _why_serial(self, session: Any) -> Optional[str]:
+        """Who else runs this session; None where it is ours."""
+        option = session.config.option
+        if self._xdist:
+            return "--engine xdist"
+        for name, text in _OPTIONS_IN_CHARGE.items():
+            if getattr(option, name, False):
+                return text
+        if getattr(option, "numprocesses", None) is not None:
+            return f"-n {option.numprocesses}"
+        if getattr(option, "dist", "no") != "no" or getattr(option, "tx", None):
+            return "--dist or --tx"
+        if hasattr(session.config, "workerinput"):
+            return "this is another tool's worker"
+        if session.testsfailed and not option.continue_on_collection_errors:
+            return "errors during collection"
+        if not session.items:
+            return "nothing to run"
+        return None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
+        counts = _counts(session.config)
+        self._tell("result", exit=int(exitstatus), left=self._left, **counts)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        self._watch.stop()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        self._surroundings.restore()
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        if self._engine is None:
+            return
+        try:
+            self._engine.send(event, **fields)
+        except EngineGone:
+            pass  # nobody is there to be told
+
+    @staticmethod
+    def _warn(text: str) -> None:
+        sys.stderr.write(f"schedctl: {text}; pytest runs serially\n")
+
+
+def _hello(config: Any) -> Dict[str, Any]:
+    return {
+        "version": VERSION,
+        "pid": os.getpid(),
+        "python": sys.version.split()[0],
+        "pytest": pytest.__version__,
+        "rootdir": str(config.rootpath),
+        "argv": sys.argv,
+    }
+
+
+def _counts(config: Any) -> Dict[str, int]:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    stats = terminal.stats if terminal is not None else {}
+    return {
+        "passed": len(stats.get("passed", ())),
+        "failed": len(stats.get("failed", ())),
+        "skipped": len(stats.get("skipped", ())),
+        "errors": len(stats.get("error", ())),
+    }

@@ -1,0 +1,239 @@
+"""Messages from a worker to the reporter: 4-byte length, then marshal of builtin types only.
+
+A message is a tuple whose first element is one of the kinds below. What a passing item without output, properties or
+extras reports is three times a duration, a start and a stop (PLAIN); every other report goes through pytest's own
+serialisation (REPORTS). Nothing that is loaded here runs code: marshal knows builtin types alone, and what it cannot
+hold is sent as a text.
+"""
+
+from __future__ import annotations
+
+import marshal
+import struct
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+# fmt: off
+PLAIN = 0        # item, then duration, start, stop of setup, call, teardown
+REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (the worker waits for an answer)
+WARNING = 2      # warning data, when, nodeid, location
+STOP = 3         # "interrupt" | "exit" | "shouldstop" | "error", text, exit status or None
+COVERAGE = 4     # bytes of CoverageData.dumps()
+XML = 5          # nodeid or None for the suite, name, value
+UNUSABLE = 6     # text: this worker could not be started
+OUTPUT = 7       # workeroutput
+# fmt: on
+
+_LENGTH = struct.Struct("=I")
+_PLAIN_FIELDS = 9
+_WHENS = ("setup", "call", "teardown")
+
+
+def encode(message: Tuple[Any, ...]) -> bytes:
+    try:
+        data = marshal.dumps(message)
+    except ValueError:
+        data = marshal.dumps(tuple(builtin(value) for value in message))
+    return _LENGTH.pack(len(data)) + data
+
+
+def builtin(value: Any, depth: int = 0) -> Any:
+    """The value with everything in it that marshal cannot hold replaced by its text."""
+    if value is None or type(value) in (bool, int, float, complex, str, bytes):
+        return value
+    if depth > 100:
+        return text_of(value)
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(builtin(element, depth + 1) for element in value)
+    if type(value) is dict:
+        return {
+            builtin(key, depth + 1): builtin(element, depth + 1) for key, element in value.items()
+        }
+    return plain_subclass(value)
+
+
+def plain_subclass(value: Any) -> Any:
+    """str and numbers of the user's own classes keep their value where their text says no more than it."""
+    for base in (bool, int, float, str):
+        if isinstance(value, base) and text_of(value) == str(base(value)):
+            return base(value)
+    return text_of(value)
+
+
+def text_of(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # the user's __str__
+        return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+
+
+def messages(buffer: bytearray) -> Iterator[Tuple[Any, ...]]:
+    """Takes the whole messages out of the buffer's head."""
+    offset = 0
+    size = _LENGTH.size
+    available = len(buffer)
+    try:
+        with memoryview(buffer) as view:
+            while available - offset >= size:
+                (length,) = _LENGTH.unpack_from(view, offset)
+                end = offset + size + length
+                if end > available:
+                    break
+                message = marshal.loads(view[offset + size : end])
+                offset = end
+                yield message
+    finally:
+        if offset:
+            del buffer[:offset]
+
+
+class Packer:
+    """In the worker: gathers one item's reports and makes messages of them. failed: one since the last message."""
+
+    def __init__(self, config: Any) -> None:
+        self._config = config
+        self._reports: List[Any] = []
+        self._first = True
+        self._item = -1
+        self._keywords = 0
+        self.failed = False
+
+    def begin(self, index: int, item: Any) -> None:
+        self._item = index
+        self._keywords = len(item.keywords)
+        self._first = True
+        self.failed = False
+        self._reports.clear()
+
+    def add(self, report: Any) -> None:
+        self._reports.append(report)
+        if report.outcome == "failed":
+            self.failed = True
+
+    def whole(self, ask: bool) -> bytes:
+        """The item is done: its message, or the rest of it after part()."""
+        if self._first and not self.failed:
+            plain = self._plain()
+            if plain:
+                return encode(plain)
+        return encode(self._take(last=True, ask=ask))
+
+    def part(self) -> bytes:
+        """What the item has reported up to now, and the question whether to go on."""
+        return encode(self._take(last=False, ask=True))
+
+    def _plain(self) -> Optional[Tuple[Any, ...]]:
+        if len(self._reports) != len(_WHENS):
+            return None
+        fields: List[Any] = [PLAIN, self._item]
+        for report, when in zip(self._reports, _WHENS):
+            if not is_plain(report, when) or len(report.keywords) != self._keywords:
+                return None
+            attributes = report.__dict__
+            fields += (report.duration, attributes.get("start"), attributes.get("stop"))
+        return tuple(fields)
+
+    def _take(self, last: bool, ask: bool) -> Tuple[Any, ...]:
+        hook = self._config.hook.pytest_report_to_serializable
+        data = [hook(config=self._config, report=report) for report in self._reports]
+        first, self._first = self._first, False
+        self._reports = []
+        self.failed = False
+        return (REPORTS, self._item, data, first, last, ask)
+
+
+_KNOWN = frozenset(
+    "nodeid location keywords outcome longrepr when user_properties sections duration start stop".split()
+)
+
+
+def is_plain(report: Any, when: str) -> bool:
+    """Whether a report says nothing but that its phase passed, and how long it took."""
+    attributes = report.__dict__
+    return (
+        report.outcome == "passed"
+        and report.when == when
+        and report.longrepr is None
+        and not attributes["sections"]
+        and not attributes["user_properties"]
+        and _KNOWN.issuperset(attributes)
+    )
+
+
+def plain_reports(item: Any, fields: Tuple[Any, ...], timed: bool) -> List[Any]:
+    """The three reports of a PLAIN message. timed: this pytest's reports have start and stop."""
+    from pytest import TestReport
+
+    nodeid, location = item.nodeid, item.location
+    keywords = {name: 1 for name in item.keywords}
+    reports = []
+    for number, when in enumerate(_WHENS):
+        duration, start, stop = fields[2 + 3 * number : 5 + 3 * number]
+        extra = {"start": start, "stop": stop} if timed else {}
+        reports.append(
+            TestReport(
+                nodeid, location, keywords, "passed", None, when, (), duration, None, **extra
+            )
+        )
+    return reports
+
+
+def is_timed() -> bool:
+    import inspect
+
+    from pytest import TestReport
+
+    return "start" in inspect.signature(TestReport.__init__).parameters
+
+
+# Warnings
+
+
+def warning_data(message: Any) -> Dict[str, Any]:
+    """What a reporter needs to show a warnings.WarningMessage."""
+    warning = message.message
+    category = message.category or type(warning)
+    return {
+        "class": (category.__module__, category.__qualname__),
+        "args": builtin(getattr(warning, "args", ())),
+        "text": text_of(warning),
+        "filename": str(message.filename),
+        "lineno": message.lineno,
+        "line": message.line,
+    }
+
+
+def warning_message(data: Dict[str, Any]) -> Any:
+    import warnings
+
+    category = _warning_class(*data["class"])
+    return warnings.WarningMessage(
+        message=_warning(category, data),
+        category=category,
+        filename=data["filename"],
+        lineno=data["lineno"],
+        line=data["line"],
+    )
+
+
+def _warning_class(module: str, name: str) -> Any:
+    """The class, if it is loaded here too; else one of the same name."""
+    import sys
+
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, type) and issubclass(found, Warning):
+        return found
+    return type(name.rpartition(".")[2], (Warning,), {"__module__": module})
+
+
+def _warning(category: Any, data: Dict[str, Any]) -> Warning:
+    try:
+        warning: Warning = category(*data["args"])
+        if str(warning) == data["text"]:
+            return warning
+    except Exception:  # the user's own constructor
+        pass
+    stand_in = type(category.__name__, (Warning,), {"__module__": category.__module__})
+    made: Warning = stand_in(data["text"])
+    return made

@@ -1,0 +1,345 @@
+"""The user's pytest while workers run its items: starts them, relays their reports, notices their ends."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+from typing import Any, Callable, Dict, List, Optional
+
+from . import cov, deal, fork, groups, relay, safety
+from .engine import VERSION, Engine, EngineGone
+from .inline import run_here
+from .results import Results
+from .surroundings import Surroundings
+from .watch import Watch
+
+# After a batch of reports: how long to let more gather. Whatever else happens ends the pause at once.
+_GATHER_MS = 25
+_INTERRUPT_GRACE_MS = 500
+
+
+class Reporter:
+    """Takes the place of pytest's run loop for one session."""
+
+    def __init__(
+        self, session: Any, engine: Engine, surroundings: Surroundings, watch: Watch, wish: str
+    ) -> None:
+        self.session = session
+        self.config = session.config
+        self.surroundings = surroundings
+        self.watch = watch
+        self.directory = ""
+        self.run_id = ""
+        self.count = 0
+        self.groups = groups.Groups()
+        self.ran_here: List[int] = []
+        self._engine = engine
+        self._wish = wish
+        self._results = Results(session)
+        self._start: Callable[["Reporter", Dict[str, Any]], fork.Handle] = fork.start
+        self._handles: Dict[int, fork.Handle] = {}
+        self._by_fd: Dict[int, Callable[[], None]] = {}
+        self._all = select.poll()
+        self._urgent = select.poll()
+        self._alive, self._alive_held = -1, -1
+        self._finished = False
+        self._stop_sent = False
+        self._ending: Optional[BaseException] = None
+        self._pid = os.getpid()
+
+    # The run
+
+    def run(self) -> bool:
+        plan = self._join()
+        if plan["mode"] != "workers":
+            self._run_here(range(len(self.session.items)), last=None)
+            return True
+        self.count = plan["workers"]
+        self._prepare()
+        try:
+            self._loop()
+            self._run_left()
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
+        except EngineGone as error:
+            self._interrupt()
+            raise KeyboardInterrupt(str(error)) from None
+        finally:
+            self._end()
+        self._raise_as_pytest_does()
+        return True
+
+    def _join(self) -> Dict[str, Any]:
+        """Tells the engine what there is to run, and hears how."""
+        welcome = self._engine.expect("welcome")
+        if welcome.get("version") != VERSION:
+            raise EngineGone("another version of schedctl answers")
+        self.directory, self.run_id = welcome["dir"], welcome["run"]
+        start, why = safety.decide(self._wish, self.config, self.watch, [self._engine.fileno()])
+        if start == "spawn":
+            from . import spawn
+
+            self._start = spawn.start
+        of_item, self.groups = groups.of_items(self.session.items)
+        self._engine.send(
+            "suite",
+            items=[item.nodeid for item in self.session.items],
+            group=of_item,
+            groups=self.groups.groups,
+            start=start,
+            why=why,
+            maxfail=self.config.getoption("maxfail", 0) or 0,
+        )
+        return self._engine.expect("plan")
+
+    def _prepare(self) -> None:
+        """What every worker is to find done, once."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.showfspath = False  # one file after the other is what a serial run shows
+        if self._start is not fork.start or self._wants_tmp_path():
+            self.config._tmp_path_factory.getbasetemp()
+        cov.before_fork()
+        self.watch.seeds.save()
+        self._alive, self._alive_held = os.pipe()
+        gc.freeze()
+        self._watch(self._engine.fileno(), self._hear, urgent=True)
+
+    def _wants_tmp_path(self) -> bool:
+        if getattr(self.config, "_tmp_path_factory", None) is None:
+            return False
+        wanted = {"tmp_path", "tmpdir", "tmp_path_factory", "tmpdir_factory", "pytester", "testdir"}
+        given = self.config.getoption("basetemp", None)
+        return bool(given) or any(
+            not wanted.isdisjoint(getattr(item, "fixturenames", ())) for item in self.session.items
+        )
+
+    def _loop(self) -> None:
+        if self._engine.has_ready():
+            self._hear()
+        while not self._finished or self._handles:
+            for fd, _ in self._all.poll():
+                handler = self._by_fd.get(fd)
+                if handler is not None:
+                    handler()
+            if self._results.take_relayed():
+                self._stop_if_told()
+                if self._handles:
+                    self._urgent.poll(_GATHER_MS)
+
+    def _watch(self, fd: int, handler: Callable[[], None], urgent: bool) -> None:
+        self._by_fd[fd] = handler
+        self._all.register(fd, select.POLLIN)
+        if urgent:
+            self._urgent.register(fd, select.POLLIN)
+
+    def _unwatch(self, fd: int) -> None:
+        if self._by_fd.pop(fd, None) is None:
+            return
+        self._all.unregister(fd)
+        try:
+            self._urgent.unregister(fd)
+        except KeyError:
+            pass
+
+    # The engine's orders
+
+    def _hear(self) -> None:
+        for message in self._engine.receive():
+            event = message.get("event")
+            if event == "start":
+                self._start_worker(message)
+            elif event == "left":
+                self.ran_here += message["items"]
+            elif event == "finished":
+                self._finished = True
+                for index in message.get("crashed", ()):
+                    self._results.crashed_unseen(index)
+
+    def _start_worker(self, order: Dict[str, Any]) -> None:
+        number = order["worker"]
+        try:
+            handle = self._start(self, order)
+        except OSError as error:
+            self._engine.send("failed", worker=number, error=str(error))
+            return
+        self._handles[number] = handle
+        self._watch(handle.reports, lambda: self._read(handle), urgent=False)
+        self._watch(handle.pidfd, lambda: self._exited(handle), urgent=True)
+        self._engine.send("started", worker=number, pid=handle.pid)
+
+    def forget(self) -> None:
+        """In a forked worker: closes what is the reporter's."""
+        os.close(self._alive_held)
+        deal.die_with(self._alive)
+        self._engine.close()
+        for handle in self._handles.values():
+            for fd in (handle.pidfd, handle.reports, handle.answers):
+                os.close(fd)
+
+    # The workers' messages
+
+    def _read(self, handle: fork.Handle) -> None:
+        """Everything that is there."""
+        while True:
+            try:
+                data = os.read(handle.reports, 1 << 18)
+            except BlockingIOError:
+                break
+            if not data:
+                self._unwatch(handle.reports)
+                break
+            handle.buffer += data
+        for message in relay.messages(handle.buffer):
+            self._take(handle, message)
+
+    def _take(self, handle: fork.Handle, message: Any) -> None:
+        kind = message[0]
+        if kind == relay.PLAIN:
+            self._results.plain(message)
+            handle.finished[message[1]] = None
+        elif kind == relay.REPORTS:
+            self._take_reports(handle, *message[1:])
+        elif kind == relay.WARNING:
+            self._results.warning(*message[1:])
+        elif kind == relay.STOP:
+            self._take_stop(*message[1:])
+        elif kind == relay.COVERAGE:
+            cov.merge(message[1])
+        elif kind == relay.XML:
+            self._results.xml(*message[1:])
+        elif kind == relay.UNUSABLE:
+            handle.unusable = message[1]
+        elif kind == relay.OUTPUT:
+            handle.output = message[1]
+
+    def _take_reports(
+        self, handle: fork.Handle, index: int, data: List[Any], first: bool, last: bool, ask: bool
+    ) -> None:
+        self._results.reports(index, data, first, last)
+        handle.open = None if last else index
+        if last:
+            handle.finished[index] = None
+        if ask:
+            self._stop_if_told()
+            handle.answer(not self._stop_sent)
+
+    def _take_stop(self, kind: str, text: str, status: Optional[int]) -> None:
+        """A worker's wish to end the session: the first one counts."""
+        if kind == "shouldstop":
+            self.session.shouldstop = self.session.shouldstop or text
+        elif self._ending is None:
+            self._ending = _exception(kind, text, status)
+        self._stop_if_told()
+
+    def _stop_if_told(self) -> None:
+        reason = self._ending or self.session.shouldfail or self.session.shouldstop
+        if reason and not self._stop_sent:
+            self._stop_sent = True
+            self._engine.send("stop", reason=str(reason) or type(reason).__name__)
+
+    # The workers' ends
+
+    def _exited(self, handle: fork.Handle) -> None:
+        self._read(handle)
+        for fd in (handle.reports, handle.pidfd):
+            self._unwatch(fd)
+        del self._handles[handle.number]
+        status = handle.reap()
+        running = -1 if status == 0 else deal.read_state(self.directory, handle.number)
+        if running in handle.finished:
+            running = -1
+        if running >= 0 and self._ending is None:
+            fault = fork.fault_path(self.directory, handle.number)
+            self._results.crashed(running, handle.number, status, fault, handle.open == running)
+        if handle.unusable is not None:
+            self._engine.send("failed", worker=handle.number, error=handle.unusable)
+            return
+        finished = list(handle.finished) if status else []
+        self._engine.send(
+            "exited", worker=handle.number, status=status, running=running, finished=finished
+        )
+
+    def _interrupt(self) -> None:
+        """The user's Ctrl-C reached the workers too; those that it did not reach, or that missed it, get it now. A
+        second one ends them."""
+        try:
+            self._ending = self._ending or KeyboardInterrupt()
+            self._tell_stop()
+            self._wait_for_ends(_INTERRUPT_GRACE_MS)
+            self._signal(signal.SIGINT)
+            self._wait_for_ends(None)
+        except KeyboardInterrupt:
+            self._signal(signal.SIGKILL)
+
+    def _tell_stop(self) -> None:
+        try:
+            self._stop_if_told()
+        except EngineGone:
+            pass
+
+    def _wait_for_ends(self, patience_ms: Optional[int]) -> None:
+        """Until all workers are gone, or nothing has happened for that long."""
+        while self._handles:
+            poll = select.poll()
+            for handle in self._handles.values():
+                poll.register(handle.pidfd, select.POLLIN)
+                poll.register(handle.reports, select.POLLIN)
+            ready = {fd for fd, _ in poll.poll(patience_ms)}
+            if not ready:
+                return
+            for handle in list(self._handles.values()):
+                self._read(handle)
+                if handle.pidfd in ready:
+                    self._bury(handle)
+
+    def _bury(self, handle: fork.Handle) -> None:
+        for fd in (handle.reports, handle.pidfd):
+            self._unwatch(fd)
+        del self._handles[handle.number]
+        handle.reap()
+
+    def _signal(self, number: int) -> None:
+        for handle in self._handles.values():
+            signal.pidfd_send_signal(handle.pidfd, number)
+
+    def _end(self) -> None:
+        """Whatever happened: no worker outlives this."""
+        if os.getpid() != self._pid:
+            return
+        self._signal(signal.SIGKILL)
+        for handle in list(self._handles.values()):
+            self._bury(handle)
+        for fd in (self._alive_held, self._alive):
+            os.close(fd)
+        gc.unfreeze()
+
+    # What the reporter runs itself
+
+    def _run_left(self) -> None:
+        if self.ran_here and not self._stop_sent:
+            self._run_here(self.ran_here, last=None)
+
+    def _run_here(self, indexes: Any, last: Optional[int]) -> None:
+        run_here(self.session, list(indexes), self.directory, self.groups)
+
+    def _raise_as_pytest_does(self) -> None:
+        if self._ending is not None:
+            raise self._ending
+        if self.session.shouldfail:
+            raise self.session.Failed(self.session.shouldfail)
+        if self.session.shouldstop:
+            raise self.session.Interrupted(self.session.shouldstop)
+
+
+def _exception(kind: str, text: str, status: Optional[int]) -> BaseException:
+    if kind == "exit":
+        from _pytest.outcomes import Exit
+
+        return Exit(text, status)
+    if kind == "interrupt":
+        return KeyboardInterrupt()
+    return RuntimeError(f"a worker failed:\n{text}")

@@ -1,0 +1,111 @@
+"""Gives the reporter's plugins what a serial run would have given them: one item's reports together, in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, List, Set
+
+from . import compat, relay
+
+
+class Results:
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._config = session.config
+        self._items = session.items
+        self._timed = relay.is_timed()
+        self._relayed = False
+        self._crashed: Set[int] = set()
+
+    def take_relayed(self) -> bool:
+        """Whether an item was relayed since the last call."""
+        relayed, self._relayed = self._relayed, False
+        return relayed
+
+    def plain(self, message: Any) -> None:
+        item = self._items[message[1]]
+        hook, nodeid, location = item.ihook, item.nodeid, item.location
+        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+        logreport = hook.pytest_runtest_logreport
+        for report in relay.plain_reports(item, message, self._timed):
+            logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        self._relayed = True
+
+    def reports(self, index: int, data: List[Any], first: bool, last: bool) -> None:
+        item = self._items[index]
+        hook = item.ihook
+        if first:
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for one in data:
+            report = self._config.hook.pytest_report_from_serializable(
+                config=self._config, data=one
+            )
+            hook.pytest_runtest_logreport(report=report)
+        if last:
+            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        self._relayed = True
+
+    def warning(self, data: Any, when: str, nodeid: str, location: Any) -> None:
+        self._config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": relay.warning_message(data),
+                "when": when,
+                "nodeid": nodeid,
+                "location": location,
+            }
+        )
+
+    def xml(self, nodeid: Any, name: str, value: Any) -> None:
+        xml = compat.junit(self._config)
+        if xml is None:
+            return
+        if nodeid is None:
+            xml.add_global_property(name, value)
+        else:
+            xml.node_reporter(nodeid).add_attribute(name, value)
+
+    def crashed(self, index: int, worker: int, status: int, fault: str, open: bool) -> None:
+        """The item's worker died while running it. open: a part of its reports was relayed."""
+        text = f"worker gw{worker} {ending(status)} while running {self._items[index].nodeid}"
+        details = _read(fault)
+        self._fail(index, f"{text}\n\n{details}" if details else text, first=not open)
+
+    def crashed_unseen(self, index: int) -> None:
+        """The engine counts this item as lost with its worker; nothing else is known of it."""
+        if index not in self._crashed:
+            self._fail(index, "its worker died while running it", first=True)
+
+    def _fail(self, index: int, text: str, first: bool) -> None:
+        from pytest import TestReport
+
+        self._crashed.add(index)
+        item = self._items[index]
+        hook = item.ihook
+        if first:
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        keywords = {name: 1 for name in item.keywords}
+        report = TestReport(item.nodeid, item.location, keywords, "failed", text, "call")
+        hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        self._relayed = True
+
+
+def ending(status: int) -> str:
+    """A wait status in words."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exited with status {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,128 @@
+"""Notices, from the plugin's start until workers are started, what decides how they may be started.
+
+Whoever reads a worker's id before there are workers has taken the reporter for the only process, and forked workers
+would all inherit that. A user's random.seed() would be lost, since CPython seeds anew in a forked child.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from typing import Any, Callable, Dict, List, Optional
+
+_WORKER_VARIABLES = frozenset(
+    ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+)
+# These ask whether they are in a worker in order to do in the reporter what belongs there.
+_MAY_ASK = frozenset(
+    "_pytest pytest xdist pytest_cov pytest_rerunfailures pytest_benchmark pytest_html pytest_metadata pytest_sugar "
+    "pytest_django pytest_asyncio pytest_timeout hypothesis _hypothesis_pytestplugin schedctl_pytest os "
+    "_collections_abc coverage allure_pytest".split()
+)
+
+
+class Watch:
+    """start() when the plugin loads; stop() before workers exist."""
+
+    def __init__(self) -> None:
+        self.asked: List[str] = []  # "FILE:LINE reads NAME"
+        self.descriptors = sockets()
+        self.seeds = Seeds()
+        self._encode: Any = None
+
+    def start(self) -> None:
+        self._watch_environment()
+        self._watch_config()
+        self.seeds.start()
+
+    def stop(self) -> None:
+        if self._encode is None:
+            return
+        os.environ.encodekey = self._encode  # type: ignore[attr-defined]
+        self._encode = None
+        from _pytest.config import Config
+
+        if "__getattr__" in Config.__dict__:
+            del Config.__getattr__  # type: ignore[attr-defined]
+        self.seeds.stop()
+
+    def _watch_environment(self) -> None:
+        encode = self._encode = os.environ.encodekey  # type: ignore[attr-defined]
+
+        def encodekey(key: Any) -> Any:
+            if key in _WORKER_VARIABLES:
+                self._note(key)
+            return encode(key)
+
+        os.environ.encodekey = encodekey  # type: ignore[attr-defined]
+
+    def _watch_config(self) -> None:
+        """Config has no workerinput yet: a fallback attribute hears of everyone who asks."""
+        from _pytest.config import Config
+
+        def missing(config: Any, name: str) -> Any:
+            if name == "workerinput":
+                self._note("config.workerinput")
+            raise AttributeError(f"{type(config).__name__!r} object has no attribute {name!r}")
+
+        if "__getattr__" not in Config.__dict__:
+            Config.__getattr__ = missing  # type: ignore[attr-defined]
+
+    def _note(self, name: str) -> None:
+        frame = sys._getframe(2)
+        while frame is not None:
+            package = frame.f_globals.get("__name__", "").partition(".")[0]
+            if package not in ("os", "_collections_abc"):
+                break
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame is None or package in _MAY_ASK:
+            return
+        path = os.path.basename(frame.f_code.co_filename)
+        self.asked.append(f"{path}:{frame.f_lineno} reads {name}")
+
+
+class Seeds:
+    """random's state, where the user seeded it: every worker goes on from there, as a serial run would."""
+
+    def __init__(self) -> None:
+        self._seed: Optional[Callable[..., None]] = None
+        self._seeded = False
+        self._state: Any = None
+
+    def start(self) -> None:
+        original = self._seed = random.seed
+
+        def seed(*args: Any, **kwargs: Any) -> None:
+            original(*args, **kwargs)
+            self._seeded = bool(args) or bool(kwargs)
+
+        random.seed = seed
+
+    def stop(self) -> None:
+        if self._seed is not None:
+            random.seed = self._seed  # type: ignore[assignment]
+            self._seed = None
+
+    def save(self) -> None:
+        """Before a fork."""
+        if self._seeded:
+            self._state = random.getstate()
+
+    def restore(self) -> None:
+        """In the child."""
+        if self._state is not None:
+            random.setstate(self._state)
+
+
+def sockets() -> Dict[int, str]:
+    """This process's sockets and event queues: descriptor to what /proc calls it."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue  # the listing's own
+        if target.startswith(("socket:", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")):
+            found[int(name)] = target
+    return found

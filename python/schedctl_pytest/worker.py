@@ -1,0 +1,346 @@
+"""A worker's life, forked or started afresh: take an item as late as possible, run it, report it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, List, Optional
+
+import pytest
+
+from . import compat, deal, relay
+from .meter import Meter, clock
+
+GO_ON, STOP = b"g", b"s"
+
+
+class Channel:
+    """To the reporter: messages on a pipe; from it: a byte where a worker asks whether to go on."""
+
+    def __init__(self, reports: int, answers: int) -> None:
+        self._reports = reports
+        self.answers = answers
+
+    def send(self, data: bytes) -> None:
+        """One write an item: what was sent outlives this process, whatever becomes of it."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._reports, view) :]
+        except OSError as error:
+            raise deal.Closed from error
+
+    def may_go_on(self) -> bool:
+        answer = os.read(self.answers, 1)
+        if not answer:
+            raise deal.Closed
+        return answer == GO_ON
+
+
+class NextItem:
+    """Stands for the next item while it is not known; whoever looks at it binds it."""
+
+    def __init__(self, bind: Callable[[], Optional[Any]]) -> None:
+        self._bind = bind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bind(), name)
+
+    def __bool__(self) -> bool:
+        return self._bind() is not None
+
+
+class Worker:
+    """Runs what it is dealt until it is told to end. items maps the reporter's item numbers to this process's."""
+
+    def __init__(
+        self,
+        session: Any,
+        items: Dict[int, Any],
+        directory: str,
+        number: int,
+        channel: Channel,
+        group_of: Callable[[Any], int],
+        maxfail: bool,
+    ) -> None:
+        self.session = session
+        self.channel = channel
+        self._items = items
+        self._maxfail = maxfail
+        self._group_of = group_of
+        self._pid = os.getpid()
+        self._records = deal.Records(directory, number)
+        self._deal = deal.Deal(directory, number)
+        self._state = deal.State(directory, number)
+        self._life = deal.die_with_engine(directory)
+        self._packer = relay.Packer(session.config)
+        self.meter = Meter(self._set_up)
+        self._running = deal.NO_ITEM
+        self._bound: Optional[int] = None
+        self._asked = False
+        self._stopped = False
+        self._waited = 0.0
+        self._teardown = compat.teardown_exact(session)
+        self._unknown_setups: List[float] = []
+
+    # The loop
+
+    def run(self) -> None:
+        """Raises deal.Closed where engine or reporter are gone."""
+        compat.replace_teardown_exact(self.session, self._teardown_exact)
+        self._records.add(deal.READY, 0)
+        self._records.flush()
+        self._bind()
+        while self._bound is not None:
+            self._run_item(self._bound)
+        self._teardown(None)
+        self._records.flush()
+
+    def _run_item(self, index: int) -> None:
+        item = self._items[index]
+        self._running, self._bound, self._asked = index, None, False
+        self._waited = 0.0
+        self._state.set(index)
+        self._packer.begin(index, item)
+        self.meter.begin()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self._next))
+        wall, cpu, rss = self.meter.end()
+        self._check_process()
+        self._records.add(deal.DONE, index, wall, cpu, rss)
+        ask = self._packer.failed and self._maxfail and not self._stopped
+        self.channel.send(self._packer.whole(ask))
+        self._state.set(None)
+        self._running = deal.NO_ITEM
+        self._forward_stop()
+        if not self._asked:
+            self._bind()
+        if ask and not self._may_go_on():
+            self._stop()
+
+    def _forward_stop(self) -> None:
+        """A plugin's wish to end the session holds for all workers."""
+        reason = self.session.shouldstop
+        if reason:
+            self.channel.send(relay.encode((relay.STOP, "shouldstop", str(reason), None)))
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped, self._bound, self._asked = True, None, True
+
+    def _may_go_on(self) -> bool:
+        self._records.flush()
+        return self.channel.may_go_on()
+
+    def _check_process(self) -> None:
+        """A test's own forked child that comes back here is no worker."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+
+    # Taking the next item
+
+    def _next(self) -> Optional[Any]:
+        if not self._asked:
+            self._bind()
+        return None if self._bound is None else self._items[self._bound]
+
+    def _bind(self) -> None:
+        """Takes the next item off the deal queue, waiting where it is empty."""
+        self._check_process()
+        self._asked = True
+        if self._stopped:
+            return
+        while True:
+            record = self._deal.poll() or self._wait()
+            if record is None:
+                return
+            op, index = record
+            if op == deal.END:
+                self._stop()
+                return
+            if index not in self._items:
+                self._records.add(deal.MISSING, index)
+                self._records.flush()
+                continue
+            if op == deal.RUN_REPORT:
+                self._records.add(deal.STARTED, index)
+                self._records.flush()
+            self._bound = index
+            return
+
+    def _wait(self) -> Any:
+        """The next record, or None where the user interrupts: what has run is still reported."""
+        self._records.add(deal.WANT, self._running)
+        self._records.flush()
+        began = clock()
+        try:
+            record = None
+            while record is None:
+                self._deal.wait(self.channel.answers)
+                record = self._deal.poll()
+            return record
+        except KeyboardInterrupt:
+            self._stop()
+            self.channel.send(relay.encode((relay.STOP, "interrupt", "", None)))
+            return None
+        finally:
+            took = clock() - began
+            self._waited += took
+            self.meter.waited(took)
+
+    def _teardown_exact(self, nextitem: Any) -> None:
+        """In place of pytest's: the fixtures that the next item needs stay, and only now is it asked for."""
+        if isinstance(nextitem, NextItem):
+            if self._packer.failed and self._maxfail and not self._asked:
+                self.channel.send(self._packer.part())
+                if not self._may_go_on():
+                    self._stop()
+            nextitem = self._next()
+        self._teardown(nextitem)
+
+    # What the plugins below report
+
+    def report(self, report: Any) -> None:
+        self._check_process()
+        if report.when == "teardown" and self._waited:
+            report.duration = max(report.duration - self._waited, 0.0)
+            if hasattr(report, "stop"):
+                report.stop -= self._waited
+            self._waited = 0.0
+        self._packer.add(report)
+
+    def _set_up(self, node: Any, seconds: float) -> None:
+        group = self._group_of(node)
+        if group >= 0:
+            self._records.add(deal.SETUP, group, seconds)
+
+
+class Hooks:
+    """The worker's own plugin: what others would show goes to the reporter."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.replaying = True
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self._worker.report(report)
+
+    def pytest_warning_recorded(
+        self, warning_message: Any, when: str, nodeid: str, location: Any
+    ) -> None:
+        """The hook is historic: on registering it is called again for everything that the reporter has shown."""
+        if not self.replaying:
+            data = relay.warning_data(warning_message)
+            self._worker.channel.send(relay.encode((relay.WARNING, data, when, nodeid, location)))
+
+
+_REPORTING = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
+_REPORTERS = ("terminalreporter", "lfplugin", "nfplugin", "stepwiseplugin")
+
+
+def install(worker: Worker) -> None:
+    """Makes the session's plugins a worker's: reports and warnings go to the reporter and nowhere else.
+
+    Hooks that only report run in the reporter, where they see every item once, as in a serial run. pytest's own
+    session keeps counting, and its log handling keeps its place.
+    """
+    session = worker.session
+    manager = session.config.pluginmanager
+    for name in _REPORTERS:
+        if manager.hasplugin(name):
+            manager.unregister(name=name)
+    _forward_xml(worker)
+    hooks = Hooks(worker)
+    manager.register(hooks, "schedctl-worker")
+    hooks.replaying = False
+    manager.register(worker.meter, "schedctl-meter")
+    keep = [session, hooks, manager.get_plugin("logging-plugin")]
+    for name in _REPORTING:
+        compat.keep_only(getattr(session.config.hook, name), keep)
+    compat.keep_only(session.config.hook.pytest_warning_recorded, keep)
+
+
+class _XmlAttributes:
+    """Stands for junitxml's reporter of one item in the record_xml_attribute fixture."""
+
+    def __init__(self, worker: Worker, nodeid: str) -> None:
+        self._worker = worker
+        self._nodeid = nodeid
+
+    def add_attribute(self, name: str, value: object) -> None:
+        message = (relay.XML, self._nodeid, str(name), relay.builtin(value))
+        self._worker.channel.send(relay.encode(message))
+
+
+def _forward_xml(worker: Worker) -> None:
+    xml = compat.junit(worker.session.config)
+    if xml is None:
+        return
+    if worker.session.config.pluginmanager.is_registered(xml):
+        worker.session.config.pluginmanager.unregister(xml)
+
+    def add_global_property(name: str, value: object) -> None:
+        message = (relay.XML, None, str(name), relay.builtin(value))
+        worker.channel.send(relay.encode(message))
+
+    xml.add_global_property = add_global_property
+    xml.node_reporter = lambda nodeid: _XmlAttributes(worker, nodeid)
+
+
+def live(worker: Worker) -> None:
+    """Runs the worker to its end, whatever that is; tells the reporter of interruptions."""
+    from _pytest.outcomes import Exit
+
+    try:
+        worker.run()
+    except deal.Closed:
+        pass
+    except Exit as error:
+        _leave(worker, ("exit", str(error.msg), error.returncode))
+    except KeyboardInterrupt:
+        _leave(worker, ("interrupt", "", None))
+    except BaseException:
+        import traceback
+
+        _leave(worker, ("error", traceback.format_exc(), None))
+
+
+def _leave(worker: Worker, message: Any) -> None:
+    """Ends as a session does that is interrupted: the fixtures are torn down, and nothing interrupts that again."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        worker.channel.send(relay.encode((relay.STOP, *message)))
+        compat.teardown_exact(worker.session)(None)
+    except (deal.Closed, Exception, pytest.fail.Exception):
+        pass
+
+
+def xdist_environment(number: int, count: int, run: str, slot: int) -> Dict[str, str]:
+    """What pytest-xdist sets in a worker's environment, and the worker's slot."""
+    return {
+        "PYTEST_XDIST_WORKER": f"gw{number}",
+        "PYTEST_XDIST_WORKER_COUNT": str(count),
+        "PYTEST_XDIST_TESTRUNUID": run,
+        "SCHEDCTL_SLOT": str(slot),
+    }
+
+
+def worker_input(number: int, count: int, run: str, argv: List[str]) -> Dict[str, Any]:
+    """config.workerinput as pytest-xdist has it."""
+    return {
+        "workerid": f"gw{number}",
+        "workercount": count,
+        "testrunuid": run,
+        "mainargv": argv,
+    }
+
+
+def pin(pus: Optional[str]) -> None:
+    """pus: a cpulist, or None to stay where one is. OSError where the kernel refuses."""
+    if pus is None:
+        return
+    cpus: List[int] = []
+    for part in pus.split(","):
+        first, _, last = part.partition("-")
+        cpus += range(int(first), int(last or first) + 1)
+    os.sched_setaffinity(0, cpus)
