@@ -546,7 +546,7 @@ static bool is_stuck(const struct dispatch *d)
         if (d->n_queued > 0)
                 return false;
         for (uint32_t i = 0; i < d->max_workers; i++)
-                if (d->workers[i].state != WORKER_GONE && (!d->workers[i].dry || d->workers[i].n_held > 0))
+                if (d->workers[i].state != WORKER_GONE && !d->workers[i].dry)
                         return false;
         return true;
 }
@@ -559,7 +559,7 @@ static void conclude(struct dispatch *d, struct dispatch_actions *out)
                 for (uint32_t i = 0; i < d->max_workers; i++)
                         if (d->workers[i].state == WORKER_ACTIVE || d->workers[i].state == WORKER_STARTING)
                                 workers_retire(d, i, DISPATCH_R_DRY, out);
-        if (d->n_pus > d->n_alive && (d->stopped || nothing_to_deal(d) || d->n_open <= d->n_of_use))
+        if (d->n_pus > 0 && (d->stopped || nothing_to_deal(d) || d->n_open <= d->n_of_use))
                 workers_return_pus(d, out);
         if (d->n_alive == 0 && (d->n_open == 0 || d->stopped) && !d->finished) {
                 d->finished = true;

@@ -32,7 +32,7 @@ static double total_speed(const struct dispatch *d)
 /* Seconds until everything is done if work were a liquid. */
 static double rest_seconds(const struct dispatch *d)
 {
-        return (pool_seconds(d) + d->busy) / total_speed(d);
+        return (pool_seconds(d) + d->pool.heap_setups + d->busy) / total_speed(d);
 }
 
 static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
@@ -121,13 +121,18 @@ static uint32_t split_item(const struct dispatch *d, uint32_t worker)
         return best;
 }
 
-/* Whether `item` has to begin now: if the worker did `other` first, it would end after all the rest. */
+/* Whether `item` has to begin now: if the worker did `other` first, it would end after all the rest. Where its unit
+ * is open elsewhere it is also to end sooner here, set-up and all, than its unit would there. */
 static bool bounds_makespan(const struct dispatch *d, const struct worker *w, uint32_t item, uint32_t other)
 {
+        const struct unit *u = &d->pool.units[d->items[item].unit];
         double after = other == DISPATCH_NONE ? 0 : pool_item_seconds(d, other);
-        double time = pool_setup_seconds(d, w->tail, item) + pool_item_seconds(d, item);
+        double seconds = pool_item_seconds(d, item);
 
-        return (after + time) / w->speed > (1 - LONGEST_SLACK) * rest_seconds(d);
+        if (u->n_workers > 0 &&
+            pool_setup_seconds(d, w->tail, item) + seconds > pool_unit_seconds(d, d->items[item].unit) / u->n_workers)
+                return false;
+        return (after + seconds) / w->speed > (1 - LONGEST_SLACK) * rest_seconds(d);
 }
 
 static bool chosen(struct choice *ret_choice, uint32_t item, enum dispatch_reason reason)

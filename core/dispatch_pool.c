@@ -95,6 +95,7 @@ static void heap_remove(struct dispatch *d, uint32_t unit)
         uint32_t index = pool->units[unit].heap, last = pool->heap[--pool->n_heap];
 
         pool->units[unit].heap = DISPATCH_NONE;
+        pool->heap_setups = pool->n_heap > 0 ? pool->heap_setups - pool->units[unit].setup : 0;
         if (last == unit)
                 return;
         heap_place(pool, index, last);
@@ -107,8 +108,10 @@ static void heap_update(struct dispatch *d, uint32_t unit)
         struct unit *u = &d->pool.units[unit];
 
         if (u->n_pool > 0 && u->n_workers == 0) {
-                if (u->heap == DISPATCH_NONE)
+                if (u->heap == DISPATCH_NONE) {
                         heap_place(&d->pool, d->pool.n_heap++, unit);
+                        d->pool.heap_setups += u->setup;
+                }
                 heap_fix(d, u->heap);
         } else if (u->heap != DISPATCH_NONE) {
                 heap_remove(d, unit);

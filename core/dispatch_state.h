@@ -57,6 +57,7 @@ struct pool {
         uint32_t n_units;
         uint32_t *heap; /* units with items in the pool and no worker: most work first */
         uint32_t n_heap;
+        double heap_setups;    /* seconds of set-up that the units in the heap still need */
         uint32_t n, n_unknown; /* items in the pool */
         double known;          /* seconds of the known ones */
         bool history;          /* some item came with an estimate */

@@ -143,12 +143,21 @@ void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason re
         dispatch_emit(out, DISPATCH_DO_RETIRE, reason)->worker = worker;
 }
 
+/* A surplus worker that is still at its last item may be there beside the PU's own. */
+static bool pu_in_use(const struct dispatch *d, unsigned os)
+{
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                if (d->workers[i].state != WORKER_GONE && d->workers[i].pu == os)
+                        return true;
+        return false;
+}
+
 void workers_return_pus(struct dispatch *d, struct dispatch_actions *out)
 {
         size_t kept = 0;
 
         for (size_t i = 0; i < d->n_pus; i++) {
-                if (d->pus[i].worker != DISPATCH_NONE) {
+                if (d->pus[i].worker != DISPATCH_NONE || pu_in_use(d, d->pus[i].os)) {
                         d->pus[kept++] = d->pus[i];
                         continue;
                 }
