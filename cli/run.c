@@ -1,23 +1,54 @@
-/* schedctl run: the order of things. */
+/* schedctl run: borrows CPUs, and splits into the guardian and the engine, which does the rest. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/run_options.h"
+#include "cli/run_dir.h"
+#include "cli/run_engine.h"
+#include "cli/run_env.h"
+#include "cli/run_guardian.h"
+#include "cli/run_join.h"
 #include "cli/verbs.h"
+#include "lib/util.h"
 
-/* What shells answer for a command that is not there or cannot be run. */
-enum { EXIT_NOT_FOUND = 127, EXIT_NOT_EXECUTABLE = 126 };
-
-static int exec_command(char **command)
+static int fail(const char *what, int r)
 {
-        int error;
+        fprintf(stderr, "schedctl run: %s: %s\n", what, strerror(-r));
+        return VERB_FAILED;
+}
 
-        execvp(command[0], command);
-        error = errno;
-        fprintf(stderr, "schedctl run: %s: %s\n", command[0], strerror(error));
-        return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+/* NULL where there is none: COMMAND runs without the plugin. */
+static const char *find_python_dir(char *buf, size_t size)
+{
+        if (run_env_python_dir(buf, size) == 0)
+                return buf;
+        fputs("schedctl run: its pytest plugin is not installed; tests run serially\n", stderr);
+        return NULL;
+}
+
+/* The lease comes first: a service that has to be started for it must not become this run's descendant. */
+static int run(const struct run_options *options)
+{
+        char dir[RUN_DIR_MAX], python[RUN_PYTHON_DIR_MAX];
+        const char *python_dir = find_python_dir(python, sizeof(python));
+        struct run_lease lease;
+        pid_t guardian = getpid();
+        sigset_t command_mask;
+        int r, channel;
+
+        r = run_lease_open(options, &lease);
+        if (r < 0)
+                return VERB_FAILED;
+        r = run_dir_create(dir);
+        if (r < 0)
+                return fail("a directory for the run", r);
+        r = run_guardian_split(dir, &channel, &command_mask);
+        if (r < 0)
+                return fail("fork", r);
+        r = run_engine(options, dir, &lease, python_dir, channel, guardian, &command_mask);
+        run_guardian_report(channel, r);
+        _exit(0);
 }
 
 int verb_run(int argc, char **argv)
@@ -32,5 +63,5 @@ int verb_run(int argc, char **argv)
         case RUN_OPTIONS_OK:
                 break;
         }
-        return exec_command(options.command);
+        return run_join_is_inside() ? run_join(options.command) : run(&options);
 }

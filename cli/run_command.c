@@ -1,0 +1,30 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cli/run_command.h"
+
+int run_command_exec(char **command)
+{
+        int error;
+
+        execvp(command[0], command);
+        error = errno;
+        fprintf(stderr, "schedctl run: %s: %s\n", command[0], strerror(error));
+        return error == ENOENT || error == ENOTDIR ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE;
+}
+
+pid_t run_command_start(char **command, const sigset_t *mask)
+{
+        pid_t engine = getpid(), pid = fork();
+
+        if (pid != 0)
+                return pid < 0 ? -errno : pid;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != engine) /* it died before it could be asked for */
+                _exit(RUN_EXIT_NOT_EXECUTABLE);
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        _exit(run_command_exec(command));
+}

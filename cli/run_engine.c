@@ -1,0 +1,365 @@
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/run_command.h"
+#include "cli/run_dir.h"
+#include "cli/run_engine.h"
+#include "cli/run_env.h"
+#include "cli/run_guardian.h"
+#include "cli/run_share.h"
+#include "cli/run_suite.h"
+#include "cli/run_tree.h"
+#include "lib/util.h"
+
+/* Exit statuses as waitpid() has them. */
+#define STATUS_EXITED(code)   ((code) << 8)
+#define STATUS_SIGNALLED(sig) (sig)
+
+uint64_t run_now(const struct run *run)
+{
+        return uv_hrtime() / 1000;
+}
+
+/* Slots */
+
+bool run_take_slot(struct run *run, unsigned *ret_slot)
+{
+        for (unsigned i = 0; i < run->lease.n_slots; i++)
+                if (!cpuset_has(&run->slots_used, run->lease.slots[i])) {
+                        cpuset_add(&run->slots_used, run->lease.slots[i]);
+                        *ret_slot = run->lease.slots[i];
+                        return true;
+                }
+        return false;
+}
+
+void run_give_slot(struct run *run, unsigned slot)
+{
+        cpuset_remove(&run->slots_used, slot);
+}
+
+/* The lease and its suites */
+
+static size_t count_active(const struct run *run)
+{
+        size_t n = 0;
+
+        for (const struct run_suite *s = run->suites; s; s = s->next)
+                n += run_suite_is_active(s);
+        return n;
+}
+
+void run_share(struct run *run)
+{
+        CLEANUP_FREE struct cpuset *shares = NULL;
+        size_t n = count_active(run), i = 0;
+
+        run->share_due = false;
+        if (n == 0)
+                return;
+        shares = calloc(n, sizeof(*shares));
+        if (!shares || run_share_divide(&run->machine.machine, &run->lease.kept, n, shares) < 0)
+                return; /* everybody keeps what they have */
+        for (struct run_suite *s = run->suites; s; s = s->next)
+                if (run_suite_is_active(s))
+                        run_suite_set_pus(s, &shares[i++]);
+}
+
+void run_share_later(struct run *run)
+{
+        run->share_due = true;
+}
+
+static void pin_all_but_workers(struct run *run)
+{
+        CLEANUP(run_pids_finish) struct run_pids pids = {0};
+
+        if (run->options->no_pin || cpuset_is_empty(&run->lease.kept))
+                return;
+        sched_setaffinity(0, sizeof(run->lease.kept.word), (const cpu_set_t *)run->lease.kept.word);
+        (void)run_tree_descendants(getpid(), &pids);
+        for (size_t i = 0; i < pids.n; i++) {
+                bool worker = false;
+
+                for (const struct run_suite *s = run->suites; s && !worker; s = s->next)
+                        worker = run_suite_has_worker(s, pids.items[i]);
+                if (!worker)
+                        (void)run_tree_pin(pids.items[i], &run->lease.kept);
+        }
+}
+
+/* Workers leave the PUs that are wanted back at once, in the middle of an item: moving one costs microseconds. */
+static void lease_changed(struct run *run)
+{
+        struct cpuset wanted = run->lease.wanted;
+
+        if (cpuset_is_empty(&run->lease.kept))
+                return; /* a background run's last PU: there is nowhere to move to */
+        run_share(run);
+        pin_all_but_workers(run);
+        if (!cpuset_is_empty(&wanted))
+                (void)run_lease_return(&run->lease, &wanted);
+}
+
+static void on_lease(uv_poll_t *poll, int status, int events)
+{
+        struct run *run = poll->data;
+        int r = run_lease_read(&run->lease);
+
+        if (r > 0) {
+                lease_changed(run);
+        } else if (r < 0) {
+                uv_poll_stop(poll);
+                if (run->options->verbose)
+                        fputs("schedctl: the service is gone; going on with the CPUs held\n", stderr);
+        }
+}
+
+/* Whether nothing else in COMMAND can use a PU: its only suite is COMMAND itself. */
+static bool is_whole_command(const struct run *run, const struct run_suite *suite)
+{
+        return suite->reporter == run->command && run->suites == suite && !suite->next;
+}
+
+void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
+{
+        struct cpuset set = {0};
+
+        cpuset_add(&set, pu);
+        if (!is_whole_command(run, suite) || cpuset_count(&run->lease.kept) <= 1)
+                return;
+        if (run_lease_lower(&run->lease, &set) == 0 && !run->options->no_pin)
+                (void)run_tree_pin(suite->reporter, &run->lease.kept);
+}
+
+void run_refuse(struct run *run, unsigned pu)
+{
+        struct cpuset set = {0};
+
+        cpuset_add(&set, pu);
+        (void)run_lease_refuse(&run->lease, &set);
+        run_share_later(run);
+}
+
+static void on_settle(uv_prepare_t *prepare)
+{
+        struct run *run = prepare->data;
+
+        if (run->share_due)
+                run_share(run);
+}
+
+/* Reporters */
+
+static struct run_suite *add_suite(struct run *run, struct run_peer *peer)
+{
+        struct run_suite **at = &run->suites, *suite;
+
+        if (run_suite_create(run, peer, &suite) < 0)
+                return NULL;
+        while (*at)
+                at = &(*at)->next;
+        *at = suite;
+        peer->user = suite;
+        return suite;
+}
+
+static void on_peer(void *context, struct run_peer *peer)
+{
+        struct run *run = context;
+
+        run_watch_reached(&run->watch);
+}
+
+static int on_message(void *context, struct run_peer *peer, const char *event, json_t *message)
+{
+        struct run_suite *suite = peer->user ? peer->user : add_suite(context, peer);
+
+        return suite ? run_suite_message(suite, event, message) : -ENOMEM;
+}
+
+static void on_peer_gone(void *context, struct run_peer *peer)
+{
+        struct run_suite **at, *suite = peer->user;
+        struct run *run = context;
+
+        if (!suite)
+                return;
+        for (at = &run->suites; *at != suite; at = &(*at)->next)
+                ;
+        *at = suite->next;
+        run_suite_close(suite);
+        run_share_later(run);
+}
+
+static const struct run_server_events server_events = {
+        .opened = on_peer, .message = on_message, .closed = on_peer_gone};
+
+/* Processes and signals */
+
+static void end_loop(struct run *run, int status)
+{
+        if (run->ended)
+                return;
+        run->ended = true;
+        run->status = status;
+        uv_stop(&run->loop);
+}
+
+static void on_child(void *context)
+{
+        struct run *run = context;
+        int status;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                if (pid == run->command)
+                        end_loop(run, status);
+}
+
+static void on_forward(void *context, int sig)
+{
+        struct run *run = context;
+
+        kill(run->command, sig);
+}
+
+static void on_interrupted(void *context, int sig, unsigned times)
+{
+        struct run *run = context;
+
+        if (times < 2)
+                return;
+        run->killed_by = sig;
+        end_loop(run, STATUS_SIGNALLED(sig));
+}
+
+static const struct run_signals_events signal_events = {
+        .child = on_child, .forward = on_forward, .interrupted = on_interrupted};
+
+/* The guardian says nothing; its end is what there is to read. */
+static void on_guardian_gone(uv_poll_t *poll, int status, int events)
+{
+        struct run *run = poll->data;
+
+        run->killed_by = SIGKILL;
+        end_loop(run, STATUS_SIGNALLED(SIGKILL));
+}
+
+/* Beginning and end */
+
+static void adopt_lease_affinity(struct run *run)
+{
+        if (run->options->no_pin)
+                return;
+        if (sched_setaffinity(0, sizeof(run->lease.pus.word), (const cpu_set_t *)run->lease.pus.word) < 0) {
+                fprintf(stderr, "schedctl run: the CPUs borrowed cannot be used here: %s\n", strerror(errno));
+                (void)run_lease_refuse(&run->lease, &run->lease.pus);
+        }
+}
+
+static int watch_fd(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callback)
+{
+        int r = uv_poll_init(&run->loop, poll, fd);
+
+        poll->data = run;
+        return r < 0 ? r : uv_poll_start(poll, UV_READABLE, callback);
+}
+
+/* What has to be there before COMMAND starts. */
+static int open_control(struct run *run, const char *python_dir)
+{
+        CLEANUP_FREE char *socket = NULL;
+        int r;
+
+        if (asprintf(&socket, "%s/control", run->dir) < 0)
+                return -ENOMEM;
+        r = uv_loop_init(&run->loop);
+        if (r == 0)
+                r = run_server_start(&run->server, &run->loop, socket, &server_events, run);
+        if (r == 0 && python_dir)
+                r = run_env_set(run->options, socket, python_dir);
+        return r;
+}
+
+/* The rest of the loop's sources, while COMMAND is on its way. */
+static int open_sources(struct run *run, pid_t guardian)
+{
+        int r = run_signals_start(&run->signals, &run->loop, guardian, &signal_events, run);
+
+        if (r == 0)
+                r = watch_fd(run, &run->channel_poll, run->channel, on_guardian_gone);
+        if (r == 0 && run_lease_fd(&run->lease) >= 0) {
+                r = watch_fd(run, &run->lease_poll, run_lease_fd(&run->lease), on_lease);
+                run->lease_watched = r == 0;
+        }
+        uv_prepare_init(&run->loop, &run->settle);
+        run->settle.data = run;
+        uv_prepare_start(&run->settle, on_settle);
+        run_watch_start(&run->watch, &run->loop, run->options->command);
+        return r;
+}
+
+static void close_sources(struct run *run)
+{
+        run_server_stop(&run->server);
+        run_watch_stop(&run->watch);
+        run_signals_stop(&run->signals);
+        uv_close((uv_handle_t *)&run->settle, NULL);
+        uv_close((uv_handle_t *)&run->channel_poll, NULL);
+        if (run->lease_watched)
+                uv_close((uv_handle_t *)&run->lease_poll, NULL);
+        uv_run(&run->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&run->loop);
+}
+
+static int fail(struct run *run, const char *what, int r)
+{
+        fprintf(stderr, "schedctl run: %s: %s\n", what, strerror(-r));
+        run_tree_end(0);
+        return STATUS_EXITED(1);
+}
+
+/* A whole run in the order in which it happens. */
+static int live(struct run *run, const char *python_dir, pid_t guardian, const sigset_t *command_mask)
+{
+        int r = open_control(run, python_dir);
+
+        if (r < 0)
+                return fail(run, "the run's control socket", r);
+        adopt_lease_affinity(run);
+        run->command = run_command_start(run->options->command, command_mask);
+        if (run->command < 0)
+                return fail(run, "fork", run->command);
+        r = open_sources(run, guardian);
+        if (r < 0)
+                return fail(run, "the run's event loop", r);
+        uv_run(&run->loop, UV_RUN_DEFAULT);
+        if (run->killed_by)
+                run_tree_end(0);
+        close_sources(run);
+        run_tree_end(RUN_LEFTOVER_GRACE_MS);
+        if (!run->killed_by)
+                run_report_print(&run->report, &run->watch);
+        return run->status;
+}
+
+int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const char *python_dir,
+               int channel, pid_t guardian, const sigset_t *command_mask)
+{
+        struct run run = {.options = options, .dir = dir, .channel = channel, .lease = *lease};
+        int status;
+
+        run.report.options = options;
+        status = live(&run, python_dir, guardian, command_mask);
+        run_report_finish(&run.report);
+        run_machine_finish(&run.machine);
+        run_lease_close(&run.lease);
+        run_dir_remove(dir);
+        return status;
+}

@@ -1,0 +1,69 @@
+/* The engine: the process that runs COMMAND, deals its suites' items and gives back what was borrowed.
+ *
+ * One libuv loop. It ends when COMMAND has ended, or was killed at the user's word; whatever is left below it then
+ * is ended too.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "cli/run_lease.h"
+#include "cli/run_machine.h"
+#include "cli/run_options.h"
+#include "cli/run_report.h"
+#include "cli/run_server.h"
+#include "cli/run_signals.h"
+#include "cli/run_watch.h"
+
+struct run_suite;
+
+enum {
+        RUN_LEFTOVER_GRACE_MS = 500, /* from SIGTERM to SIGKILL for what COMMAND leaves behind */
+};
+
+struct run {
+        const struct run_options *options;
+        const char *dir;
+        int channel; /* to the guardian */
+        struct run_lease lease;
+        struct run_machine machine;
+        struct run_signals signals;
+        struct run_server server;
+        struct run_watch watch;
+        struct run_report report;
+        uv_loop_t loop;
+        uv_poll_t channel_poll, lease_poll;
+        uv_prepare_t settle;
+        bool lease_watched, share_due;
+        struct run_suite *suites; /* in the order of coming */
+        uint32_t n_suites_seen;
+        struct cpuset slots_used; /* of lease.slots: indices */
+        pid_t command;
+        int status; /* COMMAND's, once it has ended */
+        bool ended;
+        int killed_by; /* the signal at which the user had everything killed; 0 none */
+};
+
+/* In the engine's process: all of the run from here on. Takes over the lease. Never fails without a status to end
+ * with, which is returned as waitpid() would say it. */
+int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const char *python_dir,
+               int channel, pid_t guardian, const sigset_t *command_mask);
+
+/* For suites. */
+
+uint64_t run_now(const struct run *run); /* µs, monotonic */
+/* A slot for a worker; false where none is free. */
+bool run_take_slot(struct run *run, unsigned *ret_slot);
+void run_give_slot(struct run *run, unsigned slot);
+/* Divides what is held among the suites anew, each of which hears of its own through run_suite_set_pus(): now, or,
+ * for a suite in the midst of a step, when the loop comes round. */
+void run_share(struct run *run);
+void run_share_later(struct run *run);
+/* A PU that a suite has no more use for. */
+void run_spare(struct run *run, struct run_suite *suite, unsigned pu);
+/* A worker could not be moved to it. */
+void run_refuse(struct run *run, unsigned pu);

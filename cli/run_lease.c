@@ -1,0 +1,230 @@
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/run_lease.h"
+#include "hw/usable.h"
+#include "lib/client.h"
+
+/* Of all the words of COMMAND, those that tell runs apart. */
+static void make_label(char *const *command, char label[static RUN_LABEL_MAX + 1])
+{
+        size_t used = 0;
+
+        label[0] = '\0';
+        for (size_t i = 0; command[i] && used < RUN_LABEL_MAX; i++)
+                used += (size_t)snprintf(label + used, RUN_LABEL_MAX + 1 - used, "%s%s", i ? " " : "", command[i]);
+        while (used > RUN_LABEL_MAX || (used && (label[used - 1] & 0xc0) == 0x80 && used == RUN_LABEL_MAX))
+                used--; /* not within a UTF-8 sequence */
+        label[used] = '\0';
+}
+
+static int copy_numbers(const unsigned *from, size_t n, unsigned **to, size_t *ret_n)
+{
+        unsigned *copy = NULL;
+
+        if (n) {
+                copy = malloc(n * sizeof(*copy));
+                if (!copy)
+                        return -ENOMEM;
+                memcpy(copy, from, n * sizeof(*copy));
+        }
+        free(*to);
+        *to = copy;
+        *ret_n = n;
+        return 0;
+}
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Makes the latest grant ours. */
+static int take_grant(struct run_lease *l)
+{
+        const struct client_grant *g = client_lease_grant(l->lease);
+        int r = copy_numbers(g->pus, g->n_pus, &l->order, &l->n_order);
+
+        if (r == 0)
+                r = copy_numbers(g->slots, g->n_slots, &l->slots, &l->n_slots);
+        if (r < 0)
+                return r;
+        l->pus = l->wanted = (struct cpuset){0};
+        for (size_t i = 0; i < g->n_pus; i++)
+                cpuset_add(&l->pus, g->pus[i]);
+        for (size_t i = 0; i < g->n_wanted; i++)
+                cpuset_add(&l->wanted, g->wanted[i]);
+        l->kept = cpuset_andnot(&l->pus, &l->wanted);
+        l->wanted_by = g->n_wanted ? now_us() + (uint64_t)g->wanted_within * 1000 : 0;
+        return 0;
+}
+
+/* Without a service the mask is the lease, and slots are counted from 0. */
+static int take_own_mask(const struct run_options *options, struct run_lease *l)
+{
+        struct hw_allowance allowance;
+        size_t most, n = 0;
+        int r = hw_allowance_read("", 0, &allowance, NULL);
+
+        if (r < 0)
+                return r;
+        most = cpuset_count(&allowance.pus);
+        if (allowance.quota > 0 && ceil(allowance.quota) < (double)most)
+                most = (size_t)ceil(allowance.quota);
+        if (options->max && options->max < most)
+                most = options->max;
+        l->order = calloc(most, sizeof(*l->order));
+        l->slots = calloc(most, sizeof(*l->slots));
+        if (!l->order || !l->slots)
+                return -ENOMEM;
+        for (unsigned pu = cpuset_next(&allowance.pus, 0); n < most; pu = cpuset_next(&allowance.pus, pu + 1)) {
+                cpuset_add(&l->pus, pu);
+                l->slots[n] = (unsigned)n;
+                l->order[n++] = pu;
+        }
+        l->kept = l->pus;
+        l->n_order = l->n_slots = n;
+        return 0;
+}
+
+static unsigned least_of(unsigned a, unsigned b)
+{
+        return !a || (b && b < a) ? b : a;
+}
+
+static const char *refusal_text(int r)
+{
+        switch (r) {
+        case -ENODEV:
+                return "none of the CPUs that this process may use can be lent";
+        case -EUSERS:
+                return "this user's limit of leases is reached";
+        case -EINVAL:
+                return "the service cannot lend that";
+        default:
+                return strerror(-r);
+        }
+}
+
+/* Whether the run had better not start: the service is there and says no. */
+static bool is_refusal(int r)
+{
+        return r == -EINVAL || r == -ENOMEM;
+}
+
+int run_lease_open(const struct run_options *options, struct run_lease *ret_lease)
+{
+        char label[RUN_LABEL_MAX + 1];
+        struct schedctl_request request = {
+                .size = sizeof(request),
+                .min = options->min,
+                .max = least_of(options->max, options->workers),
+                .label = options->label,
+        };
+        struct run_lease l = {0};
+        int r;
+
+        if (!request.label) {
+                make_label(options->command, label);
+                request.label = label;
+        }
+        r = schedctl_acquire(&request, &l.lease);
+        if (r >= 0)
+                r = take_grant(&l);
+        else if (is_refusal(r))
+                fprintf(stderr, "schedctl run: no CPUs could be borrowed: %s\n", refusal_text(r));
+        else {
+                fprintf(stderr, "schedctl run: going on without a lease, on the CPUs of its own mask: %s\n",
+                        r == -ENOENT ? "no service could be reached or started" : refusal_text(r));
+                r = take_own_mask(options, &l);
+        }
+        if (r < 0) {
+                run_lease_close(&l);
+                return r;
+        }
+        l.connected = l.lease != NULL;
+        *ret_lease = l;
+        return 0;
+}
+
+void run_lease_close(struct run_lease *l)
+{
+        schedctl_lease_release(l->lease);
+        free(l->order);
+        free(l->slots);
+        *l = (struct run_lease){0};
+}
+
+int run_lease_fd(const struct run_lease *l)
+{
+        return l->connected ? schedctl_lease_fd(l->lease) : -1;
+}
+
+int run_lease_read(struct run_lease *l)
+{
+        int r;
+
+        if (!l->connected)
+                return -ENOTCONN;
+        r = schedctl_lease_dispatch(l->lease);
+        if (r < 0) {
+                l->connected = false;
+                return -ENOTCONN;
+        }
+        return r > 0 ? (take_grant(l) < 0 ? 0 : 1) : 0;
+}
+
+/* Forgets PUs that were given back; the service confirms by a grant, which need not be waited for. */
+static void drop(struct run_lease *l, const struct cpuset *pus)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < l->n_order; i++)
+                if (!cpuset_has(pus, l->order[i]))
+                        l->order[n++] = l->order[i];
+        l->n_order = n;
+        l->pus = cpuset_andnot(&l->pus, pus);
+        l->kept = cpuset_andnot(&l->kept, pus);
+        l->wanted = cpuset_andnot(&l->wanted, pus);
+        if (cpuset_is_empty(&l->wanted))
+                l->wanted_by = 0;
+}
+
+static int give(struct run_lease *l, const struct cpuset *pus,
+                int (*how)(struct schedctl_lease *, const unsigned *, size_t))
+{
+        struct cpuset held = cpuset_and(&l->pus, pus);
+        unsigned list[CPUSET_MAX];
+        size_t n = 0;
+
+        CPUSET_FOREACH (pu, &held) {
+                list[n++] = pu;
+        }
+        drop(l, &held);
+        return n && l->connected ? how(l->lease, list, n) : 0;
+}
+
+int run_lease_return(struct run_lease *l, const struct cpuset *pus)
+{
+        return give(l, pus, schedctl_lease_return);
+}
+
+int run_lease_refuse(struct run_lease *l, const struct cpuset *pus)
+{
+        return give(l, pus, schedctl_lease_unusable);
+}
+
+int run_lease_lower(struct run_lease *l, const struct cpuset *pus)
+{
+        struct cpuset left = cpuset_andnot(&l->pus, pus);
+        int r = l->connected ? client_lease_set_max(l->lease, cpuset_count(&left)) : 0;
+
+        return r < 0 ? r : run_lease_return(l, pus);
+}

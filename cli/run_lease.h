@@ -1,0 +1,44 @@
+/* What the run may use: a lease of the service's, or, where no service is to be had, its own affinity mask.
+ *
+ * The set changes while the run lives. Order is the service's: best first.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/run_options.h"
+#include "core/cpuset.h"
+#include "include/schedctl.h"
+
+struct run_lease {
+        struct schedctl_lease *lease; /* NULL: without a service */
+        bool connected;               /* the service answers */
+        struct cpuset pus;            /* held */
+        struct cpuset kept;           /* held and not wanted back */
+        struct cpuset wanted;         /* held and wanted back */
+        uint64_t wanted_by;           /* µs on CLOCK_MONOTONIC; 0 where nothing is wanted */
+        unsigned *order;              /* held, best first */
+        size_t n_order;
+        unsigned *slots;
+        size_t n_slots;
+};
+
+/* Borrows. Without a service: a warning to stderr and the own mask, cut to --max. Negative errno where there is
+ * nothing to run on or the request was refused; a message was printed. */
+int run_lease_open(const struct run_options *options, struct run_lease *ret_lease);
+/* Ends the lease. */
+void run_lease_close(struct run_lease *lease);
+
+/* Readable when run_lease_read() has something to read; -1 without a service. */
+int run_lease_fd(const struct run_lease *lease);
+/* Takes what arrived: 1 the set changed, 0 not, -ENOTCONN the service is gone and the run goes on with what it has
+ * (the descriptor is not to be watched any more). */
+int run_lease_read(struct run_lease *lease);
+
+/* Gives PUs back, or says that they cannot be pinned to. They are held no more. */
+int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
+int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
+/* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
+int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);

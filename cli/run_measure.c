@@ -1,0 +1,146 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cli/run_measure.h"
+#include "lib/util.h"
+
+int run_measure_init(struct run_measure *m, const struct run_listing *listing)
+{
+        *m = (struct run_measure){.n_items = listing->n_items, .n_groups = listing->n_groups};
+        m->items = calloc(m->n_items + (size_t)1, sizeof(*m->items));
+        m->groups = calloc(m->n_groups + (size_t)1, sizeof(*m->groups));
+        if (m->items && m->groups)
+                return 0;
+        run_measure_finish(m);
+        return -ENOMEM;
+}
+
+void run_measure_finish(struct run_measure *m)
+{
+        free(m->items);
+        free(m->groups);
+        free(m->pus);
+        *m = (struct run_measure){0};
+}
+
+static struct run_measure_pu *find_pu(struct run_measure *m, unsigned os)
+{
+        for (size_t i = 0; i < m->n_pus; i++)
+                if (m->pus[i].os == os)
+                        return &m->pus[i];
+        return NULL;
+}
+
+int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n)
+{
+        struct run_measure_pu *grown = realloc(m->pus, (m->n_pus + n + 1) * sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        m->pus = grown;
+        for (size_t i = 0; i < m->n_pus; i++) {
+                if (m->pus[i].since)
+                        m->pus[i].held += now - m->pus[i].since;
+                m->pus[i].since = 0;
+        }
+        for (size_t i = 0; i < n; i++) {
+                struct run_measure_pu *pu = find_pu(m, pus[i].os);
+
+                if (!pu) {
+                        pu = &m->pus[m->n_pus++];
+                        *pu = (struct run_measure_pu){.os = pus[i].os};
+                }
+                pu->speed = pus[i].speed;
+                pu->since = now;
+        }
+        return 0;
+}
+
+void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed)
+{
+        m->busy += record->wall;
+        if (record->op == RUN_DONE_SETUP) {
+                m->groups[record->arg].work += record->wall * speed;
+                m->groups[record->arg].n++;
+                return;
+        }
+        m->n_done += !m->items[record->arg].done;
+        m->items[record->arg] = (struct run_measure_item){
+                .work = record->wall * speed, .cpu = record->cpu, .rss = record->rss, .done = true};
+        m->ended = now;
+}
+
+static double setup_mean(const struct run_measure_group *group)
+{
+        return group->n ? group->work / group->n : 0;
+}
+
+static int compare_speed(const void *a, const void *b)
+{
+        const struct dispatch_pu *x = a, *y = b;
+
+        return (x->speed < y->speed) - (x->speed > y->speed);
+}
+
+/* The PUs as a relaxation of when they were held: one held half of the time counts as half as fast. */
+static size_t average_pus(const struct run_measure *m, struct dispatch_pu *ret_pus)
+{
+        double span = (double)(m->ended - m->begun);
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_pus; i++) {
+                const struct run_measure_pu *pu = &m->pus[i];
+                double held =
+                        (double)pu->held + (pu->since && pu->since < m->ended ? (double)(m->ended - pu->since) : 0);
+                double share = held < span ? held / span : 1;
+
+                if (share > 0)
+                        ret_pus[n++] = (struct dispatch_pu){.os = pu->os, .speed = pu->speed * share};
+        }
+        qsort(ret_pus, n, sizeof(*ret_pus), compare_speed);
+        return n;
+}
+
+static double serial_seconds(const struct run_measure *m)
+{
+        double seconds = 0;
+
+        for (uint32_t i = 0; i < m->n_items; i++)
+                seconds += m->items[i].work;
+        for (uint32_t i = 0; i < m->n_groups; i++)
+                seconds += setup_mean(&m->groups[i]);
+        return seconds;
+}
+
+int run_measure_figures(struct run_measure *m, const struct run_listing *listing,
+                        struct run_measure_figures *ret_figures)
+{
+        CLEANUP_FREE struct dispatch_item *items = calloc(m->n_items + (size_t)1, sizeof(*items));
+        CLEANUP_FREE struct dispatch_group *groups = calloc(m->n_groups + (size_t)1, sizeof(*groups));
+        CLEANUP_FREE struct dispatch_pu *pus = calloc(m->n_pus + 1, sizeof(*pus));
+        struct run_measure_figures f = {0};
+        size_t n_pus;
+        int r;
+
+        if (!items || !groups || !pus)
+                return -ENOMEM;
+        if (!m->begun || m->ended <= m->begun || m->n_pus == 0) {
+                *ret_figures = f;
+                return 0;
+        }
+        for (uint32_t i = 0; i < m->n_items; i++)
+                items[i] = (struct dispatch_item){.seconds = m->items[i].work, .group = listing->group[i]};
+        for (uint32_t i = 0; i < m->n_groups; i++)
+                groups[i] =
+                        (struct dispatch_group){.parent = listing->group_parent[i], .setup = setup_mean(&m->groups[i])};
+        n_pus = average_pus(m, pus);
+        r = dispatch_bound(items, m->n_items, groups, m->n_groups, pus, n_pus, &f.bound);
+        if (r < 0)
+                return r;
+        f.makespan = (double)(m->ended - m->begun) / 1e6;
+        if (f.bound > f.makespan) /* PUs that took turns: the relaxation is no bound there */
+                f.bound = f.makespan;
+        f.serial = serial_seconds(m);
+        *ret_figures = f;
+        return 0;
+}

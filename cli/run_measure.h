@@ -1,0 +1,61 @@
+/* What one suite's run measured: items, group set-ups, PUs held. From it come the summary and the history.
+ *
+ * Work is seconds on a fast core: wall time times the speed of the PU.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/run_deal.h"
+#include "cli/run_message.h"
+#include "core/dispatch.h"
+
+struct run_measure_item {
+        double work; /* group set-ups not counted in */
+        double cpu;
+        uint64_t rss; /* KiB */
+        bool done, lost;
+};
+
+struct run_measure_group {
+        double work; /* of all its set-ups */
+        uint32_t n;  /* workers that set it up */
+};
+
+struct run_measure_pu {
+        unsigned os;
+        double speed;
+        uint64_t since; /* µs; 0: not held now */
+        uint64_t held;  /* µs, before that */
+};
+
+struct run_measure {
+        struct run_measure_item *items;
+        struct run_measure_group *groups;
+        uint32_t n_items, n_groups;
+        struct run_measure_pu *pus;
+        size_t n_pus;
+        uint64_t begun, ended; /* µs: the first worker was ready, the last item was done; 0 not yet */
+        uint32_t n_done, n_lost, n_crashes, n_left, n_recalls, n_workers;
+        double busy; /* seconds that workers spent on items and set-ups */
+};
+
+struct run_measure_figures {
+        double makespan; /* seconds */
+        double bound;    /* the least possible on the PUs held */
+        double serial;   /* on one fast core */
+};
+
+int run_measure_init(struct run_measure *m, const struct run_listing *listing);
+void run_measure_finish(struct run_measure *m);
+
+/* From `now` on these are held. -ENOMEM. */
+int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n);
+/* A checked DONE or SETUP record of a worker on a PU of that speed. */
+void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed);
+
+/* -ENOMEM; figures are 0 where nothing ran in workers. */
+int run_measure_figures(struct run_measure *m, const struct run_listing *listing,
+                        struct run_measure_figures *ret_figures);

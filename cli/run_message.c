@@ -1,0 +1,171 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/run_message.h"
+#include "lib/util.h"
+
+int run_message_number(const json_t *message, const char *field, json_int_t max, json_int_t *ret_number)
+{
+        const json_t *value = json_object_get(message, field);
+        json_int_t number = json_integer_value(value);
+
+        if (!json_is_integer(value) || number < 0 || number > max)
+                return -EPROTO;
+        *ret_number = number;
+        return 0;
+}
+
+const char *run_message_text(const json_t *message, const char *field)
+{
+        const char *text = json_string_value(json_object_get(message, field));
+
+        return text ? text : "";
+}
+
+int run_message_hello(const json_t *message, struct run_hello *ret_hello)
+{
+        json_int_t version, pid;
+
+        if (run_message_number(message, "version", INT_MAX, &version) < 0 ||
+            run_message_number(message, "pid", INT_MAX, &pid) < 0)
+                return -EPROTO;
+        *ret_hello = (struct run_hello){
+                .version = version, .pid = (pid_t)pid, .rootdir = run_message_text(message, "rootdir")};
+        return 0;
+}
+
+/* An index below n, or -1. */
+static int read_index(const json_t *value, uint32_t n, uint32_t *ret_index)
+{
+        json_int_t number = json_integer_value(value);
+
+        if (!json_is_integer(value) || number < -1 || number >= (json_int_t)n)
+                return -EPROTO;
+        *ret_index = number < 0 ? RUN_NO_INDEX : (uint32_t)number;
+        return 0;
+}
+
+static int read_groups(const json_t *groups, struct run_listing *l)
+{
+        for (uint32_t i = 0; i < l->n_groups; i++) {
+                const json_t *group = json_array_get(groups, i);
+
+                l->group_ids[i] = json_string_value(json_object_get(group, "id"));
+                if (!l->group_ids[i] || read_index(json_object_get(group, "parent"), i, &l->group_parent[i]) < 0)
+                        return -EPROTO;
+        }
+        return 0;
+}
+
+static int read_items(const json_t *ids, const json_t *group, struct run_listing *l)
+{
+        for (uint32_t i = 0; i < l->n_items; i++) {
+                l->ids[i] = json_string_value(json_array_get(ids, i));
+                if (!l->ids[i] || read_index(json_array_get(group, i), l->n_groups, &l->group[i]) < 0)
+                        return -EPROTO;
+        }
+        return 0;
+}
+
+static int reserve_listing(struct run_listing *l)
+{
+        l->ids = calloc(l->n_items + (size_t)1, sizeof(*l->ids));
+        l->group = calloc(l->n_items + (size_t)1, sizeof(*l->group));
+        l->group_ids = calloc(l->n_groups + (size_t)1, sizeof(*l->group_ids));
+        l->group_parent = calloc(l->n_groups + (size_t)1, sizeof(*l->group_parent));
+        return l->ids && l->group && l->group_ids && l->group_parent ? 0 : -ENOMEM;
+}
+
+int run_message_suite(const json_t *message, struct run_listing *ret_listing)
+{
+        const json_t *ids = json_object_get(message, "items"), *group = json_object_get(message, "group");
+        const json_t *groups = json_object_get(message, "groups");
+        struct run_listing l = {.start = run_message_text(message, "start"), .why = run_message_text(message, "why")};
+        int r;
+
+        if (!json_is_array(ids) || !json_is_array(group) || !json_is_array(groups) ||
+            json_array_size(ids) > RUN_ITEMS_MAX || json_array_size(group) != json_array_size(ids) ||
+            json_array_size(groups) > json_array_size(ids) + RUN_ITEMS_MAX ||
+            (strcmp(l.start, "fork") != 0 && strcmp(l.start, "spawn") != 0))
+                return -EPROTO;
+        l.n_items = (uint32_t)json_array_size(ids);
+        l.n_groups = (uint32_t)json_array_size(groups);
+        r = reserve_listing(&l);
+        if (r == 0)
+                r = read_groups(groups, &l);
+        if (r == 0)
+                r = read_items(ids, group, &l);
+        if (r < 0) {
+                run_listing_finish(&l);
+                return r;
+        }
+        *ret_listing = l;
+        return 0;
+}
+
+void run_listing_finish(struct run_listing *l)
+{
+        free(l->ids);
+        free(l->group);
+        free(l->group_ids);
+        free(l->group_parent);
+        *l = (struct run_listing){0};
+}
+
+static int read_finished(const json_t *list, uint32_t n_items, struct run_exited *e)
+{
+        size_t n = json_array_size(list);
+
+        if (!json_is_array(list) || n > n_items)
+                return -EPROTO;
+        e->finished = calloc(n + 1, sizeof(*e->finished));
+        if (!e->finished)
+                return -ENOMEM;
+        for (e->n_finished = 0; e->n_finished < n; e->n_finished++)
+                if (read_index(json_array_get(list, e->n_finished), n_items, &e->finished[e->n_finished]) < 0 ||
+                    e->finished[e->n_finished] == RUN_NO_INDEX)
+                        return -EPROTO;
+        return 0;
+}
+
+int run_message_exited(const json_t *message, uint32_t n_items, struct run_exited *ret_exited)
+{
+        struct run_exited e = {0};
+        json_int_t worker;
+        int r = run_message_number(message, "worker", UINT16_MAX, &worker);
+
+        if (r == 0)
+                r = read_index(json_object_get(message, "running"), n_items, &e.running);
+        if (r == 0)
+                r = read_finished(json_object_get(message, "finished"), n_items, &e);
+        if (r < 0) {
+                run_exited_finish(&e);
+                return r;
+        }
+        e.worker = (uint32_t)worker;
+        e.status = (int)json_integer_value(json_object_get(message, "status"));
+        *ret_exited = e;
+        return 0;
+}
+
+void run_exited_finish(struct run_exited *e)
+{
+        free(e->finished);
+        *e = (struct run_exited){0};
+}
+
+int run_message_result(const json_t *message, struct run_result *ret_result)
+{
+        struct run_result result;
+
+        if (run_message_number(message, "exit", INT_MAX, &result.exit) < 0 ||
+            run_message_number(message, "passed", INT_MAX, &result.passed) < 0 ||
+            run_message_number(message, "failed", INT_MAX, &result.failed) < 0 ||
+            run_message_number(message, "skipped", INT_MAX, &result.skipped) < 0 ||
+            run_message_number(message, "errors", INT_MAX, &result.errors) < 0)
+                return -EPROTO;
+        *ret_result = result;
+        return 0;
+}

@@ -1,0 +1,58 @@
+/* What reporters say, as typed and checked structs: nothing of a message is believed before it is in one of these.
+ *
+ * Parsers return 0, -EPROTO where a field is missing, of another type or out of range, or -ENOMEM. Texts and ids
+ * point into the message, which the caller keeps as long as it uses them.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+        RUN_PROTOCOL_VERSION = 1,
+        RUN_ITEMS_MAX = 4 * 1000 * 1000, /* of one suite */
+};
+
+#define RUN_NO_INDEX UINT32_MAX
+
+struct run_hello {
+        json_int_t version;
+        pid_t pid;
+        const char *rootdir;
+};
+
+struct run_listing {
+        uint32_t n_items, n_groups;
+        const char **ids;       /* n_items */
+        uint32_t *group;        /* per item, RUN_NO_INDEX none */
+        const char **group_ids; /* n_groups */
+        uint32_t *group_parent; /* less than the own index, or RUN_NO_INDEX */
+        const char *start;      /* "fork" or "spawn" */
+        const char *why;
+};
+
+struct run_exited {
+        uint32_t worker;
+        int status;         /* as waitpid() says it */
+        uint32_t running;   /* item or RUN_NO_INDEX */
+        uint32_t *finished; /* items */
+        size_t n_finished;
+};
+
+struct run_result {
+        json_int_t exit, passed, failed, skipped, errors;
+};
+
+int run_message_hello(const json_t *message, struct run_hello *ret_hello);
+int run_message_suite(const json_t *message, struct run_listing *ret_listing);
+void run_listing_finish(struct run_listing *listing);
+int run_message_exited(const json_t *message, uint32_t n_items, struct run_exited *ret_exited);
+void run_exited_finish(struct run_exited *exited);
+int run_message_result(const json_t *message, struct run_result *ret_result);
+
+/* A non-negative number of at most `max`. */
+int run_message_number(const json_t *message, const char *field, json_int_t max, json_int_t *ret_number);
+/* A text, or "" where there is none. */
+const char *run_message_text(const json_t *message, const char *field);

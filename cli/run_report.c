@@ -1,0 +1,190 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/run_report.h"
+#include "cli/run_suite.h"
+#include "cli/run_watch.h"
+#include "lib/util.h"
+
+static json_t *cpulist(const struct run_measure *m)
+{
+        char text[CPUSET_TEXT_MAX];
+        struct cpuset set = {0};
+
+        for (size_t i = 0; i < m->n_pus; i++)
+                cpuset_add(&set, m->pus[i].os);
+        return cpuset_format(&set, text, sizeof(text)) < 0 ? NULL : json_string(text);
+}
+
+/* Per worker number: the share of the makespan that it was busy. */
+static json_t *utilisation(const struct run_suite *s, double makespan)
+{
+        json_t *list = json_array();
+
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                json_array_append_new(list, json_real(makespan > 0 ? s->workers[i].busy / makespan : 0));
+        return list;
+}
+
+static json_t *describe_workers(struct run_suite *s)
+{
+        const struct run_measure *m = &s->measure;
+        struct run_measure_figures f = {0};
+
+        (void)run_measure_figures(&s->measure, &s->listing, &f);
+        return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, s:f, s:o}", "mode",
+                         "workers", "start", s->listing.start, "why", s->listing.why, "items", (int)m->n_items, "done",
+                         (int)m->n_done, "estimated", (int)s->n_estimated, "workers", (int)m->n_workers, "crashes",
+                         (int)m->n_crashes, "lost", (int)m->n_lost, "left", (int)m->n_left, "recalls",
+                         (int)m->n_recalls, "pus", cpulist(m), "seconds", f.makespan, "bound", f.bound, "serial",
+                         f.serial, "utilisation", utilisation(s, f.makespan));
+}
+
+static json_t *describe(struct run_suite *s)
+{
+        if (s->dispatch)
+                return describe_workers(s);
+        if (s->state == RUN_SUITE_SERIAL)
+                return json_pack("{s:s, s:s, s:i}", "mode", "serial", "why", s->why_serial, "items",
+                                 (int)s->listing.n_items);
+        return json_pack("{s:s, s:s, s:i}", "mode", "serial", "why", "it ended before it named its tests", "items", 0);
+}
+
+static void add_result(json_t *o, const struct run_suite *s)
+{
+        if (s->has_result)
+                json_object_set_new(o, "result",
+                                    json_pack("{s:I, s:I, s:I, s:I, s:I}", "exit", s->result.exit, "passed",
+                                              s->result.passed, "failed", s->result.failed, "skipped",
+                                              s->result.skipped, "errors", s->result.errors));
+        if (s->rootdir)
+                json_object_set(o, "rootdir", s->rootdir);
+}
+
+void run_report_suite(struct run_report *report, struct run_suite *suite)
+{
+        json_t *o;
+
+        if (!suite->hello_at) /* a nested schedctl that looked whether the run is there */
+                return;
+        if (!report->suites)
+                report->suites = json_array();
+        o = describe(suite);
+        if (o)
+                add_result(o, suite);
+        json_array_append_new(report->suites, o);
+}
+
+static int number(const json_t *o, const char *field)
+{
+        return (int)json_integer_value(json_object_get(o, field));
+}
+
+static double seconds(const json_t *o, const char *field)
+{
+        return json_real_value(json_object_get(o, field));
+}
+
+static const char *text(const json_t *o, const char *field)
+{
+        const char *value = json_string_value(json_object_get(o, field));
+
+        return value ? value : "";
+}
+
+static const char *plural(int n)
+{
+        return n == 1 ? "" : "s";
+}
+
+/* schedctl: 597 tests on 2 workers (CPUs 0-1): 1.01 s, at best 0.93 s (92 %); one after the other 1.83 s (1.8x) */
+static void print_line(const json_t *o)
+{
+        double makespan = seconds(o, "seconds"), bound = seconds(o, "bound"), serial = seconds(o, "serial");
+
+        fprintf(stderr, "schedctl: %d test%s on %d worker%s (CPU%s %s)", number(o, "done"), plural(number(o, "done")),
+                number(o, "workers"), plural(number(o, "workers")), strpbrk(text(o, "pus"), ",-") ? "s" : "",
+                text(o, "pus"));
+        if (makespan > 0)
+                fprintf(stderr, ": %.2f s, bound %.2f s (%.0f %%), serially %.2f s (%.1fx)", makespan, bound,
+                        100 * bound / makespan, serial, serial / makespan);
+        if (number(o, "lost"))
+                fprintf(stderr, ", %d killed %s worker%s", number(o, "lost"), number(o, "lost") == 1 ? "its" : "their",
+                        plural(number(o, "lost")));
+        fputc('\n', stderr);
+}
+
+static void print_details(const json_t *o)
+{
+        const json_t *share, *list = json_object_get(o, "utilisation");
+        size_t i;
+
+        fprintf(stderr,
+                "schedctl:   workers start by %s%s%s; times known of %d of %d; %d recall%s, %d worker%s died, "
+                "%d left to pytest\n",
+                text(o, "start"), *text(o, "why") ? ": " : "", text(o, "why"), number(o, "estimated"),
+                number(o, "items"), number(o, "recalls"), plural(number(o, "recalls")), number(o, "crashes"),
+                plural(number(o, "crashes")), number(o, "left"));
+        fputs("schedctl:   busy:", stderr);
+        json_array_foreach (list, i, share) {
+                fprintf(stderr, " gw%zu %.0f %%", i, 100 * json_real_value(share));
+        }
+        fputc('\n', stderr);
+}
+
+static void print_suite(const json_t *o, bool verbose)
+{
+        if (strcmp(text(o, "mode"), "workers") == 0) {
+                print_line(o);
+                if (verbose)
+                        print_details(o);
+        } else if (verbose) {
+                fprintf(stderr, "schedctl: %d test%s run by pytest itself: %s\n", number(o, "items"),
+                        plural(number(o, "items")), text(o, "why"));
+        }
+}
+
+static void write_json(const struct run_report *report)
+{
+        CLEANUP_FCLOSE FILE *f = fopen(report->options->json, "we");
+        const json_t *suite;
+        size_t i;
+
+        if (!f) {
+                fprintf(stderr, "schedctl run: %s: %s\n", report->options->json, strerror(errno));
+                return;
+        }
+        json_array_foreach (report->suites, i, suite) {
+                json_dumpf(suite, f, JSON_COMPACT);
+                fputc('\n', f);
+        }
+}
+
+void run_report_print(struct run_report *report, const struct run_watch *watch)
+{
+        const json_t *suite;
+        size_t i;
+
+        if (report->options->json)
+                write_json(report);
+        if (report->options->quiet)
+                return;
+        json_array_foreach (report->suites, i, suite) {
+                print_suite(suite, report->options->verbose);
+        }
+        if (watch->unreached && !watch->reached)
+                fputs("schedctl: a pytest could not be reached (python -I or -E, or an environment of its own): its "
+                      "tests "
+                      "ran serially\n",
+                      stderr);
+        else if (report->options->verbose && !watch->reached)
+                fputs("schedctl: no pytest ran\n", stderr);
+}
+
+void run_report_finish(struct run_report *report)
+{
+        json_decref(report->suites);
+        *report = (struct run_report){0};
+}

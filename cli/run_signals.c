@@ -1,0 +1,126 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/run_signals.h"
+#include "lib/util.h"
+
+static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGUSR1, SIGUSR2};
+
+void run_signals_forwarded(sigset_t *ret_set)
+{
+        sigemptyset(ret_set);
+        sigaddset(ret_set, SIGCHLD);
+        for (size_t i = 0; i < ELEMENTSOF(forwarded); i++)
+                sigaddset(ret_set, forwarded[i]);
+}
+
+/* SIGTTIN and SIGTTOU stay blocked as well: a summary line may be written from the background, and nobody would
+ * continue a stopped engine. */
+void run_signals_block(sigset_t *ret_before)
+{
+        sigset_t set;
+
+        run_signals_forwarded(&set);
+        sigaddset(&set, SIGTTIN);
+        sigaddset(&set, SIGTTOU);
+        sigprocmask(SIG_BLOCK, &set, ret_before);
+}
+
+static void count(struct run_signals *s, int sig)
+{
+        if ((sig == SIGINT || sig == SIGTERM) && !sigismember(&s->ignored, sig))
+                s->events->interrupted(s->context, sig, ++s->interrupts);
+}
+
+/* The time for the other copy is over: both mean the group, one alone means schedctl alone. */
+static void on_settled(uv_timer_t *timer)
+{
+        struct run_signals *s = timer->data;
+
+        for (int sig = 1; sig < RUN_SIGNALS_MAX; sig++) {
+                bool one = s->pending[sig].direct != s->pending[sig].forwarded;
+                bool any = s->pending[sig].direct || s->pending[sig].forwarded;
+
+                s->pending[sig].direct = s->pending[sig].forwarded = false;
+                if (one)
+                        s->events->forward(s->context, sig);
+                if (any)
+                        count(s, sig);
+        }
+}
+
+static void take(struct run_signals *s, const struct signalfd_siginfo *info)
+{
+        int sig = (int)info->ssi_signo;
+
+        if (sig == SIGCHLD) {
+                s->events->child(s->context);
+                return;
+        }
+        if (info->ssi_code > 0) { /* from the kernel: the terminal's, for the whole group */
+                count(s, sig);
+                return;
+        }
+        if (info->ssi_code == SI_QUEUE && (pid_t)info->ssi_pid == s->guardian)
+                s->pending[sig].forwarded = true;
+        else
+                s->pending[sig].direct = true;
+        if (!uv_is_active((uv_handle_t *)&s->settle))
+                uv_timer_start(&s->settle, on_settled, RUN_SETTLE_MS, 0);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+        struct run_signals *s = poll->data;
+        struct signalfd_siginfo info;
+
+        while (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+                take(s, &info);
+}
+
+static void note_ignored(sigset_t *ret_ignored)
+{
+        struct sigaction action;
+
+        sigemptyset(ret_ignored);
+        for (size_t i = 0; i < ELEMENTSOF(forwarded); i++)
+                if (sigaction(forwarded[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+                        sigaddset(ret_ignored, forwarded[i]);
+}
+
+int run_signals_start(struct run_signals *s, uv_loop_t *loop, pid_t guardian, const struct run_signals_events *events,
+                      void *context)
+{
+        CLEANUP_CLOSE int fd = -1;
+        sigset_t set;
+        int r;
+
+        run_signals_forwarded(&set);
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        *s = (struct run_signals){.guardian = guardian, .events = events, .context = context, .fd = fd};
+        note_ignored(&s->ignored);
+        r = uv_poll_init(loop, &s->poll, fd);
+        if (r < 0)
+                return r;
+        uv_timer_init(loop, &s->settle);
+        s->poll.data = s->settle.data = s;
+        s->fd = TAKE_FD(fd);
+        return uv_poll_start(&s->poll, UV_READABLE, on_readable);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+        struct run_signals *s = handle->data;
+
+        close(s->fd);
+}
+
+void run_signals_stop(struct run_signals *s)
+{
+        uv_close((uv_handle_t *)&s->poll, on_poll_closed);
+        uv_close((uv_handle_t *)&s->settle, NULL);
+}

@@ -1,0 +1,49 @@
+/* The engine's signals: children that ended, and what the terminal or somebody's kill(1) sends.
+ *
+ * The terminal sends to the whole foreground group, COMMAND included: nothing is to be done then. What is sent to
+ * schedctl alone has to be forwarded. schedctl is two processes, so a signal for the group reaches the engine
+ * twice, directly and from the guardian, and one for schedctl alone once: the engine waits RUN_SETTLE_MS for the
+ * other copy before it forwards anything.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+enum {
+        RUN_SETTLE_MS = 5,
+        RUN_SIGNALS_MAX = 65, /* signal numbers; _NSIG */
+};
+
+struct run_signals_events {
+        void (*child)(void *context);                                /* a child changed its state: reap */
+        void (*forward)(void *context, int sig);                     /* COMMAND has not got it */
+        void (*interrupted)(void *context, int sig, unsigned times); /* SIGINT or SIGTERM, counted from 1 */
+};
+
+struct run_signals {
+        uv_poll_t poll;
+        uv_timer_t settle;
+        int fd;
+        pid_t guardian;
+        unsigned interrupts;
+        sigset_t ignored; /* before we came: an ignored SIGINT interrupts nothing */
+        struct {
+                bool direct, forwarded;
+        } pending[RUN_SIGNALS_MAX];
+        const struct run_signals_events *events;
+        void *context;
+};
+
+/* What the guardian passes on, and SIGCHLD. */
+void run_signals_forwarded(sigset_t *ret_set);
+
+/* Blocks what the engine reads from a signalfd; *ret_before is COMMAND's mask. */
+void run_signals_block(sigset_t *ret_before);
+
+/* Starts reading; the signals are blocked. `guardian` is the process whose signals are copies. */
+int run_signals_start(struct run_signals *s, uv_loop_t *loop, pid_t guardian, const struct run_signals_events *events,
+                      void *context);
+void run_signals_stop(struct run_signals *s);

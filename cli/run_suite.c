@@ -1,0 +1,368 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "cli/run_suite.h"
+#include "lib/util.h"
+
+int run_suite_create(struct run *run, struct run_peer *peer, struct run_suite **ret_suite)
+{
+        struct run_suite *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return -ENOMEM;
+        s->run = run;
+        s->peer = peer;
+        s->number = run->n_suites_seen++;
+        s->reporter = peer->pid;
+        *ret_suite = s;
+        return 0;
+}
+
+bool run_suite_is_active(const struct run_suite *s)
+{
+        return s->state == RUN_SUITE_RUNNING;
+}
+
+/* 32 hexadecimal digits, as pytest-xdist's testrunuid. */
+static int make_testrunuid(char ret_text[static 33])
+{
+        unsigned char bytes[16];
+
+        if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+                return -EIO;
+        for (size_t i = 0; i < sizeof(bytes); i++)
+                snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
+        return 0;
+}
+
+static int on_hello(struct run_suite *s, const json_t *message)
+{
+        struct run_hello hello;
+        CLEANUP_FREE char *dir = NULL;
+        char uid[33];
+        int r = run_message_hello(message, &hello);
+
+        if (r < 0 || s->hello_at)
+                return -EPROTO;
+        s->hello_at = run_now(s->run);
+        s->rootdir = json_string(hello.rootdir);
+        if (!s->rootdir || asprintf(&dir, "%s/suite-%u", s->run->dir, s->number) < 0)
+                return -ENOMEM;
+        r = make_testrunuid(uid);
+        if (r == 0)
+                r = run_suite_open_deal(s, dir);
+        if (r < 0)
+                return r;
+        r = run_peer_send(s->peer,
+                          json_pack("{s:s, s:i, s:s, s:s, s:b}", "event", "welcome", "version", RUN_PROTOCOL_VERSION,
+                                    "run", uid, "dir", dir, "quiet", s->run->options->quiet));
+        /* While the reporter collects there is time to ask. */
+        if (r == 0)
+                r = run_machine_ask(&s->run->machine, s->run->lease.connected, &s->run->lease.pus);
+        return r;
+}
+
+/* What is known of the items before they run. */
+struct estimates {
+        struct dispatch_item *items;
+        struct dispatch_group *groups;
+        double total; /* seconds */
+        uint32_t n_known;
+};
+
+static void estimates_finish(struct estimates *e)
+{
+        free(e->items);
+        free(e->groups);
+}
+
+static int estimate(const struct run_suite *s, struct estimates *ret_estimates)
+{
+        const struct run_listing *l = &s->listing;
+        struct estimates e = {
+                .items = calloc(l->n_items + (size_t)1, sizeof(*e.items)),
+                .groups = calloc(l->n_groups + (size_t)1, sizeof(*e.groups)),
+        };
+
+        if (!e.items || !e.groups) {
+                estimates_finish(&e);
+                return -ENOMEM;
+        }
+        for (uint32_t i = 0; i < l->n_items; i++)
+                e.items[i] = (struct dispatch_item){.seconds = -1, .group = l->group[i]};
+        for (uint32_t i = 0; i < l->n_groups; i++)
+                e.groups[i] = (struct dispatch_group){.parent = l->group_parent[i], .setup = -1};
+        *ret_estimates = e;
+        return 0;
+}
+
+/* A worker started afresh repeats what the reporter did so far. */
+static double start_cost(const struct run_suite *s)
+{
+        if (strcmp(s->listing.start, "fork") == 0)
+                return RUN_FORK_SECONDS;
+        return (double)(run_now(s->run) - s->hello_at) / 1e6 + RUN_FORK_SECONDS;
+}
+
+/* Whether more than one PU can come the suite's way in this run. */
+static bool may_have_two(const struct run_suite *s)
+{
+        const struct run *run = s->run;
+
+        if (s->n_pus > 1)
+                return true;
+        if (!run->lease.connected || run->options->max == 1)
+                return false;
+        return run->machine.n_usable != 1;
+}
+
+/* Why the reporter had better run the items itself, or NULL. */
+static const char *why_inline(const struct run_suite *s, const struct estimates *e)
+{
+        const struct run_listing *l = &s->listing;
+
+        if (l->n_items == 0)
+                return "no tests";
+        if (s->run->options->workers == 1)
+                return "one worker was asked for";
+        if (l->n_items == 1)
+                return "one test";
+        if (s->n_pus == 0)
+                return "other suites of this run have all its CPUs";
+        if (s->run->options->workers > 1)
+                return NULL;
+        if (!may_have_two(s))
+                return "one CPU";
+        if (s->n_pus > 1 && e->n_known == l->n_items &&
+            dispatch_inline_is_faster(e->total, l->n_items, (uint32_t)s->n_pus, start_cost(s), RUN_RELAY_SECONDS))
+                return "too short to gain";
+        return NULL;
+}
+
+static uint32_t most_workers(const struct run_suite *s)
+{
+        uint32_t n = s->run->options->workers ? s->run->options->workers : DISPATCH_WORKERS_MAX;
+
+        return n < DISPATCH_WORKERS_MAX ? n : DISPATCH_WORKERS_MAX;
+}
+
+static uint32_t first_workers(const struct run_suite *s)
+{
+        uint32_t n = most_workers(s);
+
+        n = s->n_pus < n ? (uint32_t)s->n_pus : n;
+        return s->listing.n_items < n ? s->listing.n_items : n;
+}
+
+static int send_plan(struct run_suite *s, const char *mode, uint32_t workers, const char *why)
+{
+        return run_peer_send(s->peer, json_pack("{s:s, s:s, s:i, s:s}", "event", "plan", "mode", mode, "workers",
+                                                (int)workers, "why", why));
+}
+
+static void leave_serial(struct run_suite *s, const char *why)
+{
+        s->state = RUN_SUITE_SERIAL;
+        snprintf(s->why_serial, sizeof(s->why_serial), "%s", why);
+        run_share(s->run);
+}
+
+static int begin_workers(struct run_suite *s, const struct estimates *e)
+{
+        const struct dispatch_params params = {
+                .items = e->items,
+                .n_items = s->listing.n_items,
+                .groups = e->groups,
+                .n_groups = s->listing.n_groups,
+                .max_workers = most_workers(s),
+                .default_seconds = RUN_DEFAULT_SECONDS,
+                .overhead = RUN_SEND_SECONDS,
+                .start_cost = start_cost(s),
+        };
+        int r = send_plan(s, "workers", first_workers(s), s->listing.why);
+
+        return r < 0 ? r : run_suite_deal(s, &params);
+}
+
+static int on_suite(struct run_suite *s, json_t *message)
+{
+        CLEANUP(estimates_finish) struct estimates e = {0};
+        const char *why;
+        int r;
+
+        if (!s->hello_at || s->state != RUN_SUITE_HELLO || s->message)
+                return -EPROTO;
+        r = run_message_suite(message, &s->listing);
+        if (r < 0)
+                return r;
+        s->message = json_incref(message);
+        r = run_measure_init(&s->measure, &s->listing);
+        if (r == 0)
+                r = estimate(s, &e);
+        if (r < 0)
+                return r;
+        s->n_estimated = e.n_known;
+        s->state = RUN_SUITE_RUNNING;
+        run_share(s->run);
+        why = why_inline(s, &e);
+        if (!why)
+                return begin_workers(s, &e);
+        leave_serial(s, why);
+        return send_plan(s, "inline", 0, why);
+}
+
+static int on_stop(struct run_suite *s)
+{
+        struct dispatch_event event = {.type = DISPATCH_STOP};
+
+        return s->dispatch ? run_suite_step(s, &event) : 0;
+}
+
+static int on_worker(struct run_suite *s, const char *event, const json_t *message)
+{
+        json_int_t worker, pid = 0;
+
+        if (!s->dispatch || run_message_number(message, "worker", UINT16_MAX, &worker) < 0)
+                return -EPROTO;
+        if (strcmp(event, "failed") == 0)
+                return run_suite_failed(s, (uint32_t)worker);
+        if (run_message_number(message, "pid", INT32_MAX, &pid) < 0)
+                return -EPROTO;
+        return run_suite_started(s, (uint32_t)worker, (pid_t)pid);
+}
+
+static int on_exited(struct run_suite *s, const json_t *message)
+{
+        CLEANUP(run_exited_finish) struct run_exited exited = {0};
+        int r;
+
+        if (!s->dispatch)
+                return -EPROTO;
+        r = run_message_exited(message, s->listing.n_items, &exited);
+        return r < 0 ? r : run_suite_exited(s, &exited);
+}
+
+static int on_result(struct run_suite *s, const json_t *message)
+{
+        int r = run_message_result(message, &s->result);
+
+        s->has_result = r == 0;
+        return r;
+}
+
+int run_suite_message(struct run_suite *s, const char *event, json_t *message)
+{
+        if (strcmp(event, "hello") == 0)
+                return on_hello(s, message);
+        if (strcmp(event, "suite") == 0)
+                return on_suite(s, message);
+        if (strcmp(event, "serial") == 0) {
+                leave_serial(s, run_message_text(message, "why"));
+                return 0;
+        }
+        if (strcmp(event, "started") == 0 || strcmp(event, "failed") == 0)
+                return on_worker(s, event, message);
+        if (strcmp(event, "exited") == 0)
+                return on_exited(s, message);
+        if (strcmp(event, "stop") == 0)
+                return on_stop(s);
+        if (strcmp(event, "result") == 0)
+                return on_result(s, message);
+        return 0; /* of a newer version, and not needed here */
+}
+
+static struct dispatch_pu *copy_rated(const struct run_suite *s, const struct cpuset *pus, size_t *ret_n)
+{
+        unsigned order[CPUSET_MAX];
+        struct dispatch_pu *rated;
+        size_t n = 0;
+
+        CPUSET_FOREACH (pu, pus) {
+                order[n++] = pu;
+        }
+        rated = calloc(n + 1, sizeof(*rated));
+        if (!rated)
+                return NULL;
+        run_machine_rate(&s->run->machine, order, n, rated);
+        *ret_n = n;
+        return rated;
+}
+
+static bool same_pus(const struct run_suite *s, const struct dispatch_pu *pus, size_t n)
+{
+        if (n != s->n_pus)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (s->pus[i].os != pus[i].os)
+                        return false;
+        return true;
+}
+
+/* A suite that has begun keeps its last PUs where it is to have none: its workers have to be somewhere. */
+void run_suite_set_pus(struct run_suite *s, const struct cpuset *pus)
+{
+        struct dispatch_event event = {.type = DISPATCH_PUS};
+        struct dispatch_pu *rated;
+        size_t n;
+
+        if (s->dispatch && cpuset_is_empty(pus))
+                return;
+        rated = copy_rated(s, pus, &n);
+        if (!rated || same_pus(s, rated, n)) {
+                free(rated);
+                return;
+        }
+        free(s->pus);
+        s->pus = rated;
+        s->n_pus = n;
+        if (!s->dispatch || s->state != RUN_SUITE_RUNNING)
+                return;
+        event.pus = rated;
+        event.n_pus = n;
+        if (run_measure_pus(&s->measure, run_now(s->run), rated, n) < 0 || run_suite_step(s, &event) < 0)
+                run_peer_close(s->peer);
+}
+
+static void suite_free(struct run_suite *s)
+{
+        run_deal_close(&s->deal);
+        dispatch_destroy(s->dispatch);
+        dispatch_actions_finish(&s->actions);
+        run_measure_finish(&s->measure);
+        run_listing_finish(&s->listing);
+        json_decref(s->message);
+        json_decref(s->rootdir);
+        json_decref(s->crashed);
+        json_decref(s->left);
+        free(s->workers);
+        free(s->recalls);
+        free(s->pus);
+        free(s);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+        struct run_suite *s = handle->data;
+
+        if (--s->n_handles == 0)
+                suite_free(s);
+}
+
+void run_suite_close(struct run_suite *s)
+{
+        if (s->n_handles)
+                run_suite_read_records(s);
+        run_report_suite(&s->run->report, s);
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                if (s->workers[i].state != RUN_WORKER_NONE)
+                        run_give_slot(s->run, s->workers[i].slot);
+        if (!s->n_handles) {
+                suite_free(s);
+                return;
+        }
+        uv_close((uv_handle_t *)&s->done_poll, on_handle_closed);
+        uv_close((uv_handle_t *)&s->timer, on_handle_closed);
+}

@@ -1,0 +1,105 @@
+/* One suite of a run: a reporter's connection, the dispatcher that decides, the workers that the reporter starts.
+ *
+ *     run_suite.c         from hello to the end: the reporter's messages, the plan
+ *     run_suite_deal.c    the dispatcher's events and actions: records in, records out, workers' lives
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "cli/run_deal.h"
+#include "cli/run_engine.h"
+#include "cli/run_measure.h"
+#include "cli/run_message.h"
+#include "core/dispatch.h"
+
+/* Costs that decide whether workers are worth it, in seconds; measured on a 2-core VM of 2.x GHz (bench/). */
+#define RUN_FORK_SECONDS    0.012 /* from plan to a forked worker's READY */
+#define RUN_RELAY_SECONDS   60e-6 /* what an item costs the reporter and the engine beyond running it */
+#define RUN_SEND_SECONDS    40e-6 /* what a deal record costs until the worker has it */
+#define RUN_DEFAULT_SECONDS 0.01  /* an item nobody knows anything about */
+
+enum run_suite_state {
+        RUN_SUITE_HELLO,    /* connected, collecting */
+        RUN_SUITE_SERIAL,   /* left to the reporter or to another plugin */
+        RUN_SUITE_RUNNING,  /* workers */
+        RUN_SUITE_FINISHED, /* every worker is gone */
+};
+
+enum run_worker_state {
+        RUN_WORKER_NONE,
+        RUN_WORKER_STARTING, /* asked for */
+        RUN_WORKER_READY,    /* its first record came */
+};
+
+struct run_worker {
+        enum run_worker_state state;
+        pid_t pid;           /* 0 not known yet */
+        unsigned pu;         /* where it is to be */
+        unsigned started_on; /* the PU that the reporter was told */
+        double speed;
+        unsigned slot;
+        bool doomed; /* spoke nonsense: to be killed */
+        double busy; /* seconds; of all processes under this number */
+};
+
+struct run_suite {
+        struct run *run;
+        struct run_peer *peer;
+        struct run_suite *next;
+        uint32_t number;
+        enum run_suite_state state;
+        pid_t reporter;
+        uint64_t hello_at; /* µs */
+        json_t *message;   /* the suite's: owner of the listing's texts */
+        json_t *rootdir;   /* of hello; a string */
+        struct run_listing listing;
+        struct run_measure measure;
+        struct run_result result;
+        bool has_result;
+        uint32_t n_estimated; /* items of which the history knows the time */
+        char why_serial[128];
+        struct dispatch *dispatch;
+        struct dispatch_actions actions;
+        struct run_deal deal;
+        uv_poll_t done_poll;
+        uv_timer_t timer;
+        unsigned n_handles;         /* of the two, open: the suite is freed when they are closed */
+        struct run_worker *workers; /* by number */
+        uint32_t n_workers;         /* length of workers */
+        uint32_t *recalls;          /* workers to take items back from after this list of actions */
+        size_t n_recalls;
+        struct dispatch_pu *pus; /* what it may use, fastest first */
+        size_t n_pus;
+        json_t *crashed, *left; /* items, for the reporter */
+};
+
+/* For a new connection. */
+int run_suite_create(struct run *run, struct run_peer *peer, struct run_suite **ret_suite);
+/* A message of its reporter. Negative: the connection is to be closed. */
+int run_suite_message(struct run_suite *suite, const char *event, json_t *message);
+/* Its connection is gone: workers that live still die with their life line. Reports, and frees itself. */
+void run_suite_close(struct run_suite *suite);
+/* What it may use from now on. */
+void run_suite_set_pus(struct run_suite *suite, const struct cpuset *pus);
+/* Whether it holds PUs. */
+bool run_suite_is_active(const struct run_suite *suite);
+/* Whether a process is one of its workers. */
+bool run_suite_has_worker(const struct run_suite *suite, pid_t pid);
+
+/* run_suite_deal.c, for run_suite.c. */
+
+/* Opens the FIFO that reports come through; before the plan, as the reporter's own items are reported there too. */
+int run_suite_open_deal(struct run_suite *suite, const char *dir);
+/* Starts dealing. */
+int run_suite_deal(struct run_suite *suite, const struct dispatch_params *params);
+/* Takes what workers have written, then the event. Negative: the suite cannot go on. */
+int run_suite_step(struct run_suite *suite, struct dispatch_event *event);
+int run_suite_started(struct run_suite *suite, uint32_t worker, pid_t pid);
+int run_suite_exited(struct run_suite *suite, const struct run_exited *exited);
+int run_suite_failed(struct run_suite *suite, uint32_t worker);
+void run_suite_read_records(struct run_suite *suite);

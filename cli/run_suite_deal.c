@@ -1,0 +1,466 @@
+/* The dispatcher's glue: what workers and the reporter say becomes events, its actions become records, messages and
+ * affinities. */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/run_suite.h"
+#include "cli/run_tree.h"
+#include "lib/util.h"
+
+/* Records of items that the reporter runs itself carry this worker number. */
+enum { REPORTER = UINT16_MAX };
+
+static struct run_worker *worker_at(struct run_suite *s, uint32_t number)
+{
+        return number < s->n_workers ? &s->workers[number] : NULL;
+}
+
+static bool is_alive(const struct run_worker *w)
+{
+        return w && w->state != RUN_WORKER_NONE;
+}
+
+bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
+{
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                if (is_alive(&s->workers[i]) && s->workers[i].pid == pid)
+                        return true;
+        return false;
+}
+
+/* Actions */
+
+static int reserve_workers(struct run_suite *s, uint32_t n)
+{
+        struct run_worker *workers;
+        uint32_t *recalls;
+
+        if (n <= s->n_workers)
+                return 0;
+        workers = realloc(s->workers, n * sizeof(*workers));
+        if (!workers)
+                return -ENOMEM;
+        s->workers = workers;
+        recalls = realloc(s->recalls, n * sizeof(*recalls));
+        if (!recalls)
+                return -ENOMEM;
+        s->recalls = recalls;
+        memset(workers + s->n_workers, 0, (n - s->n_workers) * sizeof(*workers));
+        s->n_workers = n;
+        return 0;
+}
+
+static double speed_of(const struct run_suite *s, unsigned pu)
+{
+        for (size_t i = 0; i < s->n_pus; i++)
+                if (s->pus[i].os == pu)
+                        return s->pus[i].speed;
+        return 1.0;
+}
+
+static json_t *start_message(const struct run_suite *s, uint32_t number, const struct run_worker *w)
+{
+        char pus[16];
+
+        snprintf(pus, sizeof(pus), "%u", w->pu);
+        return json_pack("{s:s, s:i, s:i, s:s?}", "event", "start", "worker", (int)number, "slot", (int)w->slot, "pus",
+                         s->run->options->no_pin ? NULL : pus);
+}
+
+static int start_worker(struct run_suite *s, const struct dispatch_action *a)
+{
+        struct run_worker *w;
+        int r = reserve_workers(s, a->worker + 1);
+
+        if (r == 0)
+                r = run_deal_add_worker(&s->deal, a->worker);
+        if (r < 0)
+                return r;
+        w = &s->workers[a->worker];
+        *w = (struct run_worker){.state = RUN_WORKER_STARTING,
+                                 .pu = a->pu,
+                                 .started_on = a->pu,
+                                 .speed = speed_of(s, a->pu),
+                                 .busy = w->busy};
+        run_take_slot(s->run, &w->slot);
+        if (s->measure.n_workers <= a->worker)
+                s->measure.n_workers = a->worker + 1;
+        return run_peer_send(s->peer, start_message(s, a->worker, w));
+}
+
+static void pin_now(struct run_suite *s, const struct run_worker *w)
+{
+        struct cpuset pus = {0};
+
+        if (s->run->options->no_pin || w->pid <= 0)
+                return;
+        cpuset_add(&pus, w->pu);
+        if (run_tree_pin(w->pid, &pus) == -EINVAL)
+                run_refuse(s->run, w->pu);
+}
+
+static void pin_worker(struct run_suite *s, const struct dispatch_action *a)
+{
+        struct run_worker *w = worker_at(s, a->worker);
+
+        if (!is_alive(w))
+                return;
+        w->pu = a->pu;
+        w->speed = speed_of(s, a->pu);
+        pin_now(s, w);
+}
+
+/* Sends what neighbouring actions send to one worker by one write; returns how many actions that was. */
+static int send_items(struct run_suite *s, size_t first, size_t *ret_n)
+{
+        struct run_deal_record records[DISPATCH_QUEUE_MAX];
+        uint32_t worker = s->actions.items[first].worker;
+        size_t n = 0;
+
+        while (first + n < s->actions.n && n < ELEMENTSOF(records)) {
+                const struct dispatch_action *a = &s->actions.items[first + n];
+
+                if (a->type != DISPATCH_DO_SEND || a->worker != worker)
+                        break;
+                records[n++] =
+                        (struct run_deal_record){.op = a->report ? RUN_DEAL_RUN_REPORT : RUN_DEAL_RUN, .item = a->item};
+        }
+        *ret_n = n;
+        return run_deal_send(&s->deal, worker, records, n);
+}
+
+static int retire_worker(struct run_suite *s, uint32_t worker)
+{
+        const struct run_deal_record end = {.op = RUN_DEAL_END};
+
+        return run_deal_send(&s->deal, worker, &end, 1);
+}
+
+static int note_item(json_t *list, uint32_t item)
+{
+        return json_array_append_new(list, json_integer(item)) < 0 ? -ENOMEM : 0;
+}
+
+static int finish(struct run_suite *s)
+{
+        int r = 0;
+
+        s->state = RUN_SUITE_FINISHED;
+        if (json_array_size(s->left) > 0)
+                r = run_peer_send(s->peer, json_pack("{s:s, s:O}", "event", "left", "items", s->left));
+        if (r == 0)
+                r = run_peer_send(s->peer, json_pack("{s:s, s:O}", "event", "finished", "crashed", s->crashed));
+        run_share_later(s->run);
+        return r;
+}
+
+/* Carries one action, or a run of sends, out; *ret_n says how many. */
+static int act(struct run_suite *s, size_t at, size_t *ret_n)
+{
+        const struct dispatch_action action = s->actions.items[at];
+
+        *ret_n = 1;
+        switch (action.type) {
+        case DISPATCH_DO_START:
+                return start_worker(s, &action);
+        case DISPATCH_DO_PIN:
+                pin_worker(s, &action);
+                return 0;
+        case DISPATCH_DO_SEND:
+                return send_items(s, at, ret_n);
+        case DISPATCH_DO_RECALL:
+                s->recalls[s->n_recalls++] = action.worker;
+                return 0;
+        case DISPATCH_DO_RETIRE:
+                return retire_worker(s, action.worker);
+        case DISPATCH_DO_RETURN:
+                run_spare(s->run, s, action.pu);
+                return 0;
+        case DISPATCH_DO_LEFT:
+                s->measure.n_left++;
+                return note_item(s->left, action.item);
+        case DISPATCH_DO_FINISHED:
+                return finish(s);
+        }
+        return -EINVAL;
+}
+
+static int act_all(struct run_suite *s)
+{
+        size_t n = 1;
+        int r = 0;
+
+        s->n_recalls = 0;
+        for (size_t i = 0; r >= 0 && i < s->actions.n; i += n)
+                r = act(s, i, &n);
+        s->actions.n = 0;
+        return r;
+}
+
+/* Takes back what one worker has not read. An END among it is put back: the worker retires all the same. */
+static int recall(struct run_suite *s, uint32_t worker, uint32_t items[static DISPATCH_QUEUE_MAX], size_t *ret_n)
+{
+        bool end;
+
+        *ret_n = run_deal_recall(&s->deal, worker, items, DISPATCH_QUEUE_MAX, &end);
+        s->measure.n_recalls += *ret_n > 0;
+        return end ? retire_worker(s, worker) : 0;
+}
+
+static int apply(struct run_suite *s, struct dispatch_event *event)
+{
+        int r;
+
+        event->now = run_now(s->run);
+        r = dispatch_step(s->dispatch, event, &s->actions);
+        return r < 0 ? r : act_all(s);
+}
+
+static int answer_recalls(struct run_suite *s)
+{
+        CLEANUP_FREE uint32_t *workers = NULL;
+        uint32_t items[DISPATCH_QUEUE_MAX];
+        size_t n = s->n_recalls;
+        int r = 0;
+
+        if (n == 0)
+                return 0;
+        workers = malloc(n * sizeof(*workers));
+        if (!workers)
+                return -ENOMEM;
+        memcpy(workers, s->recalls, n * sizeof(*workers));
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                struct dispatch_event event = {.type = DISPATCH_RECALLED, .worker = workers[i], .list = items};
+
+                r = recall(s, workers[i], items, &event.n_list);
+                if (r >= 0)
+                        r = apply(s, &event);
+                if (r >= 0)
+                        r = answer_recalls(s);
+        }
+        return r;
+}
+
+static void on_time(uv_timer_t *timer)
+{
+        struct dispatch_event event = {.type = DISPATCH_TIME};
+        struct run_suite *s = timer->data;
+
+        if (run_suite_step(s, &event) < 0)
+                run_peer_close(s->peer);
+}
+
+static void set_timer(struct run_suite *s)
+{
+        uint64_t deadline = dispatch_next_deadline(s->dispatch), now = run_now(s->run);
+
+        if (deadline == DISPATCH_NEVER)
+                uv_timer_stop(&s->timer);
+        else
+                uv_timer_start(&s->timer, on_time, deadline > now ? (deadline - now + 999) / 1000 : 0, 0);
+}
+
+int run_suite_step(struct run_suite *s, struct dispatch_event *event)
+{
+        int r = apply(s, event);
+
+        if (r >= 0)
+                r = answer_recalls(s);
+        if (r >= 0)
+                set_timer(s);
+        return r;
+}
+
+/* Records */
+
+static bool is_seconds(double value)
+{
+        return isfinite(value) && value >= 0;
+}
+
+/* Whether a record can be believed: its numbers are in range and its worker lives (or is the reporter). */
+static bool is_sound(struct run_suite *s, const struct run_done_record *record)
+{
+        if (record->worker != REPORTER && !is_alive(worker_at(s, record->worker)))
+                return false;
+        switch ((enum run_done_op)record->op) {
+        case RUN_DONE_READY:
+        case RUN_DONE_WANT:
+                return record->worker != REPORTER;
+        case RUN_DONE_STARTED:
+        case RUN_DONE_MISSING:
+                return record->arg < s->listing.n_items;
+        case RUN_DONE_DONE:
+                return record->arg < s->listing.n_items && is_seconds(record->wall) && is_seconds(record->cpu);
+        case RUN_DONE_SETUP:
+                return record->arg < s->listing.n_groups && is_seconds(record->wall);
+        }
+        return false;
+}
+
+/* A worker that writes what it cannot mean ends, and its items are dealt anew. */
+static void doom(struct run_suite *s, const struct run_done_record *record)
+{
+        struct run_worker *w = worker_at(s, record->worker);
+
+        fprintf(stderr, "schedctl run: worker gw%u sent a record that cannot be (op %u, %u); it is ended\n",
+                record->worker, record->op, record->arg);
+        if (!is_alive(w))
+                return;
+        w->doomed = true;
+        if (w->pid > 0)
+                kill(w->pid, SIGKILL);
+}
+
+static void measure(struct run_suite *s, const struct run_done_record *record)
+{
+        struct run_worker *w = worker_at(s, record->worker);
+
+        if (record->op == RUN_DONE_READY && !s->measure.begun)
+                s->measure.begun = run_now(s->run);
+        if (record->op != RUN_DONE_DONE && record->op != RUN_DONE_SETUP)
+                return;
+        run_measure_record(&s->measure, run_now(s->run), record, w ? w->speed : 1.0);
+        if (w)
+                w->busy += record->wall;
+}
+
+static int step_record(struct run_suite *s, const struct run_done_record *record)
+{
+        static const enum dispatch_event_type types[] = {
+                [RUN_DONE_READY] = DISPATCH_READY, [RUN_DONE_STARTED] = DISPATCH_STARTED,
+                [RUN_DONE_DONE] = DISPATCH_DONE,   [RUN_DONE_WANT] = DISPATCH_WANT,
+                [RUN_DONE_SETUP] = DISPATCH_SETUP, [RUN_DONE_MISSING] = DISPATCH_UNAVAILABLE,
+        };
+        struct dispatch_event event = {
+                .type = types[record->op],
+                .worker = record->worker,
+                .item = record->arg,
+                .group = record->arg,
+                .wall = record->wall,
+                .cpu = record->cpu,
+                .list = &record->arg,
+                .n_list = 1,
+        };
+
+        if (record->op == RUN_DONE_READY)
+                s->workers[record->worker].state = RUN_WORKER_READY;
+        return run_suite_step(s, &event);
+}
+
+static int take_record(struct run_suite *s, const struct run_done_record *record)
+{
+        if (!is_sound(s, record)) {
+                doom(s, record);
+                return 0;
+        }
+        measure(s, record);
+        return s->dispatch && record->worker != REPORTER ? step_record(s, record) : 0;
+}
+
+void run_suite_read_records(struct run_suite *s)
+{
+        struct run_done_record records[RUN_DONE_BATCH];
+        size_t n;
+
+        while ((n = run_deal_read(&s->deal, records)) > 0)
+                for (size_t i = 0; i < n; i++)
+                        if (take_record(s, &records[i]) < 0) {
+                                run_peer_close(s->peer);
+                                return;
+                        }
+}
+
+static void on_records(uv_poll_t *poll, int status, int events)
+{
+        run_suite_read_records(poll->data);
+}
+
+/* Workers' lives */
+
+static int drop_worker(struct run_suite *s, uint32_t number, struct dispatch_event *event)
+{
+        struct run_worker *w = &s->workers[number];
+
+        run_give_slot(s->run, w->slot);
+        w->state = RUN_WORKER_NONE;
+        run_deal_drop_worker(&s->deal, number);
+        return run_suite_step(s, event);
+}
+
+int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
+{
+        struct run_worker *w = worker_at(s, number);
+
+        if (!is_alive(w) || pid <= 1)
+                return -EPROTO;
+        w->pid = pid;
+        if (w->doomed)
+                kill(pid, SIGKILL);
+        else if (w->pu != w->started_on) /* the lease changed meanwhile */
+                pin_now(s, w);
+        return 0;
+}
+
+/* What the worker wrote comes before its end: the pipe still has it. */
+int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
+{
+        struct dispatch_event event = {.type = DISPATCH_EXITED,
+                                       .worker = exited->worker,
+                                       .item = exited->running,
+                                       .list = exited->finished,
+                                       .n_list = exited->n_finished};
+
+        run_suite_read_records(s);
+        if (!is_alive(worker_at(s, exited->worker)))
+                return -EPROTO;
+        if (exited->running != RUN_NO_INDEX) {
+                s->measure.n_lost++;
+                if (note_item(s->crashed, exited->running) < 0)
+                        return -ENOMEM;
+        }
+        s->measure.n_crashes += exited->status != 0;
+        return drop_worker(s, exited->worker, &event);
+}
+
+int run_suite_failed(struct run_suite *s, uint32_t number)
+{
+        struct dispatch_event event = {.type = DISPATCH_NO_WORKER, .worker = number};
+
+        return is_alive(worker_at(s, number)) ? drop_worker(s, number, &event) : -EPROTO;
+}
+
+/* Beginning */
+
+int run_suite_open_deal(struct run_suite *s, const char *dir)
+{
+        int r = run_deal_open(&s->deal, dir);
+
+        if (r == 0)
+                r = uv_poll_init(&s->run->loop, &s->done_poll, s->deal.done);
+        if (r < 0)
+                return r;
+        uv_timer_init(&s->run->loop, &s->timer);
+        s->done_poll.data = s->timer.data = s;
+        s->n_handles = 2;
+        return uv_poll_start(&s->done_poll, UV_READABLE, on_records);
+}
+
+int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
+{
+        struct dispatch_event event = {.type = DISPATCH_PUS, .pus = s->pus, .n_pus = s->n_pus};
+        int r;
+
+        s->crashed = json_array();
+        s->left = json_array();
+        if (!s->crashed || !s->left)
+                return -ENOMEM;
+        r = dispatch_create(params, &s->dispatch);
+        if (r == 0)
+                r = run_measure_pus(&s->measure, run_now(s->run), s->pus, s->n_pus);
+        return r < 0 ? r : run_suite_step(s, &event);
+}

@@ -1,0 +1,223 @@
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/run_tree.h"
+#include "lib/util.h"
+
+static void cleanup_closedirp(DIR **d)
+{
+        if (*d)
+                closedir(*d);
+}
+
+void run_pids_finish(struct run_pids *pids)
+{
+        free(pids->items);
+        *pids = (struct run_pids){0};
+}
+
+static int pids_add(struct run_pids *pids, pid_t pid)
+{
+        if (pids->n == pids->allocated) {
+                size_t allocated = pids->allocated ? pids->allocated * 2 : 16;
+                pid_t *items = realloc(pids->items, allocated * sizeof(*items));
+
+                if (!items)
+                        return -ENOMEM;
+                pids->items = items;
+                pids->allocated = allocated;
+        }
+        pids->items[pids->n++] = pid;
+        return 0;
+}
+
+/* The numbers that are names in a /proc directory. */
+static int list_numbers(const char *path, struct run_pids *pids)
+{
+        CLEANUP(cleanup_closedirp) DIR *d = opendir(path);
+        const struct dirent *entry;
+        int r = 0;
+
+        if (!d)
+                return 0;
+        while (r == 0 && (entry = readdir(d)))
+                if (isdigit((unsigned char)entry->d_name[0]))
+                        r = pids_add(pids, (pid_t)strtol(entry->d_name, NULL, 10));
+        return r;
+}
+
+/* The parent of a process, from the fourth field of its stat; the second, in parentheses, may hold anything. */
+static pid_t parent_of(pid_t pid)
+{
+        char path[64], buf[512];
+        CLEANUP_CLOSE int fd = -1;
+        const char *after;
+        ssize_t n;
+        int parent;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return 0;
+        n = read(fd, buf, sizeof(buf) - 1);
+        if (n <= 0)
+                return 0;
+        buf[n] = '\0';
+        after = strrchr(buf, ')');
+        if (!after || sscanf(after + 1, " %*c %d", &parent) != 1)
+                return 0;
+        return parent;
+}
+
+/* One pass over /proc gives every process and its parent: the children files under /proc/PID/task exist only with
+ * CONFIG_PROC_CHILDREN. */
+int run_tree_descendants(pid_t pid, struct run_pids *pids)
+{
+        CLEANUP(run_pids_finish) struct run_pids all = {0}, parents = {0};
+        size_t next = pids->n;
+        int r = list_numbers("/proc", &all);
+
+        for (size_t i = 0; r == 0 && i < all.n; i++)
+                r = pids_add(&parents, parent_of(all.items[i]));
+        for (pid_t parent = pid; r == 0; parent = pids->items[next++]) {
+                for (size_t i = 0; r == 0 && i < all.n; i++)
+                        if (parents.items[i] == parent)
+                                r = pids_add(pids, all.items[i]);
+                if (next == pids->n)
+                        break;
+        }
+        return r;
+}
+
+/* Sends to every descendant; returns how many could be reached. */
+static size_t signal_descendants(int sig)
+{
+        CLEANUP(run_pids_finish) struct run_pids all = {0};
+        size_t reached = 0;
+
+        (void)run_tree_descendants(getpid(), &all); /* what memory allowed to list is ended now, the rest next time */
+        for (size_t i = 0; i < all.n; i++)
+                if (kill(all.items[i], sig) == 0)
+                        reached++;
+        return reached;
+}
+
+/* Reaps what has ended; false where no child is left. */
+static bool reap(int flags)
+{
+        pid_t pid;
+
+        do
+                pid = waitpid(-1, NULL, flags);
+        while (pid > 0 && flags & WNOHANG);
+        return !(pid < 0 && errno == ECHILD);
+}
+
+static struct timespec timespec_in(unsigned ms)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        t.tv_sec += ms / 1000;
+        t.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (t.tv_nsec >= 1000000000) {
+                t.tv_sec++;
+                t.tv_nsec -= 1000000000;
+        }
+        return t;
+}
+
+/* What is left until `end`; false where that is past. */
+static bool timespec_left(const struct timespec *end, struct timespec *ret_left)
+{
+        struct timespec now;
+        long long ns;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        ns = (end->tv_sec - now.tv_sec) * 1000000000LL + (end->tv_nsec - now.tv_nsec);
+        if (ns <= 0)
+                return false;
+        *ret_left = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = (long)(ns % 1000000000)};
+        return true;
+}
+
+/* Waits for the children to end by themselves; true where none is left. */
+static bool wait_for_children(unsigned grace_ms)
+{
+        struct timespec end = timespec_in(grace_ms), left;
+        sigset_t set;
+        int sig;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        while (reap(WNOHANG)) {
+                if (!timespec_left(&end, &left))
+                        return false;
+                sig = sigtimedwait(&set, NULL, &left);
+                if (sig == SIGINT || sig == SIGTERM)
+                        return false;
+        }
+        return true;
+}
+
+void run_tree_end(unsigned grace_ms)
+{
+        if (!reap(WNOHANG))
+                return;
+        signal_descendants(SIGTERM);
+        signal_descendants(SIGCONT); /* a stopped process notices only then */
+        if (wait_for_children(grace_ms))
+                return;
+        /* Whoever forks while it is being killed leaves a child to us: again until there is none. */
+        while (reap(WNOHANG) && signal_descendants(SIGKILL) > 0)
+                if (!reap(0))
+                        return;
+}
+
+int run_tree_pin(pid_t pid, const struct cpuset *pus)
+{
+        CLEANUP(run_pids_finish) struct run_pids threads = {0};
+        char path[64];
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+        r = list_numbers(path, &threads);
+        if (r < 0)
+                return r;
+        if (threads.n == 0)
+                return -ESRCH;
+        for (size_t i = 0; i < threads.n; i++)
+                if (sched_setaffinity(threads.items[i], sizeof(pus->word), (const cpu_set_t *)pus->word) < 0 &&
+                    errno != ESRCH)
+                        return -errno;
+        return 0;
+}
+
+ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size)
+{
+        CLEANUP_CLOSE int fd = -1;
+        char path[64];
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        n = read(fd, buf, size - 1);
+        if (n < 0)
+                return -errno;
+        buf[n] = '\0';
+        return n;
+}

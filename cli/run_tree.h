@@ -1,0 +1,33 @@
+/* The processes below this one, as /proc shows them: ending them, pinning them, looking at what they run.
+ *
+ * The caller is a child subreaper, so whatever its descendants leave behind becomes its child. Nothing here
+ * keeps state; a process that vanishes meanwhile is no error.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/cpuset.h"
+
+struct run_pids {
+        pid_t *items;
+        size_t n, allocated;
+};
+void run_pids_finish(struct run_pids *pids);
+
+/* Appends everything below `pid`, parents before children. 0 or -ENOMEM. */
+int run_tree_descendants(pid_t pid, struct run_pids *pids);
+
+/* Sends SIGTERM to all descendants, SIGKILL to those that are left after `grace_ms` or once a termination signal
+ * arrives, and reaps them. Returns when there are none (at once where there were none) or only such as may not be
+ * killed. SIGCHLD and the termination signals have to be blocked. */
+void run_tree_end(unsigned grace_ms);
+
+/* Sets the affinity of every thread of a process: 0, -ESRCH it is gone, -EINVAL no such PU may be used, -EPERM. */
+int run_tree_pin(pid_t pid, const struct cpuset *pus);
+
+/* Reads a process's command line: words with NULs between them, at most size - 1 bytes and a NUL; its length or a
+ * negative errno. */
+ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size);
