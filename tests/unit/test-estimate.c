@@ -1,0 +1,213 @@
+/* Estimates: outliers, first runs, real changes, slow PUs, guesses from neighbours; and the bound against brute
+ * force. */
+#include "core/dispatch.h"
+#include "core/estimate.h"
+#include "tests/unit/test.h"
+
+#include <math.h>
+
+static bool near(double a, double b)
+{
+        return fabs(a - b) <= 1e-9 * (1 + fabs(b));
+}
+
+static void sample(struct estimate *e, double wall)
+{
+        estimate_update(e,
+                        &(struct estimate_sample){.wall = wall, .cpu = wall, .speed = 1, .outcome = ESTIMATE_PASSED});
+}
+
+static void test_first_run_is_forgotten(void)
+{
+        struct estimate e = {0};
+
+        sample(&e, 5);
+        CHECK(near(e.wall, 5));
+        sample(&e, 0.5);
+        CHECK(near(e.wall, 0.5));
+        CHECK_INT(e.n_samples, 2);
+}
+
+static void test_one_outlier_moves_nothing(void)
+{
+        struct estimate e = {0};
+
+        for (int i = 0; i < 5; i++)
+                sample(&e, 1);
+        sample(&e, 60);
+        CHECK(near(e.wall, 1));
+        sample(&e, 1);
+        CHECK(near(e.wall, 1));
+        CHECK(e.spread > 1);
+}
+
+static void test_a_real_change_is_believed(void)
+{
+        struct estimate e = {0};
+
+        for (int i = 0; i < 5; i++)
+                sample(&e, 1);
+        for (int i = 0; i < 6; i++)
+                sample(&e, 3);
+        CHECK(e.wall > 2.8 && e.wall <= 3);
+}
+
+static void test_slow_pu(void)
+{
+        /* 2 s on a half-speed PU, of which 1 s asleep: half a second of work and the sleep. */
+        CHECK(near(estimate_on_fast_core(2, 1, 0.5), 1.5));
+        CHECK(near(estimate_on_fast_core(2, 4, 0.5), 1));
+        CHECK(near(estimate_on_fast_core(2, 0, 0.5), 2));
+}
+
+static void test_lost_and_nonsense_are_not_learned(void)
+{
+        struct estimate e = {0};
+
+        sample(&e, 1);
+        estimate_update(&e, &(struct estimate_sample){.wall = 9, .speed = 1, .outcome = ESTIMATE_LOST});
+        CHECK_INT(e.n_samples, 1);
+        CHECK_INT(e.outcome, ESTIMATE_LOST);
+        sample(&e, nan(""));
+        CHECK(near(e.wall, 1));
+}
+
+static void test_memory_falls_slowly(void)
+{
+        struct estimate e = {0};
+        struct estimate_sample s = {.wall = 1, .speed = 1, .rss = 800, .outcome = ESTIMATE_PASSED};
+
+        estimate_update(&e, &s);
+        s.rss = 0;
+        estimate_update(&e, &s);
+        CHECK_INT(e.rss, 800);
+        s.rss = 400;
+        estimate_update(&e, &s);
+        CHECK_INT(e.rss, 750);
+}
+
+static void test_guesses(void)
+{
+        /* Groups: 0 module, 1 and 2 classes in it, 3 another module. */
+        static const uint32_t parent[] = {ESTIMATE_NO_GROUP, 0, 0, ESTIMATE_NO_GROUP};
+        static const uint32_t group[] = {1, 1, 1, 2, 0, 3, ESTIMATE_NO_GROUP};
+        double seconds[] = {1, 3, -1, -1, 7, -1, -1};
+        double nothing[] = {-1};
+
+        CHECK_INT(estimate_guess(seconds, group, 7, parent, 4), 0);
+        CHECK(near(seconds[2], 3)); /* its class: the upper of 1 and 3 */
+        CHECK(near(seconds[3], 3)); /* its module: 1, 3, 7 */
+        CHECK(near(seconds[5], 3)); /* the suite */
+        CHECK(near(seconds[6], 3));
+        CHECK(near(seconds[4], 7));
+
+        CHECK_INT(estimate_guess(nothing, group, 1, parent, 4), 0);
+        CHECK(nothing[0] < 0);
+        CHECK_INT(estimate_guess(NULL, NULL, 0, NULL, 0), 0);
+}
+
+/* The bound */
+
+struct instance {
+        struct dispatch_item items[6];
+        struct dispatch_group groups[2];
+        struct dispatch_pu pus[3];
+        uint32_t n_items, n_groups, n_pus;
+};
+
+/* Seconds of one assignment, digit i of it being item i's PU; each PU sets up each group that it needs once. */
+static double makespan(const struct instance *in, uint32_t assignment)
+{
+        double load[3] = {0}, end = 0;
+        bool up[3][2] = {{false}};
+
+        for (uint32_t i = 0; i < in->n_items; i++, assignment /= in->n_pus) {
+                uint32_t pu = assignment % in->n_pus;
+
+                for (uint32_t g = in->items[i].group; g != DISPATCH_NONE && !up[pu][g]; g = in->groups[g].parent) {
+                        up[pu][g] = true;
+                        load[pu] += in->groups[g].setup;
+                }
+                load[pu] += in->items[i].seconds;
+        }
+        for (uint32_t k = 0; k < in->n_pus; k++)
+                end = fmax(end, load[k] / in->pus[k].speed);
+        return end;
+}
+
+static double best_makespan(const struct instance *in)
+{
+        uint32_t n = 1;
+        double best = HUGE_VAL;
+
+        for (uint32_t i = 0; i < in->n_items; i++)
+                n *= in->n_pus;
+        for (uint32_t assignment = 0; assignment < n; assignment++)
+                best = fmin(best, makespan(in, assignment));
+        return best;
+}
+
+static uint32_t random_below(uint32_t *state, uint32_t n)
+{
+        *state = *state * 1664525 + 1013904223;
+        return (*state >> 16) % n;
+}
+
+static void test_bound_is_never_above_the_optimum(void)
+{
+        uint32_t state = 1, tight = 0;
+
+        for (int round = 0; round < 400; round++) {
+                struct instance in = {.n_items = 1 + random_below(&state, 6),
+                                      .n_groups = 2,
+                                      .n_pus = 1 + random_below(&state, 3),
+                                      .groups = {{DISPATCH_NONE, 0}, {0, 0}}};
+                double bound, best;
+
+                in.groups[0].setup = random_below(&state, 4);
+                in.groups[1].setup = random_below(&state, 4) - 1.0;
+                in.groups[1].setup = in.groups[1].setup < 0 ? 0 : in.groups[1].setup;
+                for (uint32_t i = 0; i < in.n_items; i++)
+                        in.items[i] = (struct dispatch_item){
+                                .seconds = random_below(&state, 20),
+                                .group = random_below(&state, 3) == 0 ? DISPATCH_NONE : random_below(&state, 2)};
+                for (uint32_t k = 0; k < in.n_pus; k++)
+                        in.pus[k] = (struct dispatch_pu){.os = k, .speed = 1.0 - 0.3 * random_below(&state, 3)};
+                CHECK_INT(dispatch_bound(in.items, in.n_items, in.groups, in.n_groups, in.pus, in.n_pus, &bound), 0);
+                best = best_makespan(&in);
+                CHECK(bound <= best * (1 + 1e-9));
+                tight += near(bound, best);
+        }
+        CHECK(tight > 40); /* a bound of zero would pass the other check */
+}
+
+static void test_bound_by_hand(void)
+{
+        static const struct dispatch_item items[] = {{4, DISPATCH_NONE}, {1, 0}, {-1, 0}};
+        static const struct dispatch_group groups[] = {{DISPATCH_NONE, 3}, {DISPATCH_NONE, 100}};
+        static const struct dispatch_pu pus[] = {{0, 0.5}, {1, 1.0}};
+        double bound = 0;
+
+        CHECK_INT(dispatch_bound(items, 3, groups, 2, pus, 2, &bound), 0);
+        CHECK(near(bound, 8 / 1.5)); /* (4 + 1 + 0 + 3) / 1.5 is above 4 / 1 */
+        CHECK_INT(dispatch_bound(items, 1, groups, 2, pus, 2, &bound), 0);
+        CHECK(near(bound, 4));
+        CHECK_INT(dispatch_bound(items, 0, groups, 2, pus, 2, &bound), 0);
+        CHECK(near(bound, 0));
+        CHECK(dispatch_bound(items, 3, groups, 2, pus, 0, &bound) < 0);
+        CHECK(near(bound, 0));
+}
+
+int main(void)
+{
+        test_first_run_is_forgotten();
+        test_one_outlier_moves_nothing();
+        test_a_real_change_is_believed();
+        test_slow_pu();
+        test_lost_and_nonsense_are_not_learned();
+        test_memory_falls_slowly();
+        test_guesses();
+        test_bound_is_never_above_the_optimum();
+        test_bound_by_hand();
+        return 0;
+}
