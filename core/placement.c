@@ -28,9 +28,9 @@ const char *placement_reason_text(enum placement_reason reason)
         case PLACEMENT_SLOWER_CORE:
                 return "free core of a slower kind";
         case PLACEMENT_SIBLING:
-                return "sibling of a busy core";
+                return "SMT sibling of a busy core";
         case PLACEMENT_OWN_SIBLING:
-                return "sibling of an own core";
+                return "SMT sibling of an own core";
         case PLACEMENT_ONLY:
                 return "nothing else is free";
         case PLACEMENT_REASONS:

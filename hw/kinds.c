@@ -99,13 +99,14 @@ static bool is_contradicted(struct split *split, const struct hw_core *cores, en
                !measure_differs(split, cores, HW_MAX_FREQUENCY);
 }
 
-/* The first measure that tells kinds apart; HW_MEASURES where none does. */
+/* The first measure that tells kinds apart; HW_MEASURES where none does. Of cores of known type equal frequencies tell
+ * enough: what a type does per clock is known. */
 static enum hw_measure choose_measure(struct split *split, const struct hw_core *cores, bool typed)
 {
         for (enum hw_measure measure = 0; measure < HW_MEASURES; measure++)
                 if (measure_differs(split, cores, measure) && (typed || !is_contradicted(split, cores, measure)))
                         return measure;
-        return HW_MEASURES;
+        return typed && measure_is_known(cores, split->n, HW_MAX_FREQUENCY) ? HW_MAX_FREQUENCY : HW_MEASURES;
 }
 
 static bool any_measure_is_known(const struct hw_core *cores, unsigned n_cores)
