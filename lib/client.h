@@ -42,7 +42,11 @@ int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
 
 enum client_flags {
         CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */
+        CLIENT_NO_WAIT = 2,  /* return with the first answer even if the lease holds nothing yet */
 };
+
+/* schedctl_acquire() with flags; request may be NULL. */
+int client_acquire(const struct schedctl_request *request, unsigned flags, struct schedctl_lease **ret_lease);
 
 /* One call and its one reply, over a connection of its own. `parameters` may be NULL; the reference stays the
  * caller's. 0 and the reply's parameters (a new reference), or 1 and the name of the service's error with its

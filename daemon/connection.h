@@ -1,0 +1,55 @@
+/* One client's connection: reading and reassembling, handing calls on, and a bounded queue of replies.
+ *
+ * Created by accepting, freed when closed. Replies come in the order of the calls. While the peer does not read
+ * its replies its further calls are left unread. A connection that carries a stream of grants carries nothing else.
+ * Every fault is answered with an error before the connection ends.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <uv.h>
+
+#include "lib/wire.h"
+
+enum {
+        CONNECTION_OUT_MAX = 256 * 1024, /* bytes of unread replies, beyond which no more calls are taken */
+};
+
+struct lease;
+struct server;
+
+struct connection {
+        uv_pipe_t pipe; /* first: the handle is the connection */
+        struct server *server;
+        struct connection *previous, *next;
+        struct wire_buffer in;
+        uv_write_t write;
+        char *writing; /* in flight */
+        size_t writing_len;
+        char *out; /* to be written next */
+        size_t out_len, out_allocated;
+        struct lease *lease; /* of which this carries the stream */
+        uint32_t uid;        /* of the peer when it connected; never from a message */
+        int pid;             /* the same, for the log alone */
+        bool counted;        /* in server->peers */
+        bool paused;         /* not reading: the peer does not read either */
+        bool ending;         /* closes when everything is written */
+};
+
+/* Takes the next connection from the listener and starts reading. Errors are logged and end the connection. */
+void connection_accept(struct server *server);
+
+/* Queues a reply, an error (parameters may be NULL), or the next message of a stream. Take over `parameters`. A peer
+ * to which they cannot be sent is closed; so is, for want of memory, the connection. */
+void connection_reply(struct connection *c, json_t *parameters);
+void connection_error(struct connection *c, const char *error, json_t *parameters);
+void connection_continue(struct connection *c, json_t *parameters);
+
+/* Whether replies are still unsent: a stream then waits and sends its latest state later. */
+bool connection_is_busy(const struct connection *c);
+
+/* Ends the connection once everything is written; it reads nothing more. */
+void connection_end(struct connection *c);
+/* Ends it at once, and its lease with it unless the service itself is stopping. */
+void connection_close(struct connection *c);

@@ -1,0 +1,511 @@
+#include "daemon/leases.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/connection.h"
+#include "daemon/log.h"
+#include "daemon/methods.h"
+#include "daemon/server.h"
+#include "lib/util.h"
+
+/* The table. */
+
+static void lease_free(struct lease *lease)
+{
+        if (!lease)
+                return;
+        explicit_bzero(&lease->token, sizeof(lease->token));
+        free(lease->label);
+        free(lease);
+}
+
+DEFINE_CLEANUP(struct lease, lease_free);
+
+static struct lease *by_id(const struct leases *l, alloc_id id)
+{
+        for (size_t i = 0; i < l->n; i++)
+                if (l->items[i]->id == id)
+                        return l->items[i];
+        return NULL;
+}
+
+/* Makes room first, so that adding after the allocator's step cannot fail. */
+static int reserve(struct leases *l)
+{
+        if (l->n < l->allocated)
+                return 0;
+        size_t allocated = l->allocated ? 2 * l->allocated : 16;
+        struct lease **items = reallocarray(l->items, allocated, sizeof(struct lease *));
+
+        if (!items)
+                return -ENOMEM;
+        l->items = items;
+        l->allocated = allocated;
+        return 0;
+}
+
+static void forget(struct leases *l, struct lease *lease)
+{
+        size_t i = 0;
+
+        while (l->items[i] != lease)
+                i++;
+        l->n--;
+        memmove(&l->items[i], &l->items[i + 1], (l->n - i) * sizeof(struct lease *));
+        lease_free(lease);
+}
+
+struct lease *leases_find(struct leases *l, const char *id, const char *token, uint32_t uid)
+{
+        struct token_hash hash = token_hash_of(token);
+        char text[24];
+
+        for (size_t i = 0; i < l->n; i++) {
+                struct lease *lease = l->items[i];
+
+                snprintf(text, sizeof(text), "%llu", (unsigned long long)lease->id);
+                if (strcmp(text, id) == 0)
+                        return lease->uid == uid && token_hash_equal(&lease->hash, &hash) ? lease : NULL;
+        }
+        return NULL;
+}
+
+/* Recording. */
+
+static int record(struct leases *l, alloc_id id)
+{
+        const struct lease *lease = by_id(l, id);
+        struct alloc_lease_view view;
+
+        if (!lease || !alloc_lease_find(l->alloc, id, &view))
+                return 0;
+        return state_put(l->state, &(struct state_record){.id = id,
+                                                          .hash = lease->hash,
+                                                          .label = lease->label,
+                                                          .request = view.request,
+                                                          .grant = view.grant});
+}
+
+static int record_all(struct leases *l)
+{
+        int r = 0;
+
+        state_rewrite(l->state);
+        for (size_t i = 0; i < l->n && r == 0; i++)
+                r = record(l, l->items[i]->id);
+        return r;
+}
+
+static int record_actions(struct leases *l, bool *ret_any)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < l->actions.n && r == 0; i++) {
+                const struct alloc_action *action = &l->actions.items[i];
+
+                if (action->type != ALLOC_DO_PERSIST && action->type != ALLOC_DO_FORGET)
+                        continue;
+                *ret_any = true;
+                r = action->type == ALLOC_DO_PERSIST ? record(l, action->lease) : state_forget(l->state, action->lease);
+        }
+        return r;
+}
+
+/* Without its record a lease could not be claimed after a restart; it is no reason to lend nothing. */
+static void write_state(struct leases *l)
+{
+        bool any = false;
+        int r;
+
+        if (!l->state)
+                return;
+        r = state_is_large(l->state) ? record_all(l) : record_actions(l, &any);
+        if (r == 0 && (any || state_is_large(l->state)))
+                r = state_commit(l->state);
+        if (r < 0)
+                log_error("cannot write the state file: %s", strerror(-r));
+}
+
+/* Granting. */
+
+json_t *leases_pus_json(const struct leases *l, const struct cpuset *pus)
+{
+        unsigned order[CPUSET_MAX];
+        unsigned n = 0;
+        json_t *array = json_array();
+
+        /* Insertion by rank: the sets are small, and a PU that is no longer usable comes last. */
+        CPUSET_FOREACH (pu, pus) {
+                unsigned at = n++;
+
+                for (; at > 0 && l->rank[order[at - 1]] - 1 > l->rank[pu] - 1; at--)
+                        order[at] = order[at - 1];
+                order[at] = pu;
+        }
+        for (unsigned i = 0; i < n; i++)
+                json_array_append_new(array, json_integer(order[i]));
+        return array;
+}
+
+static json_t *numbers_json(const struct cpuset *set)
+{
+        json_t *array = json_array();
+
+        CPUSET_FOREACH (number, set)
+                json_array_append_new(array, json_integer(number));
+        return array;
+}
+
+static json_t *wanted_json(const struct leases *l, const struct alloc_grant *grant)
+{
+        uint64_t now = server_now();
+        uint64_t within = grant->wanted_deadline > now ? grant->wanted_deadline - now : 0;
+
+        return json_pack("{s:o, s:s, s:I}", "pus", leases_pus_json(l, &grant->wanted), "reason",
+                         alloc_reason_text(grant->wanted_reason), "withinMs", (json_int_t)(within / 1000));
+}
+
+static json_t *grant_json(const struct leases *l, const struct lease *lease)
+{
+        const struct alloc_grant *grant = &lease->grant;
+        char id[24];
+        json_t *json;
+
+        snprintf(id, sizeof(id), "%llu", (unsigned long long)lease->id);
+        json = json_pack("{s:s, s:I, s:o, s:o, s:s, s:s*}", "lease", id, "generation", (json_int_t)grant->generation,
+                         "pus", leases_pus_json(l, &grant->pus), "slots", numbers_json(&grant->slots), "reason",
+                         alloc_reason_text(grant->reason), "token", *lease->token.digits ? lease->token.digits : NULL);
+        if (!cpuset_is_empty(&grant->shared))
+                json_object_set_new(json, "shared", leases_pus_json(l, &grant->shared));
+        if (!cpuset_is_empty(&grant->wanted))
+                json_object_set_new(json, "wanted", wanted_json(l, grant));
+        if (!cpuset_is_empty(&grant->lost))
+                json_object_set_new(json, "lost",
+                                    json_pack("{s:o, s:s}", "pus", leases_pus_json(l, &grant->lost), "reason",
+                                              alloc_reason_text(grant->lost_reason)));
+        if (grant->position > 0)
+                json_object_set_new(json, "position", json_integer(grant->position));
+        return json;
+}
+
+void leases_send(struct leases *l, struct lease *lease)
+{
+        if (!lease->unsent || !lease->stream || connection_is_busy(lease->stream))
+                return;
+
+        json_t *json = grant_json(l, lease);
+        lease->unsent = false;
+        lease->greeted = true;
+        lease->grant.lost = (struct cpuset){0};
+        explicit_bzero(&lease->token, sizeof(lease->token));
+        connection_continue(lease->stream, json ? json_pack("{s:o}", "grant", json) : NULL);
+}
+
+static void take_grant(struct leases *l, const struct alloc_action *action)
+{
+        struct lease *lease = by_id(l, action->lease);
+
+        if (!lease)
+                return;
+        struct cpuset lost = cpuset_or(&lease->grant.lost, &action->grant.lost);
+        lease->grant = action->grant;
+        if (lease->unsent)
+                lease->grant.lost = lost;
+        lease->unsent = true;
+        leases_send(l, lease);
+}
+
+/* The allocator has ended it: say why, and end the stream. */
+static void end(struct leases *l, const struct alloc_action *action)
+{
+        struct lease *lease = by_id(l, action->lease);
+
+        if (!lease)
+                return;
+        struct connection *stream = TAKE(lease->stream);
+        log_info("lease %llu ended: %s", (unsigned long long)lease->id, alloc_error_text(action->error));
+        forget(l, lease);
+        if (!stream)
+                return;
+        stream->lease = NULL;
+        methods_alloc_error(stream, action->error, NULL);
+        connection_end(stream);
+}
+
+static void act(struct leases *l)
+{
+        /* Sending may end a connection, whose lease then takes a step of its own: these actions are carried on. */
+        struct alloc_actions actions = l->actions;
+
+        write_state(l);
+        l->actions = (struct alloc_actions){0};
+        for (size_t i = 0; i < actions.n; i++) {
+                if (actions.items[i].type == ALLOC_DO_GRANT)
+                        take_grant(l, &actions.items[i]);
+                else if (actions.items[i].type == ALLOC_DO_END)
+                        end(l, &actions.items[i]);
+        }
+        if (l->actions.items)
+                alloc_actions_finish(&actions);
+        else
+                l->actions = actions;
+}
+
+static int step(struct leases *l, struct alloc_event event)
+{
+        event.now = server_now();
+
+        int r = alloc_step(l->alloc, &event, &l->actions);
+        if (r == 0)
+                act(l);
+        return r;
+}
+
+/* Requests. */
+
+static int lease_new(struct leases *l, const struct lease_ask *ask, struct lease **ret_lease)
+{
+        CLEANUP(cleanup_lease_freep) struct lease *lease = calloc(1, sizeof(*lease));
+        int r = reserve(l);
+
+        if (!lease || r < 0)
+                return -ENOMEM;
+        if (ask->label && !(lease->label = strdup(ask->label)))
+                return -ENOMEM;
+        r = token_new(&lease->token);
+        if (r < 0)
+                return r;
+        lease->hash = token_hash_of(lease->token.digits);
+        lease->uid = ask->request.uid;
+        lease->id = l->next_id;
+        *ret_lease = TAKE(lease);
+        return 0;
+}
+
+int leases_acquire(struct leases *l, struct connection *c, const struct lease_ask *ask)
+{
+        struct lease *lease;
+        int r = lease_new(l, ask, &lease);
+
+        if (r < 0)
+                return r;
+        lease->stream = c;
+        c->lease = lease;
+        l->items[l->n++] = lease;
+        r = step(l, (struct alloc_event){.type = ALLOC_OPEN, .lease = lease->id, .request = &ask->request});
+        if (r != 0) {
+                c->lease = NULL;
+                forget(l, lease);
+                return r;
+        }
+        l->next_id++;
+        return 0;
+}
+
+/* The newest stream is the lease's; what was sent over the old one may not have arrived. */
+static void move_stream(struct leases *l, struct lease *lease, struct connection *c)
+{
+        struct connection *old = lease->stream;
+
+        lease->stream = c;
+        lease->greeted = false;
+        c->lease = lease;
+        if (!old)
+                return;
+        old->lease = NULL;
+        methods_alloc_error(old, ALLOC_ERROR_NO_SUCH_LEASE, NULL);
+        connection_end(old);
+}
+
+int leases_claim(struct leases *l, struct connection *c, struct lease *lease, uint64_t generation,
+                 const struct cpuset *pus)
+{
+        alloc_id id = lease->id;
+        bool was_attached = lease->stream;
+
+        move_stream(l, lease, c);
+        int r = step(l, (struct alloc_event){.type = ALLOC_CLAIM, .lease = id, .generation = generation, .pus = pus});
+        if (r != 0) {
+                c->lease = NULL;
+                lease->stream = NULL;
+                if (was_attached)
+                        leases_drop(l, lease);
+                return r;
+        }
+        /* A claim that changed nothing may give no action, and yet the stream begins with a grant. */
+        if (c->lease && !lease->greeted) {
+                lease->unsent = true;
+                leases_send(l, lease);
+        }
+        return 0;
+}
+
+int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request)
+{
+        return step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
+}
+
+int leases_return(struct leases *l, struct lease *lease, uint64_t generation, const struct cpuset *pus, bool unusable)
+{
+        return step(l, (struct alloc_event){.type = unusable ? ALLOC_REFUSED : ALLOC_RETURN,
+                                            .lease = lease->id,
+                                            .generation = generation,
+                                            .pus = pus});
+}
+
+void leases_drop(struct leases *l, struct lease *lease)
+{
+        lease->stream = NULL;
+        if (l->keep)
+                return;
+        lease->dropped = true;
+
+        int r = step(l, (struct alloc_event){.type = ALLOC_CLOSE, .lease = lease->id});
+        if (r < 0)
+                log_error("cannot end lease %llu yet: %s", (unsigned long long)lease->id, strerror(-r));
+        else
+                forget(l, lease);
+}
+
+void leases_tick(struct leases *l)
+{
+        int r = step(l, (struct alloc_event){.type = ALLOC_TIME});
+
+        if (r < 0)
+                log_error("the allocator failed: %s", strerror(-r));
+        for (size_t i = l->n; i > 0; i--)
+                if (i <= l->n && l->items[i - 1]->dropped)
+                        leases_drop(l, l->items[i - 1]);
+}
+
+uint64_t leases_next_deadline(const struct leases *l)
+{
+        return alloc_next_deadline(l->alloc);
+}
+
+/* The machine. */
+
+static int rank_pus(struct leases *l, const struct machine *machine, const struct cpuset *usable)
+{
+        CLEANUP_FREE struct placement_choice *order = calloc(machine->n_pus, sizeof(*order));
+        unsigned n;
+
+        if (!order)
+                return -ENOMEM;
+        n = placement_order(machine, usable, order);
+        memset(l->rank, 0, sizeof(l->rank));
+        for (unsigned i = 0; i < n; i++)
+                l->rank[order[i].pu] = i + 1;
+        return 0;
+}
+
+int leases_set_machine(struct leases *l, struct machine *machine, const struct cpuset *usable)
+{
+        unsigned budget = cpuset_count(usable);
+        int r = rank_pus(l, machine, usable);
+
+        if (r < 0)
+                return r;
+        r = step(l, (struct alloc_event){.type = ALLOC_MACHINE, .machine = machine, .usable = usable});
+        if (r != 0)
+                return r;
+        machine_finish(&l->machine);
+        l->machine = *machine;
+        *machine = (struct machine){0};
+        l->usable = *usable;
+        return step(l, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = budget > 0 ? budget : 1});
+}
+
+/* Starting and stopping. */
+
+/* A record that the allocator does not take is dropped: its lease's client keeps what it has and learns by its claim.
+ */
+static int recover(struct leases *l, struct state_lease *kept)
+{
+        CLEANUP(cleanup_lease_freep) struct lease *lease = calloc(1, sizeof(*lease));
+        int r = reserve(l);
+
+        if (!lease || r < 0)
+                return -ENOMEM;
+        lease->id = kept->id;
+        lease->uid = kept->request.uid;
+        lease->hash = kept->hash;
+        lease->label = TAKE(kept->label);
+        lease->grant.generation = kept->generation;
+        if (kept->id >= l->next_id)
+                l->next_id = kept->id + 1;
+        l->items[l->n++] = lease;
+        r = step(l, (struct alloc_event){.type = ALLOC_RECOVER,
+                                         .lease = kept->id,
+                                         .request = &kept->request,
+                                         .generation = kept->generation,
+                                         .pus = &kept->pus,
+                                         .slots = &kept->slots});
+        if (r == 0) {
+                lease = NULL;
+                return 0;
+        }
+        l->n--;
+        log_warning("lease %llu cannot be recovered: %s", (unsigned long long)kept->id,
+                    r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
+        return r < 0 ? r : 0;
+}
+
+static int open_state(struct leases *l, const char *path, const char *boot_id)
+{
+        struct state_leases kept = {0};
+        struct state *state;
+        int r = state_open(path, boot_id, &state, &kept);
+
+        if (r < 0)
+                return r;
+        if (r > 0)
+                log_warning("%s was damaged and is set aside as %s.corrupt; leases of before are lost", path, path);
+        r = 0;
+        for (size_t i = 0; i < kept.n && r == 0; i++)
+                r = recover(l, &kept.items[i]);
+        if (kept.n > 0)
+                log_notice("recovered %zu leases of an earlier service", l->n);
+        state_leases_finish(&kept);
+        l->state = state;
+        if (r == 0)
+                r = record_all(l);
+        return r < 0 ? r : state_commit(state);
+}
+
+int leases_init(struct leases *l, struct machine *machine, const struct cpuset *usable, const char *state_path,
+                const char *boot_id)
+{
+        int r;
+
+        *l = (struct leases){.next_id = 1};
+        r = alloc_create(&l->alloc);
+        if (r < 0)
+                return r;
+        r = leases_set_machine(l, machine, usable);
+        if (r != 0)
+                return r;
+        if (!state_path)
+                return 0;
+        r = open_state(l, state_path, boot_id);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                log_error("%s: %s; leases will not survive a restart", state_path, strerror(-r));
+        return 0;
+}
+
+void leases_finish(struct leases *l)
+{
+        if (l->state && l->n == 0)
+                state_remove(l->state);
+        state_close(l->state);
+        while (l->n > 0)
+                forget(l, l->items[l->n - 1]);
+        free(l->items);
+        alloc_actions_finish(&l->actions);
+        alloc_destroy(l->alloc);
+        machine_finish(&l->machine);
+        *l = (struct leases){0};
+}

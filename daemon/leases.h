@@ -1,0 +1,87 @@
+/* The leases: core/'s allocator joined with who holds what over which connection.
+ *
+ * Turns requests into the allocator's events and its actions into records in the state file and grants on
+ * connections; the record is always written first. A lease is known by its number and a random token, of which
+ * only the hash is kept once it has been sent.
+ *
+ * Functions return 0, a positive enum alloc_error for the client, or a negative errno (-ENOMEM) that leaves
+ * everything as it was.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "core/alloc.h"
+#include "daemon/state.h"
+#include "daemon/token.h"
+
+enum {
+        LEASE_LABEL_MAX = 128, /* bytes, as sent */
+};
+
+struct connection;
+
+struct lease {
+        alloc_id id;
+        uint32_t uid;
+        struct token_hash hash;
+        struct token token;        /* empty once sent */
+        char *label;               /* escaped, NULL without one */
+        struct connection *stream; /* NULL: recovered and not yet claimed, or being dropped */
+        struct alloc_grant grant;  /* the latest; lost gathers what unsent grants said */
+        bool unsent;
+        bool greeted;     /* a grant has gone out over the present stream */
+        bool dropped;     /* its stream is gone and it is to end, as soon as there is memory for that */
+        double work_rate; /* seconds of estimated work done per second, as reported; 0 unknown */
+};
+
+struct leases {
+        struct alloc *alloc;
+        struct alloc_actions actions;
+        struct lease **items;
+        size_t n, allocated;
+        alloc_id next_id;
+        struct machine machine;
+        struct cpuset usable;
+        unsigned rank[CPUSET_MAX]; /* of a PU in placement's order, from 1; 0: not usable */
+        struct state *state;       /* NULL: nothing is recorded */
+        bool keep;                 /* the service stops: dropped connections leave their leases recorded */
+};
+
+/* What Acquire was asked for; the label is borrowed. */
+struct lease_ask {
+        struct alloc_request request;
+        const char *label;
+};
+
+/* state_path may be NULL. Recovers what an earlier service of the same boot has left. Leases must be finished. */
+int leases_init(struct leases *l, struct machine *machine, const struct cpuset *usable, const char *state_path,
+                const char *boot_id);
+/* Removes the state file if no lease is left in it. */
+void leases_finish(struct leases *l);
+
+/* Takes over the machine. */
+int leases_set_machine(struct leases *l, struct machine *machine, const struct cpuset *usable);
+
+/* Opens a lease whose grants go to c, the first of them at once. */
+int leases_acquire(struct leases *l, struct connection *c, const struct lease_ask *ask);
+/* Puts a lease's stream on c; a connection that had it before is ended. */
+int leases_claim(struct leases *l, struct connection *c, struct lease *lease, uint64_t generation,
+                 const struct cpuset *pus);
+int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request);
+int leases_return(struct leases *l, struct lease *lease, uint64_t generation, const struct cpuset *pus, bool unusable);
+/* Its connection is gone: the lease ends, unless the service itself does. */
+void leases_drop(struct leases *l, struct lease *lease);
+
+/* The lease of that number, token and user; NULL where one of them is wrong. */
+struct lease *leases_find(struct leases *l, const char *id, const char *token, uint32_t uid);
+
+/* Sends the latest grant if it is unsent and the connection has nothing else to write. */
+void leases_send(struct leases *l, struct lease *lease);
+
+/* Time has passed; and when that is to be said next (ALLOC_NEVER). */
+void leases_tick(struct leases *l);
+uint64_t leases_next_deadline(const struct leases *l);
+
+/* PUs of a set, best first, as a JSON array; NULL for want of memory. */
+json_t *leases_pus_json(const struct leases *l, const struct cpuset *pus);

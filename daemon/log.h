@@ -1,0 +1,26 @@
+/* schedd's log: one line an event on standard error, with the journal's level prefixes where the journal reads it.
+ * A log file (the service was started on demand) is emptied before it exceeds LOG_FILE_MAX. */
+#pragma once
+
+enum log_level {
+        LOG_LEVEL_ERROR = 3, /* syslog's numbers, which the journal's prefixes are */
+        LOG_LEVEL_WARNING = 4,
+        LOG_LEVEL_NOTICE = 5,
+        LOG_LEVEL_INFO = 6,
+        LOG_LEVEL_DEBUG = 7,
+};
+
+enum {
+        LOG_FILE_MAX = 1024 * 1024,
+};
+
+/* By name, "error" to "debug"; -EINVAL. Until then the level is notice. */
+int log_set_level(const char *name);
+
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)

@@ -1,0 +1,99 @@
+/* schedd: lends the machine's CPUs to runs. schedd(8) describes it. */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/server.h"
+#include "lib/util.h"
+
+enum {
+        EXIT_USAGE = 2,
+        OPTION_SOCKET = 256,
+        OPTION_IDLE_EXIT,
+        OPTION_DEFER_TO,
+        OPTION_ROOT,
+        OPTION_LOG_LEVEL,
+        OPTION_VERSION,
+};
+
+static const char usage[] =
+        "Usage: schedd [OPTION]...\n"
+        "Lends CPUs to runs. Listens on the socket that systemd passes, or on --socket.\n"
+        "\n"
+        "  --socket PATH        listen on PATH, and remove it when leaving\n"
+        "  --idle-exit SECONDS  leave after so long without leases and connections; 0 never (default)\n"
+        "  --defer-to PATH      lend nothing while a service answers on PATH\n"
+        "  --root DIR           read the machine from DIR/sys and DIR/proc\n"
+        "  --log-level LEVEL    error, warning, notice (default), info or debug\n"
+        "  --help, --version\n";
+
+static int parse_seconds(const char *text, double *ret_seconds)
+{
+        char *end;
+
+        errno = 0;
+        double seconds = strtod(text, &end);
+        if (end == text || *end || errno || !(seconds >= 0 && seconds <= 1e9))
+                return -EINVAL;
+        *ret_seconds = seconds;
+        return 0;
+}
+
+/* 0 to go on, else the exit status + 1. */
+static int parse_options(int argc, char **argv, struct server_settings *settings)
+{
+        static const struct option options[] = {
+                {"socket", required_argument, NULL, OPTION_SOCKET},
+                {"idle-exit", required_argument, NULL, OPTION_IDLE_EXIT},
+                {"defer-to", required_argument, NULL, OPTION_DEFER_TO},
+                {"root", required_argument, NULL, OPTION_ROOT},
+                {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+                {"help", no_argument, NULL, 'h'},
+                {"version", no_argument, NULL, OPTION_VERSION},
+                {0},
+        };
+        int option, r = 0;
+
+        while (r == 0 && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (option) {
+                case OPTION_SOCKET:
+                        settings->socket = optarg;
+                        r = optarg[0] == '/' ? 0 : -EINVAL;
+                        break;
+                case OPTION_IDLE_EXIT:
+                        r = parse_seconds(optarg, &settings->idle_exit);
+                        break;
+                case OPTION_DEFER_TO:
+                        settings->defer_to = optarg;
+                        break;
+                case OPTION_ROOT:
+                        settings->root = optarg;
+                        break;
+                case OPTION_LOG_LEVEL:
+                        r = log_set_level(optarg);
+                        break;
+                case OPTION_VERSION:
+                        puts("schedd " SCHEDCTL_VERSION);
+                        return EXIT_SUCCESS + 1;
+                case 'h':
+                        fputs(usage, stdout);
+                        return EXIT_SUCCESS + 1;
+                default:
+                        return EXIT_USAGE + 1;
+                }
+        if (r == 0 && optind == argc)
+                return 0;
+        fprintf(stderr, "schedd: %s: not understood; see schedd --help\n", r < 0 ? optarg : argv[optind]);
+        return EXIT_USAGE + 1;
+}
+
+int main(int argc, char **argv)
+{
+        struct server_settings settings = {.root = ""};
+        int r = parse_options(argc, argv, &settings);
+
+        if (r != 0)
+                return r - 1;
+        return server_run(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,14 @@
+/* What schedd tells the service manager, and what it is given by it. Nothing happens where there is none. */
+#pragma once
+
+#include <stdint.h>
+
+/* The one listening Unix socket passed by LISTEN_FDS; -ENOENT where none is, -EINVAL where it is something else. */
+int notify_listen_fd(int *ret_fd);
+/* READY=1 with a status line. */
+void notify_ready(const char *status);
+void notify_status(const char *status);
+void notify_stopping(void);
+void notify_watchdog(void);
+/* µs between two notify_watchdog() calls, half of what the manager allows; 0 where it does not watch. */
+uint64_t notify_watchdog_interval(void);

@@ -1,0 +1,367 @@
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "daemon/connection.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "hw/discover.h"
+#include "hw/root.h"
+#include "lib/start.h"
+#include "lib/util.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+uint64_t server_now(void)
+{
+        return uv_hrtime() / 1000;
+}
+
+/* Connections. */
+
+void server_add_connection(struct server *s, struct connection *c)
+{
+        c->next = s->connections;
+        if (c->next)
+                c->next->previous = c;
+        s->connections = c;
+        s->n_connections++;
+}
+
+void server_remove_connection(struct server *s, struct connection *c)
+{
+        if (c->counted)
+                peers_leave(&s->peers, c->uid);
+        if (c->previous)
+                c->previous->next = c->next;
+        else
+                s->connections = c->next;
+        if (c->next)
+                c->next->previous = c->previous;
+        c->next = c->previous = NULL;
+        s->n_connections--;
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+        struct server *s = listener->data;
+
+        if (status < 0)
+                log_warning("cannot accept a connection: %s", uv_strerror(status));
+        else
+                connection_accept(s);
+        server_update(s);
+}
+
+/* Stopping. */
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+        (void)arg;
+        if (!uv_is_closing(handle))
+                uv_close(handle, NULL);
+}
+
+/* Leases stay recorded: who holds them goes on, and claims them from the next service. */
+static void stop(struct server *s)
+{
+        if (s->stopping)
+                return;
+        s->stopping = true;
+        s->leases.keep = true;
+        notify_stopping();
+        while (s->connections)
+                connection_close(s->connections);
+        uv_walk(&s->loop, close_handle, NULL);
+}
+
+static bool is_own_socket(const struct server *s)
+{
+        struct stat st;
+
+        return lstat(s->address.path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == s->inode;
+}
+
+static bool has_pending(struct server *s)
+{
+        uv_os_fd_t fd;
+        struct pollfd p = {.events = POLLIN};
+
+        if (uv_fileno((uv_handle_t *)&s->listener, &fd) < 0)
+                return false;
+        p.fd = fd;
+        return poll(&p, 1, 0) > 0;
+}
+
+/* Under the lock nobody else binds. The socket is moved out of the way first, so that whoever comes now waits for the
+ * lock; who came before is seen in the backlog. False: somebody came, and the socket is back in its place. */
+static bool withdraw(struct server *s)
+{
+        CLEANUP_FREE char *aside = NULL;
+
+        if (!is_own_socket(s))
+                return true;
+        if (address_beside(&s->address, ".leaving", &aside) < 0 || rename(s->address.path, aside) < 0)
+                return false;
+        if (has_pending(s) && rename(aside, s->address.path) == 0)
+                return false;
+        unlink(aside);
+        return true;
+}
+
+static void on_idle(uv_timer_t *timer)
+{
+        struct server *s = timer->data;
+        CLEANUP_CLOSE int lock = -1;
+
+        /* Who holds the lock is a client about to connect; if it does not, the timer comes round again. With systemd's
+         * socket nothing is withdrawn: it starts the next service for whoever is in the backlog. */
+        if (s->owns_socket && (start_lock(&s->address, false, &lock) < 0 || !withdraw(s))) {
+                server_update(s);
+                return;
+        }
+        log_info("idle, leaving");
+        stop(s);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+        struct server *s = handle->data;
+        CLEANUP_CLOSE int lock = -1;
+
+        if (signum == SIGHUP) {
+                server_read_machine(s);
+                return;
+        }
+        log_info("signal %d, stopping", signum);
+        if (s->owns_socket && start_lock(&s->address, true, &lock) == 0 && is_own_socket(s))
+                unlink(s->address.path);
+        stop(s);
+}
+
+/* Timers. */
+
+static void on_due(uv_timer_t *timer)
+{
+        struct server *s = timer->data;
+
+        leases_tick(&s->leases);
+        server_update(s);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+        (void)timer;
+        notify_watchdog();
+}
+
+static void update_due(struct server *s)
+{
+        uint64_t due = leases_next_deadline(&s->leases), now = server_now();
+
+        if (due == ALLOC_NEVER)
+                uv_timer_stop(&s->due);
+        else
+                uv_timer_start(&s->due, on_due, due > now ? (due - now + 999) / 1000 : 0, 0);
+}
+
+static void update_idle(struct server *s)
+{
+        bool idle = s->settings->idle_exit > 0 && s->n_connections == 0 && s->leases.n == 0;
+
+        if (!idle)
+                uv_timer_stop(&s->idle);
+        else if (!uv_is_active((uv_handle_t *)&s->idle))
+                uv_timer_start(&s->idle, on_idle, (uint64_t)(s->settings->idle_exit * 1000), 0);
+}
+
+void server_update(struct server *s)
+{
+        if (s->stopping)
+                return;
+        uv_update_time(&s->loop);
+        update_due(s);
+        update_idle(s);
+}
+
+/* The machine. */
+
+static int discover(const struct server *s, struct machine *machine, struct cpuset *usable)
+{
+        struct hw_notes notes = {0};
+        int r = hw_discover(s->settings->root, machine, usable, &notes);
+
+        for (unsigned i = 0; i < notes.n && i < HW_NOTES_MAX; i++)
+                log_notice("%s", notes.text[i]);
+        if (r < 0)
+                log_error("cannot read the machine: %s", strerror(-r));
+        return r;
+}
+
+static void report_machine(const struct server *s)
+{
+        const struct machine *m = &s->leases.machine;
+
+        log_info("%u PUs on %u cores of %u kinds, %u usable", m->n_pus, m->n_cores, m->n_kinds,
+                 cpuset_count(&s->leases.usable));
+}
+
+void server_read_machine(struct server *s)
+{
+        struct machine machine = {0};
+        struct cpuset usable;
+
+        if (discover(s, &machine, &usable) < 0)
+                return;
+        int r = leases_set_machine(&s->leases, &machine, &usable);
+        machine_finish(&machine);
+        if (r != 0)
+                log_error("cannot take the machine's change: %s",
+                          r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
+        report_machine(s);
+        server_update(s);
+}
+
+/* Starting. */
+
+/* The path the socket is bound to; empty where it has none (an abstract socket). */
+static void read_address(struct server *s, int fd)
+{
+        struct sockaddr_un sa = {0};
+        socklen_t len = sizeof(sa);
+        struct stat st;
+
+        if (s->settings->socket)
+                strcpy(s->address.path, s->settings->socket);
+        else if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && sa.sun_path[0] == '/')
+                memcpy(s->address.path, sa.sun_path, sizeof(sa.sun_path));
+        s->owns_socket = s->settings->socket;
+        if (lstat(s->address.path, &st) == 0)
+                s->inode = st.st_ino;
+}
+
+static int open_socket(struct server *s, int *ret_fd)
+{
+        struct address a = {.kind = ADDRESS_EXPLICIT};
+        int r;
+
+        if (s->settings->socket && strlen(s->settings->socket) >= sizeof(a.path)) {
+                log_error("%s: %s", s->settings->socket, strerror(ENAMETOOLONG));
+                return -ENAMETOOLONG;
+        }
+        r = notify_listen_fd(ret_fd);
+        if (r == -ENOENT && s->settings->socket) {
+                strcpy(a.path, s->settings->socket);
+                r = start_listen(&a, ret_fd);
+        }
+        if (r == -ENOENT)
+                log_error("no socket was passed, and no --socket is given");
+        else if (r < 0)
+                log_error("cannot listen%s%s: %s", s->settings->socket ? " on " : "",
+                          s->settings->socket ? s->settings->socket : "", strerror(-r));
+        return r;
+}
+
+static int start_leases(struct server *s)
+{
+        CLEANUP_FREE char *state_path = NULL;
+        struct machine machine = {0};
+        struct cpuset usable;
+        int r;
+
+        if (hw_root_read_line("", BOOT_ID, s->boot_id, sizeof(s->boot_id)) < 0)
+                log_warning("%s cannot be read: leases are not told apart by boot", BOOT_ID);
+        if (*s->address.path && address_beside(&s->address, ".state", &state_path) < 0)
+                return -ENOMEM;
+        r = discover(s, &machine, &usable);
+        if (r < 0)
+                return r;
+        r = leases_init(&s->leases, &machine, &usable, state_path, s->boot_id);
+        machine_finish(&machine);
+        if (r != 0)
+                log_error("cannot start: %s", r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
+        return r > 0 ? -EINVAL : r;
+}
+
+/* Two descriptors a lease for a thousand leases are more than the usual soft limit. */
+static void raise_limit(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                log_warning("cannot raise the limit of open files: %s", strerror(errno));
+}
+
+static int start_handles(struct server *s, int fd)
+{
+        uint64_t watchdog = notify_watchdog_interval() / 1000;
+        int r;
+
+        uv_timer_init(&s->loop, &s->idle);
+        uv_timer_init(&s->loop, &s->due);
+        uv_timer_init(&s->loop, &s->watchdog);
+        s->idle.data = s->due.data = s->watchdog.data = s->listener.data = s;
+        if (watchdog > 0)
+                uv_timer_start(&s->watchdog, on_watchdog, 0, watchdog);
+        for (size_t i = 0; i < ELEMENTSOF(handled_signals); i++) {
+                uv_signal_init(&s->loop, &s->signals[i]);
+                s->signals[i].data = s;
+                if ((r = uv_signal_start(&s->signals[i], on_signal, handled_signals[i])) < 0)
+                        return r;
+        }
+        if ((r = uv_pipe_init(&s->loop, &s->listener, 0)) < 0 || (r = uv_pipe_open(&s->listener, fd)) < 0)
+                return r;
+        s->listener.data = s;
+        return uv_listen((uv_stream_t *)&s->listener, SOMAXCONN, on_connection);
+}
+
+static int serve(struct server *s, int fd)
+{
+        int r = start_handles(s, fd);
+
+        if (r < 0)
+                log_error("cannot start: %s", uv_strerror(r));
+        else {
+                report_machine(s);
+                notify_ready("Lending CPUs");
+                server_update(s);
+        }
+        if (r < 0)
+                uv_walk(&s->loop, close_handle, NULL);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        return r;
+}
+
+int server_run(const struct server_settings *settings)
+{
+        struct server s = {.settings = settings};
+        int fd = -1;
+        int r = uv_loop_init(&s.loop);
+
+        if (r < 0)
+                return r;
+        signal(SIGPIPE, SIG_IGN);
+        raise_limit();
+        r = open_socket(&s, &fd);
+        if (r == 0) {
+                read_address(&s, fd);
+                r = start_leases(&s);
+        }
+        if (r == 0)
+                r = serve(&s, fd);
+        leases_finish(&s.leases);
+        peers_finish(&s.peers);
+        uv_loop_close(&s.loop);
+        return r;
+}

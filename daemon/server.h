@@ -1,0 +1,51 @@
+/* The service: its loop, its socket, its connections, its timers and signals. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/leases.h"
+#include "daemon/peers.h"
+#include "lib/address.h"
+
+struct connection;
+
+struct server_settings {
+        const char *root;     /* "" or a directory that stands in for / when the machine is read */
+        const char *socket;   /* NULL: passed by systemd, which also removes it */
+        const char *defer_to; /* the system service's socket; NULL: lend whatever happens */
+        double idle_exit;     /* seconds without connections and leases after which to leave; 0 never */
+};
+
+struct server {
+        const struct server_settings *settings;
+        uv_loop_t loop;
+        uv_pipe_t listener;
+        uv_timer_t idle, due, watchdog;
+        uv_signal_t signals[3];
+        struct connection *connections;
+        unsigned n_connections;
+        struct peers peers;
+        struct leases leases;
+        struct address address; /* of the socket; its path is empty where it has none */
+        bool owns_socket;       /* removes it when leaving */
+        uint64_t inode;         /* of the socket's file, to remove no other */
+        bool stopping;
+        char boot_id[64];
+};
+
+/* Serves until told to stop or idle for long enough. 0 or a negative errno, which has been logged. */
+int server_run(const struct server_settings *settings);
+
+/* µs, monotonic: the only clock of the service. */
+uint64_t server_now(void);
+
+void server_add_connection(struct server *s, struct connection *c);
+void server_remove_connection(struct server *s, struct connection *c);
+
+/* Something has changed: sets the timers for the allocator and the idle exit anew. */
+void server_update(struct server *s);
+
+/* Reads the machine again; leases follow. Errors are logged and leave the machine as it was. */
+void server_read_machine(struct server *s);

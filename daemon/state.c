@@ -1,0 +1,412 @@
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "lib/params.h"
+#include "lib/util.h"
+
+#define FORMAT 1
+
+enum {
+        FILE_LARGE = 256 * 1024,     /* rewritten above this */
+        FILE_MAX = 64 * 1024 * 1024, /* read at most: every lease's largest record and a rewrite's delay */
+};
+
+struct state {
+        char *path;
+        char *boot_id;
+        int fd;
+        size_t size; /* of the file */
+        char *lines; /* to be written by the next commit */
+        size_t len, allocated;
+        bool rewriting;
+};
+
+void state_leases_finish(struct state_leases *leases)
+{
+        for (size_t i = 0; i < leases->n; i++)
+                free(leases->items[i].label);
+        free(leases->items);
+        *leases = (struct state_leases){0};
+}
+
+/* Writing. */
+
+/* Takes over `line`, NULL for want of memory. */
+static int add_line(struct state *s, json_t *line)
+{
+        CLEANUP_FREE char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+
+        json_decref(line);
+        if (!text)
+                return -ENOMEM;
+        size_t len = strlen(text);
+        if (s->len + len + 1 > s->allocated) {
+                size_t allocated = 2 * s->allocated > s->len + len + 1 ? 2 * s->allocated : s->len + len + 1;
+                char *lines = realloc(s->lines, allocated);
+
+                if (!lines)
+                        return -ENOMEM;
+                s->lines = lines;
+                s->allocated = allocated;
+        }
+        memcpy(s->lines + s->len, text, len);
+        s->lines[s->len + len] = '\n';
+        s->len += len + 1;
+        return 0;
+}
+
+static int add_header(struct state *s)
+{
+        return add_line(s, json_pack("{s:i, s:s}", "schedd", FORMAT, "boot", s->boot_id));
+}
+
+static json_t *cpulist(const struct cpuset *set)
+{
+        char text[CPUSET_TEXT_MAX];
+
+        return cpuset_format(set, text, sizeof(text)) < 0 ? NULL : json_string(text);
+}
+
+int state_put(struct state *s, const struct state_record *record)
+{
+        const struct alloc_request *q = record->request;
+        char hash[TOKEN_HASH_DIGITS + 1];
+
+        token_hash_format(&record->hash, hash);
+        return add_line(s, json_pack("{s:I, s:I, s:s, s:s*, s:I, s:I, s:I, s:I, s:b, s:o, s:f, s:I, s:I, s:o, s:o}",
+                                     "lease", (json_int_t)record->id, "uid", (json_int_t)q->uid, "token", hash, "label",
+                                     record->label, "min", (json_int_t)q->min, "max", (json_int_t)q->max, "weight",
+                                     (json_int_t)q->weight, "memory", (json_int_t)q->memory_per_worker, "background",
+                                     (int)q->background, "allowed", cpulist(&q->allowed), "quota", q->quota, "group",
+                                     (json_int_t)q->quota_group, "generation", (json_int_t)record->grant->generation,
+                                     "pus", cpulist(&record->grant->pus), "slots", cpulist(&record->grant->slots)));
+}
+
+int state_forget(struct state *s, alloc_id id)
+{
+        return add_line(s, json_pack("{s:I}", "forget", (json_int_t)id));
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = write(fd, bytes, len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                bytes += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+/* Writes the lines to a new file and puts it in the old one's place. */
+static int replace(struct state *s)
+{
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s.new", s->path) < 0)
+                return -ENOMEM;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return -errno;
+        CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, s->lines, s->len);
+        if (r == 0 && rename(path, s->path) < 0)
+                r = -errno;
+        if (r < 0) {
+                unlink(path);
+                return r;
+        }
+        cleanup_closep(&s->fd);
+        s->fd = TAKE_FD(fd);
+        s->size = s->len;
+        return 0;
+}
+
+/* Part of a line may have been written: what follows must not be joined to it. */
+static int append_lines(struct state *s)
+{
+        int r = write_all(s->fd, s->lines, s->len);
+
+        if (r == 0)
+                s->size += s->len;
+        else if (s->fd >= 0 && ftruncate(s->fd, (off_t)s->size) < 0)
+                return -errno;
+        return r;
+}
+
+int state_commit(struct state *s)
+{
+        int r = s->rewriting ? replace(s) : append_lines(s);
+
+        s->rewriting = false;
+        s->len = 0;
+        if (r < 0)
+                s->size = FILE_LARGE + 1; /* what is missing is made good by writing everything next time */
+        return r;
+}
+
+bool state_is_large(const struct state *s)
+{
+        return s->size > FILE_LARGE;
+}
+
+void state_rewrite(struct state *s)
+{
+        s->len = 0;
+        s->rewriting = add_header(s) == 0;
+}
+
+/* Reading. */
+
+struct line {
+        uint64_t forget;
+        uint64_t lease;
+        uint64_t uid;
+        const char *token;
+        const char *label;
+        uint64_t generation;
+        struct alloc_request request;
+        struct cpuset pus, slots;
+};
+
+/* The latest line of a lease replaces what was known of it. */
+static struct state_lease *find_or_add(struct state_leases *leases, alloc_id id)
+{
+        for (size_t i = 0; i < leases->n; i++)
+                if (leases->items[i].id == id)
+                        return &leases->items[i];
+        if (leases->n == leases->allocated) {
+                size_t allocated = leases->allocated ? 2 * leases->allocated : 16;
+                struct state_lease *items = reallocarray(leases->items, allocated, sizeof(*items));
+
+                if (!items)
+                        return NULL;
+                leases->items = items;
+                leases->allocated = allocated;
+        }
+        leases->items[leases->n] = (struct state_lease){.id = id};
+        return &leases->items[leases->n++];
+}
+
+static void forget(struct state_leases *leases, alloc_id id)
+{
+        for (size_t i = 0; i < leases->n; i++)
+                if (leases->items[i].id == id) {
+                        free(leases->items[i].label);
+                        leases->n--;
+                        memmove(&leases->items[i], &leases->items[i + 1], (leases->n - i) * sizeof(leases->items[0]));
+                        return;
+                }
+}
+
+static int keep(struct state_leases *leases, const struct line *line)
+{
+        struct token_hash hash;
+        char *label = NULL;
+
+        if (line->lease == 0 || !line->token || token_hash_parse(line->token, &hash) < 0)
+                return -EBADMSG;
+        if (line->label && !(label = strdup(line->label)))
+                return -ENOMEM;
+
+        struct state_lease *lease = find_or_add(leases, line->lease);
+        if (!lease) {
+                free(label);
+                return -ENOMEM;
+        }
+        free(lease->label);
+        lease->label = label;
+        lease->hash = hash;
+        lease->request = line->request;
+        lease->request.uid = (uint32_t)line->uid;
+        lease->generation = line->generation;
+        lease->pus = line->pus;
+        lease->slots = line->slots;
+        return 0;
+}
+
+static int read_record(json_t *json, struct state_leases *leases)
+{
+        static const struct param table[] = {
+                {PARAM("forget", PARAM_U64, struct line, forget)},
+                {PARAM("lease", PARAM_U64, struct line, lease)},
+                {PARAM("uid", PARAM_U64, struct line, uid), .most = UINT32_MAX},
+                {PARAM("token", PARAM_STRING, struct line, token)},
+                {PARAM("label", PARAM_STRING, struct line, label)},
+                {PARAM("min", PARAM_UNSIGNED, struct line, request.min)},
+                {PARAM("max", PARAM_UNSIGNED, struct line, request.max)},
+                {PARAM("weight", PARAM_UNSIGNED, struct line, request.weight)},
+                {PARAM("memory", PARAM_U64, struct line, request.memory_per_worker)},
+                {PARAM("background", PARAM_BOOL, struct line, request.background)},
+                {PARAM("allowed", PARAM_CPULIST, struct line, request.allowed)},
+                {PARAM("quota", PARAM_DOUBLE, struct line, request.quota)},
+                {PARAM("group", PARAM_U64, struct line, request.quota_group)},
+                {PARAM("generation", PARAM_U64, struct line, generation)},
+                {PARAM("pus", PARAM_CPULIST, struct line, pus)},
+                {PARAM("slots", PARAM_CPULIST, struct line, slots)},
+        };
+        struct line line = {0};
+        const char *bad;
+
+        if (params_read(json, table, ELEMENTSOF(table), &line, &bad) < 0)
+                return -EBADMSG;
+        if (line.forget == 0)
+                return keep(leases, &line);
+        forget(leases, line.forget);
+        return 0;
+}
+
+/* 0, 1 where the file is of another boot, -EBADMSG where it is none of ours. */
+static int read_header(json_t *json, const char *boot_id)
+{
+        const char *boot = json_string_value(json_object_get(json, "boot"));
+
+        if (json_integer_value(json_object_get(json, "schedd")) != FORMAT || !boot)
+                return -EBADMSG;
+        return strcmp(boot, boot_id) != 0;
+}
+
+static int read_line(const char *text, size_t len, const char *boot_id, bool first, struct state_leases *leases)
+{
+        json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+        int r = -EBADMSG;
+
+        if (json_is_object(json))
+                r = first ? read_header(json, boot_id) : read_record(json, leases);
+        json_decref(json);
+        return r;
+}
+
+static int read_lines(const char *text, size_t len, const char *boot_id, struct state_leases *leases)
+{
+        for (size_t at = 0; at < len;) {
+                const char *end = memchr(text + at, '\n', len - at);
+
+                if (!end)
+                        return 0;
+                size_t n = (size_t)(end - (text + at));
+                int r = read_line(text + at, n, boot_id, at == 0, leases);
+                if (r != 0)
+                        return r > 0 ? 0 : r;
+                at += n + 1;
+        }
+        return 0;
+}
+
+/* -ENOENT where there is no file; -EBADMSG where it is not to be trusted. */
+static int read_file(const char *path, char **ret_text, size_t *ret_len)
+{
+        struct stat st;
+        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+        if (fd < 0)
+                return errno == ELOOP ? -EBADMSG : -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size > FILE_MAX)
+                return -EBADMSG;
+        size_t size = (size_t)st.st_size, len = 0;
+        CLEANUP_FREE char *text = malloc(size + 1);
+        if (!text)
+                return -ENOMEM;
+        while (len < size) {
+                ssize_t n = read(fd, text + len, size - len);
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                len += (size_t)n;
+        }
+        *ret_text = TAKE(text);
+        *ret_len = len;
+        return 0;
+}
+
+static int load(const char *path, const char *boot_id, struct state_leases *leases)
+{
+        CLEANUP_FREE char *text = NULL;
+        size_t len = 0;
+        int r = read_file(path, &text, &len);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return read_lines(text, len, boot_id, leases);
+}
+
+static int set_aside(const char *path)
+{
+        CLEANUP_FREE char *aside = NULL;
+
+        if (asprintf(&aside, "%s.corrupt", path) < 0)
+                return -ENOMEM;
+        return rename(path, aside) < 0 ? -errno : 0;
+}
+
+static int state_new(const char *path, const char *boot_id, struct state **ret_state)
+{
+        struct state *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return -ENOMEM;
+        s->fd = -1;
+        s->path = strdup(path);
+        s->boot_id = strdup(boot_id);
+        if (!s->path || !s->boot_id) {
+                state_close(s);
+                return -ENOMEM;
+        }
+        *ret_state = s;
+        return 0;
+}
+
+int state_open(const char *path, const char *boot_id, struct state **ret_state, struct state_leases *ret_leases)
+{
+        struct state_leases leases = {0};
+        struct state *s = NULL;
+        bool aside = false;
+        int r = load(path, boot_id, &leases);
+
+        if (r == -EBADMSG) {
+                state_leases_finish(&leases);
+                aside = true;
+                r = set_aside(path);
+        }
+        if (r == 0)
+                r = state_new(path, boot_id, &s);
+        if (r < 0) {
+                state_leases_finish(&leases);
+                return r;
+        }
+        *ret_state = s;
+        *ret_leases = leases;
+        return aside;
+}
+
+void state_close(struct state *s)
+{
+        if (!s)
+                return;
+        cleanup_closep(&s->fd);
+        free(s->path);
+        free(s->boot_id);
+        free(s->lines);
+        free(s);
+}
+
+void state_remove(struct state *s)
+{
+        unlink(s->path);
+}

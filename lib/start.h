@@ -1,0 +1,30 @@
+/* Starting the service on demand: the client does what systemd's socket activation does.
+ *
+ * Under a lock beside the socket the caller tries to connect once more, removes a stale socket, binds and listens
+ * itself, and starts schedd with the listening socket. So two clients that come at the same moment get one service,
+ * and a connection can be made before schedd has run its first instruction: nothing is polled for.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lib/address.h"
+
+enum {
+        START_IDLE_EXIT_S = 60, /* a service started here leaves after having been idle for so long */
+};
+
+/* A connection to the service at `a`, started there where none answers. schedd is $SCHEDCTL_SCHEDD, or near the
+ * running program (../daemon/schedd in a build tree, ../libexec/schedd), or at the installed place.
+ *
+ * -EPERM: the place is not the caller's alone, or what is there is not the caller's; -ENOTSOCK: what is there
+ * is not a socket; -ENOENT, -EACCES, -ENOEXEC…: schedd could not be started. */
+int start_service(const struct address *a, int *ret_fd);
+
+/* A socket listening at `a`, for a service that is started with an address but without a socket. -EADDRINUSE where one
+ * answers there already; else as above. */
+int start_listen(const struct address *a, int *ret_fd);
+
+/* The lock on the socket's address, as start_service() takes it; schedd takes the same when it leaves. Closing the
+ * descriptor ends it. wait: for a holder to finish; else -EWOULDBLOCK. */
+int start_lock(const struct address *a, bool wait, int *ret_fd);
