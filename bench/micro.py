@@ -1,0 +1,33 @@
+"""What schedctl itself costs: a lease's round trip, and `schedctl run` around an empty command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from statistics import median
+
+from contenders import Tools, environment, measure
+
+ROUNDS = 100
+
+
+def run_true(tools: Tools) -> dict[str, float]:
+    """Median milliseconds of `true`, of `schedctl run -- true`, and what is between; in turns."""
+    env, folder = environment(tools), tools.scratch
+    wrapped = [str(tools.build / "cli/schedctl"), "run", "--", "true"]
+    pairs = [
+        (measure(["true"], folder, env).wall, measure(wrapped, folder, env).wall)
+        for _ in range(ROUNDS)
+    ]
+    plain, run = (1000 * median(column) for column in zip(*pairs))
+    return {"true": plain, "schedctl run -- true": run, "cost": run - plain}
+
+
+def acquire(tools: Tools) -> dict[str, float]:
+    """Median and 99th percentile of a lease's round trip in microseconds, by bench/acquire.c."""
+    command = [str(tools.build / "bench/acquire"), "--json"]
+    return dict(
+        json.loads(
+            subprocess.run(command, env=environment(tools), check=True, capture_output=True).stdout
+        )
+    )
