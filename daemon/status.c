@@ -89,6 +89,6 @@ json_t *status_of(const struct server *s, uint32_t uid)
                 json_array_append_new(leases, lease_json(s, &view, uid));
         }
         return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o}", "version", SCHEDCTL_VERSION, "pid", (int)getpid(), "budget",
-                         (int)cpuset_count(&s->leases.usable), "budgetReason", "every usable PU", "usable",
+                         (int)cpuset_count(&s->leases.usable), "budgetReason", "all usable CPUs", "usable",
                          status_cpulist(&s->leases.usable), "leases", leases);
 }
