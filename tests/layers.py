@@ -35,7 +35,9 @@ LIBC_CORE = frozenset(
 LIBRARIES = {
     "hwloc": re.compile(r"hwloc(\.h|/)"),
     "jansson": re.compile(r"jansson"),
+    "libmd": re.compile(r"sha2\.h"),
     "libuv": re.compile(r"uv(\.h|/)"),
+    "libmd": re.compile(r"sha2\.h"),
     "libsystemd": re.compile(r"systemd/"),
     "sqlite3": re.compile(r"sqlite3"),
 }
@@ -59,8 +61,8 @@ ROOMS = {
     "include": room("include"),
     "core": Room(frozenset({"core"}), libc=LIBC_CORE, libc_folders=()),
     "hw": room("hw core lib/util.h", "hwloc"),
-    "lib": room("lib include core hw/usable.h", "jansson"),
-    "daemon": room("daemon core hw lib include", "libuv libsystemd jansson"),
+    "lib": room("lib include core hw/root.h hw/usable.h", "jansson"),
+    "daemon": room("daemon core hw lib include", "libuv libsystemd libmd jansson"),
     "cli": room("cli core hw lib include", "libuv sqlite3 jansson"),
     "examples": room("include"),
 }
