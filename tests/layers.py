@@ -77,10 +77,11 @@ CORE_SYMBOLS = frozenset(
     ceil exp exp2 expm1 fabs floor fmax fmin fmod frexp hypot ldexp llround log log1p log2 lround
     modf nearbyint pow rint round sqrt trunc""".split()
 )
-# The compiler's own: assertions, errno, fortified forms, position independence, sanitizers,
-# coverage.
+# The compiler's own: assertions, errno, fortified forms, libgcc's arithmetic, position independence,
+# sanitizers, coverage.
 COMPILER_SYMBOLS = re.compile(
     r"__assert_fail$|__errno_location$|__ctype_b_loc$|__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$"
+    r"|__(popcount|clz|ctz|u?divmod|u?div|u?mod|mul)[sdt]i[234]$"
     r"|__isoc23_strto\w+$|__(mem|st[rp]|v?sn)\w+_chk$"
     r"|__(asan|ubsan|tsan|msan|sanitizer|gcov|llvm)_\w+$"
 )
