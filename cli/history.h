@@ -1,0 +1,69 @@
+/* What earlier runs measured: an SQLite database of the user's, $XDG_STATE_HOME/schedctl/history.db.
+ *
+ * History makes runs faster and is never needed: a NULL history is valid everywhere, knows nothing and stores
+ * nothing. What is wrong with the file is told as a text (malloc'ed, the caller's; one sentence without a newline)
+ * and the run goes on. A file that is damaged or is something else is renamed to history.db.broken-N and a new one
+ * begun; one that a newer schedctl wrote is left alone, and history is off.
+ *
+ * Several runs may use the file at once. A suite's results are one transaction, and estimates are updated from what
+ * the file says at that moment. The journal is a rollback journal and not a WAL: a WAL database in a directory that
+ * cannot be written cannot be read either, and one short transaction a suite has nothing to gain from it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/estimate.h"
+
+struct history;
+
+/* What is known of a project, that is of one root directory of tests. */
+struct history_project {
+        uint64_t runs;     /* suites stored */
+        double wall;       /* seconds: the last one, from its start to its end */
+        double collection; /* seconds until the items were known */
+        double serial;     /* seconds of everything that does not run in parallel */
+};
+
+struct history_item {
+        const char *id;
+        struct estimate_sample sample;
+};
+
+struct history_group {
+        const char *id;
+        double setup; /* seconds on a fast core, mean of this run's */
+};
+
+/* What one suite measured. */
+struct history_suite {
+        const struct history_item *items;
+        uint32_t n_items;
+        const struct history_group *groups;
+        uint32_t n_groups;
+        double wall, collection, serial;
+        int64_t now; /* seconds since the epoch */
+};
+
+enum {
+        HISTORY_BUSY_MS = 2000,   /* how long a run waits for another's transaction */
+        HISTORY_KEEP_RUNS = 200,  /* an item is forgotten that was in none of this many suites of its project… */
+        HISTORY_KEEP_DAYS = 90,   /* …and for this long */
+        HISTORY_BROKEN_MAX = 100, /* files set aside; then history is off until somebody tidies up */
+};
+
+/* path NULL: the user's. *ret_history is NULL where there is no history to be had; *ret_warning is NULL where
+ * there is nothing to say. -ENOMEM. */
+int history_open(const char *path, struct history **ret_history, char **ret_warning);
+void history_close(struct history *h);
+
+/* Fills ret_estimates (zero: unknown); returns how many are known, 0 where the file cannot be read. -ENOMEM. */
+int history_load(struct history *h, const char *project, const char *const *ids, uint32_t n,
+                 struct estimate *ret_estimates);
+/* Set-up seconds per group, < 0 unknown; returns how many are known. -ENOMEM. */
+int history_load_groups(struct history *h, const char *project, const char *const *ids, uint32_t n, double *ret_setups);
+/* 1, or 0 and all zero where the project is not known. */
+int history_load_project(struct history *h, const char *project, struct history_project *ret_project);
+
+/* 0, also where nothing could be stored and *ret_warning says why. -ENOMEM. */
+int history_store(struct history *h, const char *project, const struct history_suite *suite, char **ret_warning);
