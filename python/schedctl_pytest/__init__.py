@@ -1,5 +1,6 @@
 """The pytest side of ``schedctl run``: pytest reports, workers run the items, schedctl deals them.
 
-The protocol between the three is in docs/run-protocol.md. pytest loads ``schedctl_pytest.plugin`` through the
-package's ``pytest11`` entry point; everything else is imported only by a pytest that takes part in a run.
+The protocol between the three is in docs/run-protocol.md. pytest loads ``schedctl_pytest.plugin``
+through the package's ``pytest11`` entry point; everything else is imported only by a pytest that
+takes part in a run.
 """

@@ -1,8 +1,9 @@
-"""What differs between the pytest and pluggy versions, and the few private names that are needed at all."""
+"""What differs between the pytest and pluggy versions, and the few private names that are needed at
+all."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Container, Optional
+from typing import Any, Callable, Container, Optional, TypeVar
 
 
 def keep_only(hook: Any, plugins: Container[Any]) -> None:
@@ -44,3 +45,14 @@ def set_option(config: Any, name: str, value: Any) -> None:
     """Sets an option that this session may not know."""
     if hasattr(config.option, name):
         setattr(config.option, name, value)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def hookimpl(**options: bool) -> Callable[[Function], Function]:
+    """pytest.hookimpl, typed."""
+    import pytest
+
+    decorator: Callable[[Function], Function] = pytest.hookimpl(**options)
+    return decorator

@@ -1,6 +1,7 @@
 """Coverage of forked workers: each hands its data to the reporter, which merges it into its own.
 
-pytest-cov and ``coverage run -m pytest`` are the same here: what counts is the Coverage object that measures.
+pytest-cov and ``coverage run -m pytest`` are the same here: what counts is the Coverage object that
+measures.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def enter_worker(config: Any) -> None:
         plugin.pid = os.getpid()  # else it takes the worker for a test's child, and measures anew
     data = getattr(current(), "_data", None)
     if data is not None:
-        data._no_disk = True  # data notices the fork and opens a new base: in memory, not the reporter's file
+        data._no_disk = (
+            True  # data notices the fork and opens a new base: in memory, not the reporter's file
+        )
 
 
 def collected() -> Optional[bytes]:

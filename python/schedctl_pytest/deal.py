@@ -114,7 +114,8 @@ def read_state(directory: str, worker: int) -> int:
 
 
 def die_with(fd: int) -> None:
-    """SIGKILL for this process as soon as the last writer of this pipe is gone, even in an endless loop."""
+    """SIGKILL for this process as soon as the last writer of this pipe is gone, even in an endless
+    loop."""
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)

@@ -1,7 +1,7 @@
 """Workers forked from the reporter after collection: what the copy must undo and redo.
 
-A forked worker never configured anything, so it finishes nothing either: no pytest_sessionfinish, no
-pytest_unconfigure, none of the reporter's atexit handlers.
+A forked worker never configured anything, so it finishes nothing either: no pytest_sessionfinish,
+no pytest_unconfigure, none of the reporter's atexit handlers.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Handle:
 
 
 def pipes() -> "tuple[int, int, int, int]":
-    """(reports read, reports write, answers read, answers write); a full reports pipe would stop a worker."""
+    """(reports read, reports write, answers read, answers write); a full reports pipe would stop a
+    worker."""
     import fcntl
 
     reports_read, reports_write = os.pipe()
@@ -113,7 +114,7 @@ def _become_worker(
     _restart_capture(config)
     _own_tmp_path(config, number)
     reporter.watch.seeds.restore()
-    _own_faulthandler(reporter.directory, number)
+    own_faulthandler(reporter.directory, number)
     cov.enter_worker(config)
     made = worker.Worker(
         session,
@@ -157,8 +158,8 @@ def _restart_capture(config: Any) -> None:
 
 
 def _skip_empty_reads(stream: Any) -> None:
-    """Six times an item a capture file is read and truncated, most often an empty one: asking for its end is
-    cheaper."""
+    """Six times an item a capture file is read and truncated, most often an empty one: asking for
+    its end is cheaper."""
     try:
         fd = stream.tmpfile.fileno()
     except (AttributeError, OSError, ValueError):
@@ -186,7 +187,7 @@ def _own_tmp_path(config: Any, number: int) -> None:
         factory._basetemp = base
 
 
-def _own_faulthandler(directory: str, number: int) -> None:
+def own_faulthandler(directory: str, number: int) -> None:
     import faulthandler
 
     if faulthandler.is_enabled():

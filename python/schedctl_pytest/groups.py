@@ -27,8 +27,8 @@ class Groups:
         return number
 
     def _new(self, node: Any) -> int:
-        """Collectors that are neither a file nor a class (test classes' instances, packages, directories, the
-        session) count as what they are in."""
+        """Collectors that are neither a file nor a class (test classes' instances, packages,
+        directories, the session) count as what they are in."""
         from _pytest.nodes import File
         from _pytest.python import Class, Package
 
@@ -39,7 +39,8 @@ class Groups:
         return len(self.groups) - 1
 
     def known(self, node: Any) -> int:
-        """The group of a node that may never have been seen; adds none. For a fixture's node at run time."""
+        """The group of a node that may never have been seen; adds none. For a fixture's node at run
+        time."""
         return self._numbers.get(node, -1)
 
 

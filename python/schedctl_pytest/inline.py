@@ -1,4 +1,5 @@
-"""Items that the reporter runs itself: all of a suite too small for workers, and what no worker could run."""
+"""Items that the reporter runs itself: all of a suite too small for workers, and what no worker
+could run."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from .meter import Meter
 
 
 def run_here(session: Any, indexes: List[int], directory: str, groups: Groups) -> None:
-    """pytest's own loop over these items, with the engine hearing what they cost; ends early as pytest does."""
+    """pytest's own loop over these items, with the engine hearing what they cost; ends early as
+    pytest does."""
     records = deal.Records(directory, deal.NO_WORKER)
 
     def set_up(node: Any, seconds: float) -> None:

@@ -1,4 +1,5 @@
-"""What an item cost: wall time, CPU time with reaped children, and the fixtures of wider scope that it set up."""
+"""What an item cost: wall time, CPU time with reaped children, and the fixtures of wider scope that
+it set up."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import resource
 import time
 from typing import Any, Callable, Generator, List, Tuple
 
-import pytest
+from . import compat
 
 clock = time.perf_counter
 
@@ -22,8 +23,8 @@ def cpu_and_rss() -> Tuple[float, int]:
 class Meter:
     """A plugin; begin() and end() enclose one item.
 
-    on_setup(node, seconds) hears of every fixture of wider scope than function; its time is not the item's. Neither
-    is time spent in waited().
+    on_setup(node, seconds) hears of every fixture of wider scope than function; its time is not the
+    item's. Neither is time spent in waited().
     """
 
     def __init__(self, on_setup: Callable[[Any, float], None]) -> None:
@@ -35,7 +36,8 @@ class Meter:
         self._apart_cpu = 0.0
 
     def begin(self) -> None:
-        """CPU time counts from the end of the item before: reading it twice would cost as much as an empty test."""
+        """CPU time counts from the end of the item before: reading it twice would cost as much as
+        an empty test."""
         self._apart = self._apart_cpu = 0.0
         self._began = clock()
 
@@ -49,7 +51,7 @@ class Meter:
     def waited(self, seconds: float) -> None:
         self._apart += seconds
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, None]:
         if fixturedef.scope == "function":
             yield

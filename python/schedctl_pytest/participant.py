@@ -1,4 +1,5 @@
-"""One session's part in a run: joins it, leaves it to others where they are in charge, and tells the result."""
+"""One session's part in a run: joins it, leaves it to others where they are in charge, and tells
+the result."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any, Dict, Generator, Optional
 
 import pytest
 
+from . import compat
 from .engine import VERSION, Engine, EngineGone
 from .surroundings import Surroundings
 from .watch import Watch
@@ -37,14 +39,15 @@ class Participant:
         self._engine: Optional[Engine] = None
         self._left: "list[int]" = []
 
-    # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is active.
+    # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is
+    # active.
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._take_choice(early_config.known_args_namespace)
         yield
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> Generator[None, None, None]:
         self._take_choice(config.option)
         yield
@@ -55,7 +58,7 @@ class Participant:
         if getattr(option, "dist", "no") == "no" and not getattr(option, "tx", None):
             option.numprocesses = None
 
-    @pytest.hookimpl(trylast=True)
+    @compat.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
         if not config.pluginmanager.hasplugin("xdist"):
             from . import fixtures
@@ -67,7 +70,7 @@ class Participant:
         except (OSError, EngineGone) as error:
             self._warn(f"the run cannot be reached ({error})")
 
-    @pytest.hookimpl(tryfirst=True)
+    @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> Optional[bool]:
         self._watch.stop()
         if self._engine is None:
@@ -104,12 +107,12 @@ class Participant:
             return "nothing to run"
         return None
 
-    @pytest.hookimpl(trylast=True)
+    @compat.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
         counts = _counts(session.config)
         self._tell("result", exit=int(exitstatus), left=self._left, **counts)
 
-    @pytest.hookimpl(trylast=True)
+    @compat.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         self._watch.stop()
         if self._engine is not None:

@@ -1,4 +1,5 @@
-"""The entry point: decides whether this pytest takes part in a run; cheap to import where it does not."""
+"""The entry point: decides whether this pytest takes part in a run; cheap to import where it does
+not."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Messages from a worker to the reporter: 4-byte length, then marshal of builtin types only.
 
-A message is a tuple whose first element is one of the kinds below. What a passing item without output, properties or
-extras reports is three times a duration, a start and a stop (PLAIN); every other report goes through pytest's own
-serialisation (REPORTS). Nothing that is loaded here runs code: marshal knows builtin types alone, and what it cannot
-hold is sent as a text.
+A message is a tuple whose first element is one of the kinds below. What a passing item without
+output, properties or extras reports is three times a duration, a start and a stop (PLAIN); every
+other report goes through pytest's own serialisation (REPORTS). Nothing that is loaded here runs
+code: marshal knows builtin types alone, and what it cannot hold is sent as a text.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import struct
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 # fmt: off
-PLAIN = 0        # item, then duration, start, stop of setup, call, teardown
-REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (the worker waits for an answer)
+PLAIN = 0        # item, location, then duration, start, stop of setup, call, teardown
+REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (it waits for an answer)
 WARNING = 2      # warning data, when, nodeid, location
 STOP = 3         # "interrupt" | "exit" | "shouldstop" | "error", text, exit status or None
 COVERAGE = 4     # bytes of CoverageData.dumps()
@@ -24,7 +24,6 @@ OUTPUT = 7       # workeroutput
 # fmt: on
 
 _LENGTH = struct.Struct("=I")
-_PLAIN_FIELDS = 9
 _WHENS = ("setup", "call", "teardown")
 
 
@@ -52,7 +51,8 @@ def builtin(value: Any, depth: int = 0) -> Any:
 
 
 def plain_subclass(value: Any) -> Any:
-    """str and numbers of the user's own classes keep their value where their text says no more than it."""
+    """str and numbers of the user's own classes keep their value where their text says no more than
+    it."""
     for base in (bool, int, float, str):
         if isinstance(value, base) and text_of(value) == str(base(value)):
             return base(value)
@@ -87,7 +87,8 @@ def messages(buffer: bytearray) -> Iterator[Tuple[Any, ...]]:
 
 
 class Packer:
-    """In the worker: gathers one item's reports and makes messages of them. failed: one since the last message."""
+    """In the worker: gathers one item's reports and makes messages of them. failed: one since the
+    last message."""
 
     def __init__(self, config: Any) -> None:
         self._config = config
@@ -124,7 +125,7 @@ class Packer:
     def _plain(self) -> Optional[Tuple[Any, ...]]:
         if len(self._reports) != len(_WHENS):
             return None
-        fields: List[Any] = [PLAIN, self._item]
+        fields: List[Any] = [PLAIN, self._item, self._reports[0].location]
         for report, when in zip(self._reports, _WHENS):
             if not is_plain(report, when) or len(report.keywords) != self._keywords:
                 return None
@@ -142,7 +143,8 @@ class Packer:
 
 
 _KNOWN = frozenset(
-    "nodeid location keywords outcome longrepr when user_properties sections duration start stop".split()
+    "nodeid location keywords outcome longrepr when user_properties sections"
+    " duration start stop".split()
 )
 
 
@@ -163,16 +165,15 @@ def plain_reports(item: Any, fields: Tuple[Any, ...], timed: bool) -> List[Any]:
     """The three reports of a PLAIN message. timed: this pytest's reports have start and stop."""
     from pytest import TestReport
 
-    nodeid, location = item.nodeid, item.location
+    make: Any = TestReport
+    nodeid, location = item.nodeid, fields[2]
     keywords = {name: 1 for name in item.keywords}
     reports = []
     for number, when in enumerate(_WHENS):
-        duration, start, stop = fields[2 + 3 * number : 5 + 3 * number]
+        duration, start, stop = fields[3 + 3 * number : 6 + 3 * number]
         extra = {"start": start, "stop": stop} if timed else {}
         reports.append(
-            TestReport(
-                nodeid, location, keywords, "passed", None, when, (), duration, None, **extra
-            )
+            make(nodeid, location, keywords, "passed", None, when, (), duration, **extra)
         )
     return reports
 

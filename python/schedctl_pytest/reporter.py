@@ -1,4 +1,5 @@
-"""The user's pytest while workers run its items: starts them, relays their reports, notices their ends."""
+"""The user's pytest while workers run its items: starts them, relays their reports, notices their
+ends."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ from . import cov, deal, fork, groups, relay, safety
 from .engine import VERSION, Engine, EngineGone
 from .inline import run_here
 from .results import Results
+from .screen import Screen
 from .surroundings import Surroundings
 from .watch import Watch
 
-# After a batch of reports: how long to let more gather. Whatever else happens ends the pause at once.
+# After a batch of reports: how long to let more gather. Whatever else happens ends the pause at
+# once.
 _GATHER_MS = 25
 _INTERRUPT_GRACE_MS = 500
 
@@ -38,12 +41,13 @@ class Reporter:
         self._engine = engine
         self._wish = wish
         self._results = Results(session)
+        self._screen = Screen(self.config.pluginmanager.get_plugin("terminalreporter"))
         self._start: Callable[["Reporter", Dict[str, Any]], fork.Handle] = fork.start
         self._handles: Dict[int, fork.Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
         self._all = select.poll()
         self._urgent = select.poll()
-        self._alive, self._alive_held = -1, -1
+        self.alive, self._alive_held = -1, -1  # a pipe that ends with the reporter
         self._finished = False
         self._stop_sent = False
         self._ending: Optional[BaseException] = None
@@ -60,6 +64,7 @@ class Reporter:
         self._prepare()
         try:
             self._loop()
+            self._screen.give_back()
             self._run_left()
         except KeyboardInterrupt:
             self._interrupt()
@@ -97,15 +102,13 @@ class Reporter:
 
     def _prepare(self) -> None:
         """What every worker is to find done, once."""
-        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
-            terminal.showfspath = False  # one file after the other is what a serial run shows
         if self._start is not fork.start or self._wants_tmp_path():
             self.config._tmp_path_factory.getbasetemp()
         cov.before_fork()
         self.watch.seeds.save()
-        self._alive, self._alive_held = os.pipe()
+        self.alive, self._alive_held = os.pipe()
         gc.freeze()
+        self._screen.hold()
         self._watch(self._engine.fileno(), self._hear, urgent=True)
 
     def _wants_tmp_path(self) -> bool:
@@ -126,6 +129,7 @@ class Reporter:
                 if handler is not None:
                     handler()
             if self._results.take_relayed():
+                self._screen.let_go()
                 self._stop_if_told()
                 if self._handles:
                     self._urgent.poll(_GATHER_MS)
@@ -161,6 +165,7 @@ class Reporter:
 
     def _start_worker(self, order: Dict[str, Any]) -> None:
         number = order["worker"]
+        self._screen.let_go()
         try:
             handle = self._start(self, order)
         except OSError as error:
@@ -174,8 +179,9 @@ class Reporter:
     def forget(self) -> None:
         """In a forked worker: closes what is the reporter's."""
         os.close(self._alive_held)
-        deal.die_with(self._alive)
+        deal.die_with(self.alive)
         self._engine.close()
+        self._screen.give_back()
         for handle in self._handles.values():
             for fd in (handle.pidfd, handle.reports, handle.answers):
                 os.close(fd)
@@ -249,6 +255,7 @@ class Reporter:
             self._unwatch(fd)
         del self._handles[handle.number]
         status = handle.reap()
+        self._node_down(handle, status)
         running = -1 if status == 0 else deal.read_state(self.directory, handle.number)
         if running in handle.finished:
             running = -1
@@ -263,9 +270,15 @@ class Reporter:
             "exited", worker=handle.number, status=status, running=running, finished=finished
         )
 
+    def _node_down(self, handle: fork.Handle, status: int) -> None:
+        if handle.node is not None:
+            from .spawn import node_down
+
+            node_down(handle, self.config, status)
+
     def _interrupt(self) -> None:
-        """The user's Ctrl-C reached the workers too; those that it did not reach, or that missed it, get it now. A
-        second one ends them."""
+        """The user's Ctrl-C reached the workers too; those that it did not reach, or that missed
+        it, get it now. A second one ends them."""
         try:
             self._ending = self._ending or KeyboardInterrupt()
             self._tell_stop()
@@ -313,8 +326,9 @@ class Reporter:
         self._signal(signal.SIGKILL)
         for handle in list(self._handles.values()):
             self._bury(handle)
-        for fd in (self._alive_held, self._alive):
+        for fd in (self._alive_held, self.alive):
             os.close(fd)
+        self._screen.give_back()
         gc.unfreeze()
 
     # What the reporter runs itself

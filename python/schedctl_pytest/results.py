@@ -1,10 +1,11 @@
-"""Gives the reporter's plugins what a serial run would have given them: one item's reports together, in order."""
+"""Gives the reporter's plugins what a serial run would have given them: one item's reports
+together, in order."""
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import Any, List, Set
+from typing import Any, Dict, List, Set
 
 from . import compat, relay
 
@@ -17,6 +18,14 @@ class Results:
         self._timed = relay.is_timed()
         self._relayed = False
         self._crashed: Set[int] = set()
+        self._hooks: Dict[Any, Any] = {}
+
+    def _hook(self, item: Any) -> Any:
+        """The item's hooks; an item computes them anew whenever it is asked."""
+        hook = self._hooks.get(item.parent)
+        if hook is None:
+            hook = self._hooks[item.parent] = item.ihook
+        return hook
 
     def take_relayed(self) -> bool:
         """Whether an item was relayed since the last call."""
@@ -25,7 +34,7 @@ class Results:
 
     def plain(self, message: Any) -> None:
         item = self._items[message[1]]
-        hook, nodeid, location = item.ihook, item.nodeid, item.location
+        hook, nodeid, location = self._hook(item), item.nodeid, message[2]
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         logreport = hook.pytest_runtest_logreport
         for report in relay.plain_reports(item, message, self._timed):
@@ -35,7 +44,7 @@ class Results:
 
     def reports(self, index: int, data: List[Any], first: bool, last: bool) -> None:
         item = self._items[index]
-        hook = item.ihook
+        hook = self._hook(item)
         if first:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for one in data:
@@ -82,7 +91,7 @@ class Results:
 
         self._crashed.add(index)
         item = self._items[index]
-        hook = item.ihook
+        hook = self._hook(item)
         if first:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         keywords = {name: 1 for name in item.keywords}

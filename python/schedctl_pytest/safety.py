@@ -1,4 +1,5 @@
-"""Whether workers may be forked from this process, or have to be started afresh; always with the reason."""
+"""Whether workers may be forked from this process, or have to be started afresh; always with the
+reason."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from typing import Any, Iterable, List, Optional, Tuple
 from .watch import Watch, sockets
 
 # What these do for each of pytest-xdist's nodes is not needed in a forked worker.
-_VETTED_NODE_HOOKS = frozenset(
-    "xdist pytest_cov pytest_rerunfailures pytest_harvest pytest_metadata pytest_html schedctl_pytest".split()
+VETTED_NODE_HOOKS = frozenset(
+    "xdist pytest_cov pytest_rerunfailures pytest_harvest pytest_metadata pytest_html".split()
 )
 _VETTED_THREADS = frozenset(("pytest_rerunfailures",))
 
@@ -47,7 +48,8 @@ def reasons_not_to_fork(config: Any, watch: Watch, own: Iterable[int]) -> List[s
 
 
 def threads() -> List[str]:
-    """Python's threads by name; native ones by number, those of OpenBLAS excepted, which handles forks."""
+    """Python's threads by name; native ones by number, those of OpenBLAS excepted, which handles
+    forks."""
     named = [
         thread.name
         for thread in threading.enumerate()
@@ -85,7 +87,8 @@ def opened_sockets(config: Any, watch: Watch, own: "set[int]") -> List[str]:
 
 
 def _rerunfailures_socket(config: Any) -> int:
-    """pytest-rerunfailures listens for workers whenever pytest-xdist is there; forked ones do not need it."""
+    """pytest-rerunfailures listens for workers whenever pytest-xdist is there; forked ones do not
+    need it."""
     try:
         number: int = config.failures_db.sock.fileno()
     except AttributeError:
@@ -105,6 +108,6 @@ def node_hook_modules(hook: Any) -> List[str]:
     names = []
     for implementation in hook.get_hookimpls():
         name = str(getattr(implementation.function, "__module__", ""))
-        if name.partition(".")[0] not in _VETTED_NODE_HOOKS:
+        if name.partition(".")[0] not in VETTED_NODE_HOOKS:
             names.append(name)
     return names

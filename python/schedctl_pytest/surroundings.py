@@ -10,7 +10,8 @@ INSIDE = "SCHEDCTL_INSIDE"
 
 
 class Surroundings:
-    """Takes schedctl's own traces out of the environment and sys.path, and puts them back at the end.
+    """Takes schedctl's own traces out of the environment and sys.path, and puts them back at the
+    end.
 
     ``environ`` and ``path`` are copies as the user gave them, for workers that start afresh.
     """
@@ -37,7 +38,8 @@ class Surroundings:
             del os.environ["PYTHONPATH"]
 
     def restore(self) -> None:
-        """A script may call pytest.main() again: the next session is to find the run as this one did."""
+        """A script may call pytest.main() again: the next session is to find the run as this one
+        did."""
         os.environ.pop(INSIDE, None)
         if self._pythonpath is not None:
             os.environ["PYTHONPATH"] = self._pythonpath

@@ -1,7 +1,8 @@
 """Notices, from the plugin's start until workers are started, what decides how they may be started.
 
-Whoever reads a worker's id before there are workers has taken the reporter for the only process, and forked workers
-would all inherit that. A user's random.seed() would be lost, since CPython seeds anew in a forked child.
+Whoever reads a worker's id before there are workers has taken the reporter for the only process,
+and forked workers would all inherit that. A user's random.seed() would be lost, since CPython seeds
+anew in a forked child.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ _WORKER_VARIABLES = frozenset(
 )
 # These ask whether they are in a worker in order to do in the reporter what belongs there.
 _MAY_ASK = frozenset(
-    "_pytest pytest xdist pytest_cov pytest_rerunfailures pytest_benchmark pytest_html pytest_metadata pytest_sugar "
-    "pytest_django pytest_asyncio pytest_timeout hypothesis _hypothesis_pytestplugin schedctl_pytest os "
-    "_collections_abc coverage allure_pytest".split()
+    "_pytest pytest xdist pytest_cov pytest_rerunfailures pytest_benchmark pytest_html"
+    " pytest_metadata pytest_sugar pytest_django pytest_asyncio pytest_timeout hypothesis"
+    " _hypothesis_pytestplugin allure_pytest coverage schedctl_pytest".split()
 )
 
 
@@ -39,23 +40,23 @@ class Watch:
     def stop(self) -> None:
         if self._encode is None:
             return
-        os.environ.encodekey = self._encode  # type: ignore[attr-defined]
+        os.environ.encodekey = self._encode
         self._encode = None
         from _pytest.config import Config
 
         if "__getattr__" in Config.__dict__:
-            del Config.__getattr__  # type: ignore[attr-defined]
+            delattr(Config, "__getattr__")
         self.seeds.stop()
 
     def _watch_environment(self) -> None:
-        encode = self._encode = os.environ.encodekey  # type: ignore[attr-defined]
+        encode = self._encode = os.environ.encodekey
 
         def encodekey(key: Any) -> Any:
             if key in _WORKER_VARIABLES:
                 self._note(key)
             return encode(key)
 
-        os.environ.encodekey = encodekey  # type: ignore[attr-defined]
+        os.environ.encodekey = encodekey
 
     def _watch_config(self) -> None:
         """Config has no workerinput yet: a fallback attribute hears of everyone who asks."""
@@ -67,15 +68,16 @@ class Watch:
             raise AttributeError(f"{type(config).__name__!r} object has no attribute {name!r}")
 
         if "__getattr__" not in Config.__dict__:
-            Config.__getattr__ = missing  # type: ignore[attr-defined]
+            setattr(Config, "__getattr__", missing)
 
     def _note(self, name: str) -> None:
-        frame = sys._getframe(2)
+        frame: Any = sys._getframe(2)
+        package = ""
         while frame is not None:
             package = frame.f_globals.get("__name__", "").partition(".")[0]
             if package not in ("os", "_collections_abc"):
                 break
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         if frame is None or package in _MAY_ASK:
             return
         path = os.path.basename(frame.f_code.co_filename)
@@ -83,7 +85,8 @@ class Watch:
 
 
 class Seeds:
-    """random's state, where the user seeded it: every worker goes on from there, as a serial run would."""
+    """random's state, where the user seeded it: every worker goes on from there, as a serial run
+    would."""
 
     def __init__(self) -> None:
         self._seed: Optional[Callable[..., None]] = None
@@ -101,7 +104,7 @@ class Seeds:
 
     def stop(self) -> None:
         if self._seed is not None:
-            random.seed = self._seed  # type: ignore[assignment]
+            random.seed = self._seed
             self._seed = None
 
     def save(self) -> None:

@@ -1,4 +1,5 @@
-"""A worker's life, forked or started afresh: take an item as late as possible, run it, report it."""
+"""A worker's life, forked or started afresh: take an item as late as possible, run it, report
+it."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ class NextItem:
 
 
 class Worker:
-    """Runs what it is dealt until it is told to end. items maps the reporter's item numbers to this process's."""
+    """Runs what it is dealt until it is told to end. items maps the reporter's item numbers to this
+    process's."""
 
     def __init__(
         self,
@@ -172,11 +174,11 @@ class Worker:
         self._records.flush()
         began = clock()
         try:
-            record = None
-            while record is None:
+            while True:
                 self._deal.wait(self.channel.answers)
                 record = self._deal.poll()
-            return record
+                if record is not None:
+                    return record
         except KeyboardInterrupt:
             self._stop()
             self.channel.send(relay.encode((relay.STOP, "interrupt", "", None)))
@@ -187,7 +189,8 @@ class Worker:
             self.meter.waited(took)
 
     def _teardown_exact(self, nextitem: Any) -> None:
-        """In place of pytest's: the fixtures that the next item needs stay, and only now is it asked for."""
+        """In place of pytest's: the fixtures that the next item needs stay, and only now is it
+        asked for."""
         if isinstance(nextitem, NextItem):
             if self._packer.failed and self._maxfail and not self._asked:
                 self.channel.send(self._packer.part())
@@ -226,7 +229,8 @@ class Hooks:
     def pytest_warning_recorded(
         self, warning_message: Any, when: str, nodeid: str, location: Any
     ) -> None:
-        """The hook is historic: on registering it is called again for everything that the reporter has shown."""
+        """The hook is historic: on registering it is called again for everything that the reporter
+        has shown."""
         if not self.replaying:
             data = relay.warning_data(warning_message)
             self._worker.channel.send(relay.encode((relay.WARNING, data, when, nodeid, location)))
@@ -237,16 +241,15 @@ _REPORTERS = ("terminalreporter", "lfplugin", "nfplugin", "stepwiseplugin")
 
 
 def install(worker: Worker) -> None:
-    """Makes the session's plugins a worker's: reports and warnings go to the reporter and nowhere else.
+    """Makes the session's plugins a worker's: reports and warnings go to the reporter and nowhere
+    else.
 
-    Hooks that only report run in the reporter, where they see every item once, as in a serial run. pytest's own
-    session keeps counting, and its log handling keeps its place.
+    Hooks that only report run in the reporter, where they see every item once, as in a serial run.
+    pytest's own session keeps counting, and its log handling keeps its place.
     """
     session = worker.session
     manager = session.config.pluginmanager
-    for name in _REPORTERS:
-        if manager.hasplugin(name):
-            manager.unregister(name=name)
+    unregister_reporters(session.config)
     _forward_xml(worker)
     hooks = Hooks(worker)
     manager.register(hooks, "schedctl-worker")
@@ -256,6 +259,12 @@ def install(worker: Worker) -> None:
     for name in _REPORTING:
         compat.keep_only(getattr(session.config.hook, name), keep)
     compat.keep_only(session.config.hook.pytest_warning_recorded, keep)
+
+
+def unregister_reporters(config: Any) -> None:
+    for name in _REPORTERS:
+        if config.pluginmanager.hasplugin(name):
+            config.pluginmanager.unregister(name=name)
 
 
 class _XmlAttributes:
@@ -304,7 +313,8 @@ def live(worker: Worker) -> None:
 
 
 def _leave(worker: Worker, message: Any) -> None:
-    """Ends as a session does that is interrupted: the fixtures are torn down, and nothing interrupts that again."""
+    """Ends as a session does that is interrupted: the fixtures are torn down, and nothing
+    interrupts that again."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,8 +3,8 @@
 
     fake_engine.py [-w N] [--mode workers|inline] [--start auto|fork|spawn] -- COMMAND…
 
-It deals items in collection order, a few at a time, and prints what happened to the file named by FAKE_ENGINE_LOG as
-JSON lines. It proves the plugin's side of docs/run-protocol.md by itself.
+It deals items in collection order, a few at a time, and prints what happened to the file named by
+FAKE_ENGINE_LOG as JSON lines. It proves the plugin's side of docs/run-protocol.md by itself.
 """
 
 from __future__ import annotations
@@ -140,7 +140,14 @@ class Suite:
     def on_record(self, op: int, worker: int, arg: int, wall: float, cpu: float, rss: int) -> None:
         names = {1: "ready", 2: "started", 3: "done", 4: "want", 5: "setup", 6: "missing"}
         self.engine.note(
-            {"record": names[op], "worker": worker, "arg": arg, "wall": wall, "cpu": cpu, "rss": rss}
+            {
+                "record": names[op],
+                "worker": worker,
+                "arg": arg,
+                "wall": wall,
+                "cpu": cpu,
+                "rss": rss,
+            }
         )
         if op in (DONE, MISSING) and worker in self.dealt:
             self.dealt[worker].discard(arg)
@@ -151,7 +158,9 @@ class Suite:
 
     def feed(self, number: int) -> None:
         """A batch; the worker reports on taking its last, so that more arrives while that runs."""
-        batch = [self.queue.popleft() for _ in range(min(self.engine.options.batch, len(self.queue)))]
+        batch = [
+            self.queue.popleft() for _ in range(min(self.engine.options.batch, len(self.queue)))
+        ]
         self.dealt[number].update(batch)
         records = [DEAL.pack(RUN, item) for item in batch[:-1]]
         records += [DEAL.pack(RUN_REPORT, item) for item in batch[-1:]]

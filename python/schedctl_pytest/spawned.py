@@ -1,0 +1,149 @@
+"""Workers started afresh, the new process's half: a pytest session of its own that runs what it is
+dealt."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from typing import Any, Dict, Generator, List
+
+from . import compat
+
+# What the reporter has decided for all: a worker collects everything it may be asked for, and asks
+# nobody.
+_OPTIONS: Dict[str, Any] = {
+    "lf": False,
+    "failedfirst": False,
+    "newfirst": False,
+    "usepdb": False,
+    "maxfail": 0,
+    "numprocesses": None,
+    "dist": "no",
+    "tx": [],
+    "cacheclear": False,
+    "looponfail": False,
+}
+
+
+def main(order: Dict[str, Any]) -> None:
+    sys.path[:] = order["path"]
+    from . import relay, worker
+
+    channel = worker.Channel(order["reports"], order["answers"])
+    for fd in (order["reports"], order["answers"], order["alive"]):
+        os.set_inheritable(fd, False)
+    try:
+        _enter(order)
+    except OSError as error:
+        channel.send(relay.encode((relay.UNUSABLE, str(error))))
+        sys.exit(1)
+
+    import pytest
+
+    arguments = list(order["arguments"])
+    if order["coverage"]:
+        arguments.append("--cov-append")  # else it begins by erasing what others have measured
+    plugin = SpawnedWorker(order, channel)
+    pytest.main(arguments, plugins=[plugin])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(0 if plugin.ran else 1)
+
+
+def _enter(order: Dict[str, Any]) -> None:
+    """Before anything of the user's is loaded: the CPUs, and the end with reporter and engine."""
+    from . import deal, worker
+
+    worker.pin(order["pus"])
+    deal.die_with(order["alive"])
+    sys.argv[:] = order["input"]["mainargv"]
+
+
+class SpawnedWorker:
+    def __init__(self, order: Dict[str, Any], channel: Any) -> None:
+        self._order = order
+        self._channel = channel
+        self.ran = False
+
+    @compat.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
+        self._override(early_config.known_args_namespace)
+        yield
+
+    @compat.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: Any) -> Generator[None, None, None]:
+        self._override(config.option)
+        config.option.basetemp = self._order["basetemp"]
+        config.workerinput = self._order["input"]
+        config.workeroutput = {}
+        yield
+
+    @staticmethod
+    def _override(option: Any) -> None:
+        for name, value in _OPTIONS.items():
+            if hasattr(option, name):
+                setattr(option, name, value)
+
+    @compat.hookimpl(trylast=True)
+    def pytest_configure(self, config: Any) -> None:
+        """Before the session starts, which the terminal would announce."""
+        from . import worker
+
+        if not config.pluginmanager.hasplugin("xdist"):
+            from . import fixtures
+
+            config.pluginmanager.register(fixtures, "schedctl-fixtures")
+        worker.unregister_reporters(config)
+
+    @compat.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Any) -> bool:
+        from . import fork, worker
+
+        order = self._order
+        fork.own_faulthandler(order["directory"], order["number"])
+        made = worker.Worker(
+            session,
+            match(order["items"], session.items),
+            order["directory"],
+            order["number"],
+            self._channel,
+            GroupNumbers(order["groups"]),
+            order["maxfail"],
+        )
+        worker.install(made)
+        worker.live(made)
+        self.ran = True
+        return True
+
+    @compat.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: Any) -> None:
+        from . import deal, relay
+
+        output = getattr(config, "workeroutput", {})
+        try:
+            self._channel.send(relay.encode((relay.OUTPUT, output)))
+        except deal.Closed:
+            pass
+
+
+def match(ids: List[str], items: List[Any]) -> Dict[int, Any]:
+    """The reporter's item numbers to this process's items, by id and occurrence: the order may
+    differ."""
+    found: Dict[str, List[Any]] = defaultdict(list)
+    for item in reversed(items):
+        found[item.nodeid].append(item)
+    return {number: found[nodeid].pop() for number, nodeid in enumerate(ids) if found.get(nodeid)}
+
+
+class GroupNumbers:
+    """The reporter's number of the group that a node is."""
+
+    def __init__(self, ids: List[str]) -> None:
+        self._numbers = {nodeid: number for number, nodeid in enumerate(ids)}
+
+    def __call__(self, node: Any) -> int:
+        from _pytest.nodes import File
+        from _pytest.python import Class
+
+        return self._numbers.get(node.nodeid, -1) if isinstance(node, (File, Class)) else -1
