@@ -233,34 +233,48 @@ static void add_states(const struct page *page, struct topo_line *line, const st
         }
 }
 
-/* A dot a PU: the cores' first PUs, their second ones… */
+static unsigned count_rank(const struct page *page, const struct topo_row *row, unsigned rank)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < row->n; i++)
+                n += page->rows.pus[row->first + i].smt_rank == rank;
+        return n;
+}
+
+static struct topo_line *add_dots_line(struct page *page, const struct topo_row *row)
+{
+        struct topo_line *line = page_add_line(page, row->box);
+
+        if (line)
+                topo_line_pad(line, page->label_width);
+        return line;
+}
+
+/* A dot a PU: the cores' first PUs, their second ones…; each of these together in a line if that can be. */
 static int draw_dots(struct page *page, const struct topo_row *row)
 {
-        const struct machine_pu *pus = &page->rows.pus[row->first];
-        struct topo_line *line = page_add_line(page, row->box);
-        unsigned n_drawn = 0;
+        struct topo_line *line = add_dots_line(page, row);
+        unsigned n, end = inside_width(page);
 
-        if (!line)
-                return -ENOMEM;
-        topo_line_pad(line, page->label_width);
-        for (unsigned rank = 0; n_drawn < row->n; rank++) {
-                for (unsigned i = 0; i < row->n; i++) {
-                        enum topo_state state = topo_state_of(page->view, pus[i].os);
+        for (unsigned rank = 0; line && (n = count_rank(page, row, rank)) > 0; rank++) {
+                if (rank > 0 && line->columns + 1 + n > end)
+                        line = add_dots_line(page, row);
+                else if (rank > 0)
+                        topo_line_add(line, " ");
+                for (unsigned i = 0; line && i < row->n; i++) {
+                        const struct machine_pu *pu = &page->rows.pus[row->first + i];
+                        enum topo_state state = topo_state_of(page->view, pu->os);
 
-                        if (pus[i].smt_rank != rank)
+                        if (pu->smt_rank != rank)
                                 continue;
-                        if (line->columns >= inside_width(page)) {
-                                line = page_add_line(page, row->box);
-                                if (!line)
-                                        return -ENOMEM;
-                                topo_line_pad(line, page->label_width);
-                        }
-                        topo_line_paint(line, &page->style, state_paint[state], "%s", page->glyphs->dot[state]);
-                        n_drawn++;
+                        if (line->columns >= end)
+                                line = add_dots_line(page, row);
+                        if (line)
+                                topo_line_paint(line, &page->style, state_paint[state], "%s", page->glyphs->dot[state]);
                 }
-                topo_line_add(line, " ");
         }
-        return 0;
+        return line ? 0 : -ENOMEM;
 }
 
 static int draw_counts(struct page *page, const struct topo_row *row)

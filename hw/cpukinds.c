@@ -46,7 +46,8 @@ static unsigned parse_measure(const char *value)
         return end != value && *end == '\0' && number <= INT_MAX ? (unsigned)number : 0;
 }
 
-static void apply_info(struct hw_core *core, const struct hwloc_info_s *info)
+/* Whether the attribute is one of those that hw_kinds_decide() weighs itself. */
+static bool apply_info(struct hw_core *core, const struct hwloc_info_s *info)
 {
         if (strcmp(info->name, "LinuxCapacity") == 0)
                 core->measure[HW_CAPACITY] = parse_measure(info->value);
@@ -54,6 +55,19 @@ static void apply_info(struct hw_core *core, const struct hwloc_info_s *info)
                 core->measure[HW_MAX_FREQUENCY] = parse_measure(info->value);
         else if (strcmp(info->name, "CoreType") == 0 || strcmp(info->name, "LinuxCPUType") == 0)
                 core->type = parse_type(info->value);
+        else
+                return false;
+        return true;
+}
+
+/* hwloc ranks kinds by their attributes: the rank says more than these only where there are none. */
+static void apply_kind(struct hw_core *core, int rank, const struct hwloc_info_s *infos, unsigned n_infos)
+{
+        bool explained = false;
+
+        for (unsigned i = 0; i < n_infos; i++)
+                explained |= apply_info(core, &infos[i]);
+        core->rank = explained ? -1 : rank;
 }
 
 int hw_cpukinds_read(hwloc_topology_t topology, const struct machine_pu *pus, unsigned n_pus, struct hw_core *cores)
@@ -70,15 +84,9 @@ int hw_cpukinds_read(hwloc_topology_t topology, const struct machine_pu *pus, un
 
                 if (get_kind(topology, (unsigned)kind, cpuset, &rank, &infos, &n_infos) < 0)
                         continue;
-                for (unsigned i = 0; i < n_pus; i++) {
-                        struct hw_core *core = &cores[pus[i].core];
-
-                        if (!hwloc_bitmap_isset(cpuset, pus[i].os))
-                                continue;
-                        core->rank = rank;
-                        for (unsigned j = 0; j < n_infos; j++)
-                                apply_info(core, &infos[j]);
-                }
+                for (unsigned i = 0; i < n_pus; i++)
+                        if (hwloc_bitmap_isset(cpuset, pus[i].os))
+                                apply_kind(&cores[pus[i].core], rank, infos, n_infos);
         }
         hwloc_bitmap_free(cpuset);
         return 0;

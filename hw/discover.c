@@ -63,6 +63,12 @@ static int configure(hwloc_topology_t topology)
         return 0;
 }
 
+/* Where it cannot read what its environment names, hwloc complains and describes this system instead. */
+static bool stand_in_is_ignored(hwloc_topology_t topology)
+{
+        return has_stand_in() && !is_set("HWLOC_THISSYSTEM") && hwloc_topology_is_thissystem(topology);
+}
+
 /* hwloc takes the root of /sys and /proc from its environment alone; the variable is there only while it loads. */
 static int load_below(const char *root, hwloc_topology_t topology)
 {
@@ -87,6 +93,8 @@ static int load(const char *root, hwloc_topology_t *ret_topology)
         r = configure(topology);
         if (r >= 0)
                 r = load_below(root, topology);
+        if (r >= 0 && stand_in_is_ignored(topology))
+                r = -EINVAL;
         if (r < 0)
                 return r;
         *ret_topology = TAKE(topology);

@@ -58,10 +58,10 @@ int hw_root_read(const char *root, const char *path, char **ret_text, size_t *re
                 if (n < 0)
                         return (int)n;
                 used += (size_t)n;
+                if (used > HW_FILE_MAX)
+                        return -EFBIG;
                 if (used < size)
                         break;
-                if (size > HW_FILE_MAX)
-                        return -EFBIG;
                 size *= 2;
         }
         text[used] = '\0';
