@@ -35,7 +35,6 @@ LIBC_CORE = frozenset(
 LIBRARIES = {
     "hwloc": re.compile(r"hwloc(\.h|/)"),
     "jansson": re.compile(r"jansson"),
-    "libmd": re.compile(r"sha2\.h"),
     "libuv": re.compile(r"uv(\.h|/)"),
     "libmd": re.compile(r"sha2\.h"),
     "libsystemd": re.compile(r"systemd/"),
