@@ -40,13 +40,15 @@ struct schedctl_request {
  * system's, the user's) and starts one for this user where none answers.
  * -ENOENT no service could be reached or started; -EPERM the socket belongs to somebody else;
  * -EPROTO the service answered nonsense; -ENODEV no PU is both usable and allowed (NoUsablePU);
- * -EUSERS a limit per user is reached; -EINVAL the request. */
+ * -EUSERS a limit per user is reached; -EREMOTE the service is another kernel's; -ETIMEDOUT it does not answer;
+ * -EINTR a signal came while the lease waited for its first PU (it is given up); -EINVAL the request. */
 SCHEDCTL_EXPORT int schedctl_acquire(const struct schedctl_request *request, struct schedctl_lease **ret_lease);
 
 /* Ends the lease and frees the handle; NULL is allowed. */
 SCHEDCTL_EXPORT void schedctl_lease_release(struct schedctl_lease *lease);
 
-/* The PUs held now: OS indices, fastest first as the service lends them. */
+/* The PUs held as of the last grant that was read (by schedctl_acquire(), _dispatch() or _wait()): OS indices, fastest
+ * first as the service lends them. */
 SCHEDCTL_EXPORT size_t schedctl_lease_n_pus(const struct schedctl_lease *lease);
 SCHEDCTL_EXPORT unsigned schedctl_lease_pu(const struct schedctl_lease *lease, size_t index);
 
@@ -61,15 +63,17 @@ SCHEDCTL_EXPORT unsigned schedctl_lease_wanted_within_ms(const struct schedctl_l
 /* Why, or why the lease waits; a static or lease-owned text, valid until the next call on this lease. */
 SCHEDCTL_EXPORT const char *schedctl_lease_reason(const struct schedctl_lease *lease);
 
-/* Readable (poll) when something may have changed. */
+/* Readable (poll) when something may have changed. The same descriptor for the lease's life. */
 SCHEDCTL_EXPORT int schedctl_lease_fd(const struct schedctl_lease *lease);
-/* Reads what arrived, without waiting: 1 the lease changed, 0 not, -ENOTCONN the service is gone (what is held
- * may go on being used; the library has tried to claim it from a restarted service). */
+/* Reads what arrived: 1 the lease changed, 0 not, -ENOTCONN the service is gone: what is held may go on being used. The
+ * library has tried to claim it from a restarted service, and tries again a few times when the descriptor becomes
+ * readable and this is called; 1 then says that it could. Another error: the service has ended the lease. */
 SCHEDCTL_EXPORT int schedctl_lease_dispatch(struct schedctl_lease *lease);
-/* The same, waiting up to timeout_ms (-1: for ever). */
+/* The same, waiting up to timeout_ms (-1: for ever); -EINTR where a signal came. */
 SCHEDCTL_EXPORT int schedctl_lease_wait(struct schedctl_lease *lease, int timeout_ms);
 
-/* Gives PUs back. Those not held are ignored. */
+/* Gives PUs back; the next grant is without them. Those not held are ignored. This and what follows: -ENOTCONN while
+ * the service is gone, -ESRCH where it does not know the lease any more. */
 SCHEDCTL_EXPORT int schedctl_lease_return(struct schedctl_lease *lease, const unsigned *pus, size_t n_pus);
 /* Says that pinning to these failed (EINVAL): they are given back and not lent to this lease again. */
 SCHEDCTL_EXPORT int schedctl_lease_unusable(struct schedctl_lease *lease, const unsigned *pus, size_t n_pus);
