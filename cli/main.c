@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
         {"run", verb_run, "run a command, its tests in parallel on borrowed CPUs"},
         {"status", verb_status, "list the runs, their CPUs and who waits"},
         {"nproc", verb_nproc, "print how many workers a run would get now"},
+        {"topo", verb_topo, "draw the machine and what is lent"},
 };
 
 static const size_t n_verbs = sizeof(verbs) / sizeof(verbs[0]);

@@ -8,12 +8,12 @@ enum {
 };
 
 /* PUs of one reason, in their order, wrapped. */
-static void print_pus(const struct placement_choice *choices, unsigned n, unsigned width, FILE *out)
+static void print_pus(const struct topo_choice *choices, size_t n, unsigned width, FILE *out)
 {
         struct topo_line line = {0};
 
         topo_line_pad(&line, INDENT - 1);
-        for (unsigned i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++) {
                 char number[16];
                 int length = snprintf(number, sizeof(number), " %u", choices[i].pu);
 
@@ -27,21 +27,20 @@ static void print_pus(const struct placement_choice *choices, unsigned n, unsign
         fprintf(out, "%s\n", line.text);
 }
 
-int topo_render_order(const struct placement_choice *choices, unsigned n_choices, const struct topo_style *style,
-                      FILE *out)
+int topo_render_order(const struct topo_choice *choices, size_t n_choices, const struct topo_style *style, FILE *out)
 {
         unsigned width = style->width < TOPO_WIDTH_MIN ? TOPO_WIDTH_MIN : style->width;
 
         fprintf(out, "Lent in this order:\n");
-        for (unsigned i = 0; i < n_choices;) {
-                unsigned n = 1;
+        for (size_t i = 0; i < n_choices;) {
+                size_t n = 1;
 
-                while (i + n < n_choices && choices[i + n].reason == choices[i].reason)
+                while (i + n < n_choices && strcmp(choices[i + n].reason, choices[i].reason) == 0)
                         n++;
-                fprintf(out, "  %u", i + 1);
+                fprintf(out, "  %zu", i + 1);
                 if (n > 1)
-                        fprintf(out, "-%u", i + n);
-                fprintf(out, "  %s\n", placement_reason_text(choices[i].reason));
+                        fprintf(out, "-%zu", i + n);
+                fprintf(out, "  %s\n", choices[i].reason);
                 print_pus(&choices[i], n, width < TOPO_WIDTH_MAX ? width : TOPO_WIDTH_MAX, out);
                 i += n;
         }

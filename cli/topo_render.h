@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "cli/topo_line.h"
-#include "core/placement.h"
+#include "core/machine.h"
 
 enum {
         TOPO_DETAIL_MAX = 64, /* PUs up to which every one is drawn */
@@ -24,9 +24,13 @@ struct topo_view {
 /* The machine in numbers, the drawing and a legend of what it uses. -ENOMEM, or what writing failed with. */
 int topo_render(const struct topo_view *view, const struct topo_style *style, FILE *out);
 
+struct topo_choice {
+        unsigned pu;
+        const char *reason;
+};
+
 /* The order of lending: one paragraph a reason. */
-int topo_render_order(const struct placement_choice *choices, unsigned n_choices, const struct topo_style *style,
-                      FILE *out);
+int topo_render_order(const struct topo_choice *choices, size_t n_choices, const struct topo_style *style, FILE *out);
 
 /* A PU list as short as it gets: cpulist with strides ("0-62:2"), which taskset reads too. Ends in "..." where the
  * buffer is too small. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/topo_render.h"
+#include "core/placement.h"
 #include "hw/discover.h"
 #include "hw/usable.h"
 #include "lib/util.h"
@@ -59,17 +60,28 @@ static int narrow(const char *root, struct cpuset *usable, struct hw_notes *note
         return 0;
 }
 
+static int draw_order(const struct machine *m, const struct cpuset *usable, const struct topo_style *style)
+{
+        CLEANUP_FREE struct placement_choice *order = calloc(m->n_pus, sizeof(*order));
+        CLEANUP_FREE struct topo_choice *choices = calloc(m->n_pus, sizeof(*choices));
+        unsigned n;
+
+        if (!order || !choices)
+                return -ENOMEM;
+        n = placement_order(m, usable, order);
+        for (unsigned i = 0; i < n; i++)
+                choices[i] = (struct topo_choice){order[i].pu, placement_reason_text(order[i].reason)};
+        return topo_render_order(choices, n, style, stdout);
+}
+
 static int draw(const struct machine *m, const struct cpuset *usable, const struct cpuset *lent)
 {
         const struct topo_view view = {.machine = m, .usable = usable, .lent = lent};
         const struct topo_style plain = {.width = 80}, fine = {.width = 100, .utf8 = true};
-        CLEANUP_FREE struct placement_choice *order = calloc(m->n_pus, sizeof(*order));
         int r;
 
-        if (!order)
-                return -ENOMEM;
         putchar('\n');
-        r = topo_render_order(order, placement_order(m, usable, order), &plain, stdout);
+        r = draw_order(m, usable, &plain);
         putchar('\n');
         if (r >= 0)
                 r = topo_render(&view, &fine, stdout);
