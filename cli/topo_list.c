@@ -27,26 +27,36 @@ static int format_run(char *buf, size_t size, const char *comma, unsigned first,
         return snprintf(buf, size, "%s%u-%u:%u", comma, first, last, step);
 }
 
-void topo_format_list(const struct cpuset *set, char *buf, size_t size)
+/* A stride is worth its text from three PUs on. */
+static void format_whole(const struct cpuset *set, char buf[static CPUSET_TEXT_MAX])
 {
-        static const char more[] = ",...";
         size_t used = 0;
 
         buf[0] = '\0';
         for (unsigned pu = cpuset_next(set, 0); pu != CPUSET_NONE;) {
                 unsigned step, n = run_length(set, pu, &step);
 
-                /* A stride is worth its text from three PUs on. */
                 if (step > 1 && n < 3)
                         n = 1;
-                int length = format_run(buf + used, size - used, used ? "," : "", pu, n, step);
-                unsigned next = cpuset_next(set, pu + (n - 1) * step + 1);
-
-                if (length < 0 || used + (size_t)length + (next == CPUSET_NONE ? 0 : sizeof(more) - 1) >= size) {
-                        (void)snprintf(buf + used, size - used, "%s", used ? more : more + 1);
-                        return;
-                }
-                used += (size_t)length;
-                pu = next;
+                used += (size_t)format_run(buf + used, CPUSET_TEXT_MAX - used, used ? "," : "", pu, n, step);
+                pu = cpuset_next(set, pu + (n - 1) * step + 1);
         }
+}
+
+void topo_format_list(const struct cpuset *set, char *buf, size_t size)
+{
+        static const char more[] = "...";
+        char whole[CPUSET_TEXT_MAX];
+        size_t cut;
+
+        format_whole(set, whole);
+        if (strlen(whole) < size) {
+                memcpy(buf, whole, strlen(whole) + 1);
+                return;
+        }
+        /* Back to a comma behind which the dots fit. */
+        cut = size > sizeof(more) ? size - sizeof(more) : 0;
+        while (cut > 0 && whole[cut - 1] != ',')
+                cut--;
+        (void)snprintf(buf, size, "%.*s%s", (int)cut, whole, more);
 }

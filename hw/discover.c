@@ -4,6 +4,7 @@
 
 #include "hw/cpukinds.h"
 #include "hw/evidence.h"
+#include "hw/root.h"
 #include "hw/usable.h"
 #include "lib/util.h"
 
@@ -75,6 +76,8 @@ static int load_below(const char *root, hwloc_topology_t topology)
         bool prefixed = *root && !has_stand_in();
         int r;
 
+        if (prefixed && !hw_root_has(root, "/sys/devices/system/cpu"))
+                return -ENOENT;
         if (prefixed && setenv("HWLOC_FSROOT", root, 1) < 0)
                 return -ENOMEM;
         r = hwloc_topology_load(topology) < 0 ? -errno : 0;

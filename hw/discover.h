@@ -14,5 +14,6 @@
  * synthetic string stands in for this system, the real system's files are not asked (unless root is given)
  * and it is the description's allowed set.
  *
- * -ENOMEM; -EINVAL where hwloc refuses the description; -EOVERFLOW above CPUSET_MAX PUs. notes may be NULL. */
+ * -ENOMEM; -ENOENT where root has no /sys/devices/system/cpu; -EINVAL where hwloc refuses the description; -EOVERFLOW
+ * above CPUSET_MAX PUs. notes may be NULL. */
 int hw_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_lendable, struct hw_notes *notes);

@@ -19,6 +19,13 @@ static int open_below(const char *root, const char *path)
         return fd < 0 ? -errno : fd;
 }
 
+bool hw_root_has(const char *root, const char *path)
+{
+        CLEANUP_CLOSE int fd = open_below(root, path);
+
+        return fd >= 0;
+}
+
 /* Reads up to size bytes; returns how many there were. */
 static ssize_t read_up_to(int fd, char *buf, size_t size)
 {

@@ -14,6 +14,9 @@ enum {
         HW_PATH_MAX = 4096,
 };
 
+/* Whether a file or folder is there. */
+bool hw_root_has(const char *root, const char *path);
+
 /* The whole file, NUL-terminated, malloc'ed; ret_length may be NULL. */
 int hw_root_read(const char *root, const char *path, char **ret_text, size_t *ret_length);
 
