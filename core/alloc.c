@@ -9,6 +9,7 @@
 
 enum {
         ALLOC_RESERVE_MIN = 8,
+        ALLOC_ROUNDS_MAX = 8,
         ALLOC_ACTIONS_PER_LEASE = 2, /* a record and a grant */
         ALLOC_ACTIONS_ENDED = 2,     /* a record to forget and the end */
 };
@@ -182,6 +183,28 @@ static int reserve(struct alloc *a, const struct alloc_event *e, struct alloc_ac
         return machine_copy(e->machine, ret_machine);
 }
 
+/* Forgiving makes fewer leases fixed, so this ends. */
+static void solve(struct alloc *a)
+{
+        for (size_t i = 0; i < a->n_leases; i++)
+                a->solution.plans[i].forgiven = false;
+        do {
+                alloc_share(a, &a->solution);
+                alloc_solve(a, &a->solution);
+        } while (alloc_forgive(a, &a->solution));
+}
+
+/* What was lent just now may make another PU the better one to want back, so settle again until nothing changes: then
+ * time alone changes nothing either. One more round is the rule, the bound a safeguard. */
+static void settle(struct alloc *a)
+{
+        for (unsigned round = 0; round < ALLOC_ROUNDS_MAX; round++) {
+                solve(a);
+                if (!alloc_settle(a))
+                        return;
+        }
+}
+
 int alloc_step(struct alloc *a, const struct alloc_event *event, struct alloc_actions *actions)
 {
         struct machine machine = {0};
@@ -199,9 +222,7 @@ int alloc_step(struct alloc *a, const struct alloc_event *event, struct alloc_ac
                 a->now = event->now;
         alloc_event_apply(a, event, event->machine ? &machine : NULL, actions);
         alloc_end_leases(a, actions);
-        alloc_share(a, &a->solution);
-        alloc_solve(a, &a->solution);
-        alloc_settle(a);
+        settle(a);
         tell(a, actions);
         return 0;
 }

@@ -17,59 +17,59 @@ enum {
         ALLOC_LEASES_MAX = 1024,
         ALLOC_LEASES_PER_UID_MAX = 128,
         ALLOC_SLOTS_MAX = 4096,
-        ALLOC_SHARED_PER_PU_MAX = 8,        /* shared lends of one PU beside its exclusive holder */
-        ALLOC_WEIGHT_MIN = 1,               /* weights are integers, as systemd's CPUWeight= */
+        ALLOC_SHARED_PER_PU_MAX = 8, /* shared lends of one PU beside its exclusive holder */
+        ALLOC_WEIGHT_MIN = 1,        /* weights are integers, as systemd's CPUWeight= */
         ALLOC_WEIGHT_DEFAULT = 100,
         ALLOC_WEIGHT_MAX = 10000,
 };
 
-#define ALLOC_SOFT_US UINT64_C(1000000)     /* wanted back: at the end of the running item, hard after this */
-#define ALLOC_HARD_US UINT64_C(3000000)     /* not answered by then: lent shared, and the lease grows no more */
-#define ALLOC_RECOVER_US UINT64_C(5000000)  /* a recovered lease may be claimed this long */
-#define ALLOC_NEVER UINT64_MAX
+#define ALLOC_SOFT_US    UINT64_C(1000000) /* wanted back: at the end of the running item, hard after this */
+#define ALLOC_HARD_US    UINT64_C(3000000) /* not answered by then: lent shared, and the lease grows no more */
+#define ALLOC_RECOVER_US UINT64_C(5000000) /* a recovered lease may be claimed this long */
+#define ALLOC_NEVER      UINT64_MAX
 
-typedef uint64_t alloc_id;                  /* of a lease; given by the caller, unique for the allocator's life, not 0 */
+typedef uint64_t alloc_id; /* of a lease; given by the caller, unique for the allocator's life, not 0 */
 
 /* What a client asks for. Validated by alloc_step() (min <= max, 1 <= max, weight in range, allowed not empty). */
 struct alloc_request {
         uint32_t uid;
-        unsigned min;               /* fewer PUs than this: the lease waits (but see rule "first PU never waits") */
+        unsigned min; /* fewer PUs than this: the lease waits (but see rule "first PU never waits") */
         unsigned max;
         unsigned weight;
         uint64_t memory_per_worker; /* bytes; 0 unknown */
         struct cpuset allowed;      /* what the client's affinity and cpuset leave it */
-        double quota;               /* PUs that its cgroup's cpu.max is worth; 0 none. Its leases may hold ceil(quota) in sum */
-        uint64_t quota_group;       /* which cgroup limits it (any number the caller keeps apart); read where quota > 0 */
-        bool background;            /* its first PU may wait */
+        double quota; /* PUs that its cgroup's cpu.max is worth; 0 none. Its leases may hold ceil(quota) in sum */
+        uint64_t quota_group; /* which cgroup limits it (any number the caller keeps apart); read where quota > 0 */
+        bool background;      /* its first PU may wait */
 };
 
 enum alloc_error {
         ALLOC_ERROR_NONE,
         ALLOC_ERROR_NO_SUCH_LEASE = 1,
-        ALLOC_ERROR_INVALID,         /* the request's numbers do not fit together */
-        ALLOC_ERROR_NO_USABLE_PU,    /* allowed and what policy leaves have no PU in common */
+        ALLOC_ERROR_INVALID,      /* the request's numbers do not fit together */
+        ALLOC_ERROR_NO_USABLE_PU, /* allowed and what policy leaves have no PU in common */
         ALLOC_ERROR_TOO_MANY_LEASES,
         ALLOC_ERROR_TOO_MANY_OF_UID,
         ALLOC_ERROR_TOO_MANY_SLOTS,
-        ALLOC_ERROR_EXISTS,          /* a lease of that id is there already */
+        ALLOC_ERROR_EXISTS, /* a lease of that id is there already */
 };
 
 const char *alloc_error_text(enum alloc_error error);
 
 enum alloc_reason {
         ALLOC_OK,
-        ALLOC_GROWN,            /* PUs became free */
-        ALLOC_FAIR_SHARE,       /* another lease's fair share */
-        ALLOC_BUDGET,           /* headroom shrank */
-        ALLOC_MACHINE_CHANGED,  /* a PU went away */
-        ALLOC_QUOTA,            /* the cgroup's cpu.max is used up */
-        ALLOC_NOT_ALLOWED,      /* outside what the client may use */
-        ALLOC_MAX,              /* the lease's own max was lowered, or is reached */
-        ALLOC_UNUSABLE,         /* the client could not pin to it */
-        ALLOC_UNANSWERED,       /* wanted back in vain: now lent shared */
-        ALLOC_ALL_LENT,         /* waits: everything is lent at its minimum */
-        ALLOC_SHARED_FIRST,     /* its first PU, shared because everything is lent */
-        ALLOC_CLAIMED,          /* claimed after a restart */
+        ALLOC_GROWN,           /* PUs became free */
+        ALLOC_FAIR_SHARE,      /* another lease's fair share */
+        ALLOC_BUDGET,          /* headroom shrank */
+        ALLOC_MACHINE_CHANGED, /* a PU went away */
+        ALLOC_QUOTA,           /* the cgroup's cpu.max is used up */
+        ALLOC_NOT_ALLOWED,     /* outside what the client may use */
+        ALLOC_MAX,             /* the lease's own max was lowered, or is reached */
+        ALLOC_UNUSABLE,        /* the client could not pin to it */
+        ALLOC_UNANSWERED,      /* wanted back in vain: now lent shared */
+        ALLOC_ALL_LENT,        /* waits: everything is lent at its minimum */
+        ALLOC_SHARED_FIRST,    /* its first PU, shared because everything is lent */
+        ALLOC_CLAIMED,         /* claimed after a restart */
         ALLOC_REASONS,
 };
 
@@ -77,38 +77,38 @@ const char *alloc_reason_text(enum alloc_reason reason);
 
 /* What a lease holds, as the client is to see it: rule 3's snapshot. */
 struct alloc_grant {
-        uint64_t generation;        /* rises with every change of pus, shared, wanted or lost */
-        struct cpuset pus;          /* held, those in shared included */
-        struct cpuset shared;       /* of pus, those lent to others too */
-        struct cpuset wanted;       /* of pus, those wanted back */
+        uint64_t generation;  /* rises with every change of pus, shared, wanted or lost */
+        struct cpuset pus;    /* held, those in shared included */
+        struct cpuset shared; /* of pus, those lent to others too */
+        struct cpuset wanted; /* of pus, those wanted back */
         enum alloc_reason wanted_reason;
-        uint64_t wanted_deadline;   /* µs on the caller's clock: give back by then at the latest */
-        struct cpuset lost;         /* taken without asking since the last snapshot: offline, unusable */
+        uint64_t wanted_deadline; /* µs on the caller's clock: give back by then at the latest */
+        struct cpuset lost;       /* taken without asking since the last snapshot: offline, unusable */
         enum alloc_reason lost_reason;
-        struct cpuset slots;        /* slot numbers; as many as the lease's largest max so far, kept for its life */
-        enum alloc_reason reason;   /* why it holds what it holds, or why it waits */
-        unsigned position;          /* in the queue, from 1; 0 when it does not wait */
+        struct cpuset slots;      /* slot numbers; as many as the lease's largest max so far, kept for its life */
+        enum alloc_reason reason; /* why it holds what it holds, or why it waits */
+        unsigned position;        /* in the queue, from 1; 0 when it does not wait */
 };
 
 enum alloc_event_type {
-        ALLOC_MACHINE,      /* machine, usable: topology and what policy leaves of it */
-        ALLOC_BUDGET_SET,   /* budget: PUs that may be lent at once, >= 1 */
-        ALLOC_OPEN,         /* lease, request */
-        ALLOC_UPDATE,       /* lease, request (uid, allowed and quota as before) */
-        ALLOC_RETURN,       /* lease, generation, pus: only those lent at or before generation count; idempotent */
-        ALLOC_REFUSED,      /* lease, generation, pus: unusable there (EINVAL on pinning); never lent to it again */
-        ALLOC_CLOSE,        /* lease: ends, everything it held is free */
-        ALLOC_RECOVER,      /* lease, request, pus, slots, generation: from the state file, before anything is opened */
-        ALLOC_CLAIM,        /* lease, generation, pus: granted = claimed, recorded and not lent since */
-        ALLOC_DETACH,       /* lease: its connection dropped without a close; reserved for ALLOC_RECOVER_US */
-        ALLOC_TIME,         /* only time passed */
+        ALLOC_MACHINE,    /* machine, usable: topology and what policy leaves of it */
+        ALLOC_BUDGET_SET, /* budget: PUs that may be lent at once, >= 1 */
+        ALLOC_OPEN,       /* lease, request */
+        ALLOC_UPDATE,     /* lease, request (uid, allowed and quota as before) */
+        ALLOC_RETURN,     /* lease, generation, pus: only those lent at or before generation count; idempotent */
+        ALLOC_REFUSED,    /* lease, generation, pus: unusable there (EINVAL on pinning); never lent to it again */
+        ALLOC_CLOSE,      /* lease: ends, everything it held is free */
+        ALLOC_RECOVER,    /* lease, request, pus, slots, generation: from the state file, before anything is opened */
+        ALLOC_CLAIM,      /* lease, generation, pus: granted = claimed, recorded and not lent since */
+        ALLOC_DETACH,     /* lease: its connection dropped without a close; reserved for ALLOC_RECOVER_US */
+        ALLOC_TIME,       /* only time passed */
 };
 
 struct alloc_event {
         enum alloc_event_type type;
-        uint64_t now;                        /* µs, monotonic */
+        uint64_t now; /* µs, monotonic */
         alloc_id lease;
-        const struct machine *machine;       /* copied */
+        const struct machine *machine; /* copied */
         const struct cpuset *usable;
         unsigned budget;
         const struct alloc_request *request; /* copied */

@@ -24,10 +24,10 @@ static const char *check_charge(const struct alloc *a, const struct alloc_lease 
 }
 
 /* The latest snapshot says what is held. */
-static const char *check_grant(const struct alloc *a, const struct alloc_lease *l)
+static const char *check_grant(const struct alloc_lease *l)
 {
         const struct alloc_grant *g = &l->grant;
-        struct cpuset held = alloc_lease_held(l);
+        struct cpuset held = alloc_lease_held(l), kept = cpuset_andnot(&held, &l->wanted);
 
         if (!cpuset_equal(&g->pus, &held) || !cpuset_equal(&g->wanted, &l->wanted))
                 return "a grant does not say what is held";
@@ -35,8 +35,8 @@ static const char *check_grant(const struct alloc *a, const struct alloc_lease *
                 return "a grant does not say what is shared";
         if (cpuset_is_empty(&held) != (g->position > 0))
                 return "a lease holds nothing and does not wait, or waits and holds something";
-        if (cpuset_is_empty(&g->slots) || cpuset_count(&g->slots) < cpuset_count(&l->own))
-                return "a lease has fewer slots than PUs";
+        if (cpuset_is_empty(&g->slots) || cpuset_count(&g->slots) < cpuset_count(&kept))
+                return "a lease has fewer slots than PUs that it may keep";
         if (cpuset_next(&g->slots, ALLOC_SLOTS_MAX) != CPUSET_NONE)
                 return "a slot number is too large";
         return NULL;
@@ -82,7 +82,7 @@ const char *alloc_check(const struct alloc *a)
         for (size_t i = 0; i < a->n_leases && !broken; i++) {
                 broken = check_charge(a, &a->leases[i]);
                 if (!broken)
-                        broken = check_grant(a, &a->leases[i]);
+                        broken = check_grant(&a->leases[i]);
         }
         return broken ? broken : check_sums(a);
 }

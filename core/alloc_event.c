@@ -99,6 +99,7 @@ static void lose(struct alloc_lease *l, const struct cpuset *pus, enum alloc_rea
                 return;
         l->own = cpuset_andnot(&l->own, &lost);
         l->guest = cpuset_andnot(&l->guest, &lost);
+        l->coming = cpuset_andnot(&l->coming, &lost);
         l->wanted = cpuset_andnot(&l->wanted, &lost);
         l->lost = cpuset_or(&l->lost, &lost);
         l->lost_reason = reason;
@@ -191,6 +192,7 @@ static void recover(struct alloc *a, const struct alloc_event *e)
         take_slots(a, l);
 }
 
+/* Where something comes back, the client hears: it may be lent the same PU again. */
 static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool unusable)
 {
         struct cpuset held = alloc_lease_held(l), named = cpuset_and(&held, e->pus);
@@ -198,6 +200,7 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
         CPUSET_FOREACH (pu, &named)
                 if (l->lends[pu].generation > e->generation)
                         cpuset_remove(&named, pu);
+        l->answer = !cpuset_is_empty(&named);
         if (unusable) {
                 l->unusable = cpuset_or(&l->unusable, &named);
                 lose(l, &named, ALLOC_UNUSABLE);
@@ -205,6 +208,7 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
         }
         l->own = cpuset_andnot(&l->own, &named);
         l->guest = cpuset_andnot(&l->guest, &named);
+        l->coming = cpuset_andnot(&l->coming, &named);
         l->wanted = cpuset_andnot(&l->wanted, &named);
 }
 
@@ -213,6 +217,7 @@ static void claim(struct alloc_lease *l, const struct cpuset *pus)
 {
         l->own = cpuset_and(&l->own, pus);
         l->guest = cpuset_and(&l->guest, pus);
+        l->coming = cpuset_and(&l->coming, pus);
         l->wanted = cpuset_and(&l->wanted, pus);
         CPUSET_FOREACH (pu, &l->wanted)
                 l->lends[pu].wanted_since = ALLOC_NEVER;

@@ -30,21 +30,24 @@ static void lend(struct alloc_lease *l, struct cpuset *charge, unsigned pu)
         if (!cpuset_has(&held, pu))
                 l->lends[pu] = (struct alloc_lend){l->grant.generation + 1, ALLOC_NEVER};
         cpuset_remove(&l->guest, pu);
+        cpuset_remove(&l->coming, pu);
         cpuset_add(charge, pu);
 }
 
 /* Everything the lease takes that has no owner, but for what must wait for the budget. A first PU waits for nothing. */
-static void lend_free(struct alloc *a, size_t index)
+static bool lend_free(struct alloc *a, size_t index)
 {
         struct alloc_lease *l = &a->leases[index];
         struct alloc_solution *s = &a->solution;
         struct cpuset unowned = cpuset_andnot(&s->match.takes[index], &s->owned);
         struct cpuset now = cpuset_andnot(&unowned, &s->later);
 
+        if (cpuset_is_empty(&now) && !alloc_lease_holds_any(l) && s->plans[index].entitled &&
+            !cpuset_is_empty(&unowned))
+                cpuset_add(&now, cpuset_next(&unowned, 0));
         CPUSET_FOREACH (pu, &now)
                 lend(l, &l->own, pu);
-        if (!alloc_lease_holds_any(l) && s->plans[index].entitled && !cpuset_is_empty(&unowned))
-                lend(l, &l->own, cpuset_next(&unowned, 0));
+        return !cpuset_is_empty(&now);
 }
 
 static bool is_overdue(const struct alloc *a, unsigned pu)
@@ -71,7 +74,7 @@ static unsigned least_shared(const struct alloc *a, const struct cpuset *candida
 }
 
 /* Lends a first PU shared: one that comes to the lease, else any it may use. */
-static void lend_first(struct alloc *a, size_t index)
+static bool lend_first(struct alloc *a, size_t index)
 {
         struct alloc_lease *l = &a->leases[index];
         const struct cpuset *takes = &a->solution.match.takes[index];
@@ -79,20 +82,28 @@ static void lend_first(struct alloc *a, size_t index)
 
         if (pu == CPUSET_NONE)
                 pu = least_shared(a, &a->solution.match.may[index]);
-        if (pu != CPUSET_NONE)
-                lend(l, &l->guest, pu);
+        if (pu == CPUSET_NONE)
+                return false;
+        lend(l, &l->guest, pu);
+        return true;
 }
 
 /* PUs that the lease is to get and whose owners did not give them back. */
-static void lend_overdue(struct alloc *a, size_t index)
+static bool lend_overdue(struct alloc *a, size_t index)
 {
         struct alloc_lease *l = &a->leases[index];
         struct cpuset held = alloc_lease_held(l);
         struct cpuset missing = cpuset_andnot(&a->solution.match.takes[index], &held);
 
-        CPUSET_FOREACH (pu, &missing)
-                if (is_overdue(a, pu) && alloc_count_guests(a, pu) < ALLOC_SHARED_PER_PU_MAX)
-                        lend(l, &l->guest, pu);
+        bool lent = false;
+
+        CPUSET_FOREACH (pu, &missing) {
+                if (!is_overdue(a, pu) || alloc_count_guests(a, pu) >= ALLOC_SHARED_PER_PU_MAX)
+                        continue;
+                lend(l, &l->guest, pu);
+                lent = true;
+        }
+        return lent;
 }
 
 /* The guest PUs a lease may keep: those on their way to it, or one where it owns nothing. */
@@ -106,7 +117,10 @@ static struct cpuset guests_kept(const struct alloc *a, size_t index)
 
         if (!cpuset_is_empty(&coming) || !cpuset_is_empty(&owned) || cpuset_is_empty(&usable))
                 return coming;
-        cpuset_add(&one, cpuset_next(&usable, 0));
+
+        struct cpuset kept = cpuset_andnot(&usable, &l->wanted);
+
+        cpuset_add(&one, cpuset_next(cpuset_is_empty(&kept) ? &usable : &kept, 0));
         return one;
 }
 
@@ -133,14 +147,30 @@ static struct cpuset owned_wanted(const struct alloc *a, size_t index, const str
         return wanted;
 }
 
-static void want_back(struct alloc *a, size_t index)
+/* What was lent in this very step, and is wanted after all, goes before the client hears of it. */
+static void drop_untold(struct alloc_lease *l)
+{
+        CPUSET_FOREACH (pu, &l->wanted) {
+                if (l->lends[pu].generation <= l->grant.generation)
+                        continue;
+                cpuset_remove(&l->own, pu);
+                cpuset_remove(&l->guest, pu);
+                cpuset_remove(&l->coming, pu);
+                cpuset_remove(&l->wanted, pu);
+        }
+}
+
+/* True where it wants other PUs than before. */
+static bool want_back(struct alloc *a, size_t index)
 {
         struct alloc_lease *l = &a->leases[index];
+        struct cpuset before = l->wanted, coming = l->coming;
         struct cpuset guests = guests_kept(a, index);
         struct cpuset unkept = cpuset_andnot(&l->guest, &guests);
         struct cpuset foreign = cpuset_andnot(&l->own, &a->solution.match.may[index]);
         struct cpuset held = alloc_lease_held(l);
 
+        l->coming = cpuset_and(&guests, &a->solution.match.takes[index]);
         l->wanted = owned_wanted(a, index, &guests);
         l->wanted = cpuset_or(&l->wanted, &foreign);
         l->wanted = cpuset_or(&l->wanted, &unkept);
@@ -152,22 +182,37 @@ static void want_back(struct alloc *a, size_t index)
                 else if (lend->wanted_since == ALLOC_NEVER)
                         lend->wanted_since = a->now;
         }
+        drop_untold(l);
+        return !cpuset_equal(&before, &l->wanted) || !cpuset_equal(&coming, &l->coming);
 }
 
-void alloc_settle(struct alloc *a)
+/* Whether some lease has yet to get a PU that it is due. */
+static bool somebody_needs(const struct alloc *a)
 {
         for (size_t i = 0; i < a->n_leases; i++)
-                lend_free(a, i);
+                if (!cpuset_is_subset(&a->solution.match.takes[i], &a->leases[i].own))
+                        return true;
+        return false;
+}
+
+bool alloc_settle(struct alloc *a)
+{
+        bool changed = false;
+
+        for (size_t i = 0; i < a->n_leases; i++)
+                changed |= lend_free(a, i);
         for (size_t i = 0; i < a->n_leases; i++) {
-                lend_overdue(a, i);
+                changed |= lend_overdue(a, i);
                 if (!alloc_lease_holds_any(&a->leases[i]) && a->solution.plans[i].entitled)
-                        lend_first(a, i);
+                        changed |= lend_first(a, i);
         }
         a->solution.guests = (struct cpuset){0};
+        a->solution.needed = somebody_needs(a);
         for (size_t i = 0; i < a->n_leases; i++) {
-                want_back(a, i);
+                changed |= want_back(a, i);
                 a->solution.guests = cpuset_or(&a->solution.guests, &a->leases[i].guest);
         }
+        return changed;
 }
 
 /* PUs of l that another lease uses too. */
@@ -176,14 +221,6 @@ static struct cpuset shared_of(const struct alloc *a, const struct alloc_lease *
         struct cpuset hosting = cpuset_and(&l->own, &a->solution.guests);
 
         return cpuset_or(&l->guest, &hosting);
-}
-
-static bool is_taken(const struct alloc *a, const struct cpuset *pus)
-{
-        for (size_t i = 0; i < a->n_leases; i++)
-                if (cpuset_intersects(&a->solution.match.takes[i], pus))
-                        return true;
-        return false;
 }
 
 static enum alloc_reason wanted_reason(const struct alloc *a, const struct alloc_lease *l)
@@ -196,7 +233,7 @@ static enum alloc_reason wanted_reason(const struct alloc *a, const struct alloc
                 return ALLOC_UNANSWERED;
         if (!cpuset_is_subset(&l->wanted, &a->usable))
                 return ALLOC_MACHINE_CHANGED;
-        if (is_taken(a, &l->wanted))
+        if (a->solution.needed)
                 return ALLOC_FAIR_SHARE;
         return p->limit;
 }

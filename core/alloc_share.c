@@ -39,16 +39,17 @@ static size_t find_group(const struct alloc *a, size_t index)
         return index;
 }
 
-/* The most a lease can use, and why no more. One that cannot be asked, or did not answer, does not grow. */
+/* The most a lease can use. One that cannot be asked, or did not answer, does not grow. */
 static void plan_cap(const struct alloc *a, const struct alloc_lease *l, const struct cpuset *may, struct alloc_plan *p)
 {
         unsigned n_may = cpuset_count(may), n_slots = cpuset_count(&l->grant.slots);
         unsigned most = l->request.max < n_slots ? l->request.max : n_slots;
-        struct cpuset held = alloc_lease_held(l);
 
+        p->fixed = l->detached || (alloc_lease_overdue(l, a->now) && !p->forgiven);
         p->cap = most < n_may ? most : n_may;
-        if (l->detached || alloc_lease_overdue(l, a->now)) {
-                unsigned n = cpuset_count(&held);
+        if (p->fixed) {
+                struct cpuset kept = cpuset_and(&l->own, may);
+                unsigned n = cpuset_count(&kept);
 
                 if (n < p->cap)
                         p->cap = n;
@@ -61,13 +62,13 @@ static void plan_cap(const struct alloc *a, const struct alloc_lease *l, const s
 }
 
 static enum alloc_reason cap_reason(const struct alloc *a, const struct alloc_lease *l, const struct cpuset *may,
-                                    unsigned cap)
+                                    const struct alloc_plan *p)
 {
-        if (cap >= l->request.max)
+        if (p->cap >= l->request.max)
                 return ALLOC_MAX;
-        if (l->detached || alloc_lease_overdue(l, a->now))
+        if (p->fixed)
                 return ALLOC_UNANSWERED;
-        if (cap < cpuset_count(may))
+        if (p->cap < cpuset_count(may))
                 return ALLOC_MAX;
         return cpuset_equal(may, &a->usable) ? ALLOC_OK : ALLOC_NOT_ALLOWED;
 }
@@ -97,7 +98,7 @@ static void plan_all(const struct alloc *a, struct alloc_solution *s)
                 struct alloc_plan *p = &s->plans[i];
                 struct cpuset allowed = cpuset_and(&l->request.allowed, &a->usable);
 
-                *p = (struct alloc_plan){.limit = ALLOC_REASONS};
+                *p = (struct alloc_plan){.limit = ALLOC_REASONS, .forgiven = p->forgiven};
                 p->entitled = (!l->request.background && !l->detached) || alloc_lease_holds_any(l);
                 s->match.may[i] = cpuset_andnot(&allowed, &l->unusable);
                 s->match.takes[i] = (struct cpuset){0};
@@ -140,7 +141,7 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
         struct alloc_plan *p = &s->plans[index];
 
         if (p->share >= p->cap) {
-                p->limit = cap_reason(a, &a->leases[index], &s->match.may[index], p->cap);
+                p->limit = cap_reason(a, &a->leases[index], &s->match.may[index], p);
                 return false;
         }
         if (group_is_full(s, index)) {

@@ -19,32 +19,72 @@ static unsigned pick_withdrawn(const struct alloc *a, const struct alloc_solutio
         return choice.pu;
 }
 
-/* Starts from what the lease holds. PUs wanted back from it stay wanted while it holds more than its share. */
+/* Releases up to p->surplus PUs more, those that others share already. */
+static void release_shared(struct alloc_solution *s, struct alloc_plan *p, struct cpuset *keep)
+{
+        struct cpuset shared = cpuset_and(keep, &s->guests);
+
+        for (unsigned pu = cpuset_next(&shared, 0); pu != CPUSET_NONE && p->surplus > 0;
+             pu = cpuset_next(&shared, pu + 1)) {
+                cpuset_remove(keep, pu);
+                cpuset_add(&s->released, pu);
+                p->surplus--;
+        }
+}
+
+/* Starts from what the lease holds. PUs wanted back from it stay wanted while it holds, with what comes to it, more
+ * than its share. */
 static void keep_held(const struct alloc *a, struct alloc_solution *s, size_t index)
 {
         const struct alloc_lease *l = &a->leases[index];
         struct alloc_plan *p = &s->plans[index];
         struct cpuset keep = cpuset_and(&l->own, &s->match.may[index]);
         struct cpuset release = cpuset_and(&keep, &l->wanted);
-        unsigned n_keep = cpuset_count(&keep), n_release = cpuset_count(&release);
+        unsigned n_keep = cpuset_count(&keep), n_with_coming = n_keep + cpuset_count(&l->coming);
+        unsigned n_spare = n_with_coming > p->share ? n_with_coming - p->share : 0;
+        unsigned n_release = cpuset_count(&release);
 
-        p->surplus = n_keep > p->share ? n_keep - p->share : 0;
-        for (; n_release > p->surplus; n_release--)
+        for (; n_release > n_spare; n_release--)
                 cpuset_remove(&release, pick_withdrawn(a, s, l, &release));
-        p->surplus -= n_release;
-        p->taken = n_keep - n_release;
-        s->match.takes[index] = cpuset_andnot(&keep, &release);
+        n_keep -= n_release;
+        p->surplus = n_keep > p->share ? n_keep - p->share : 0;
+        keep = cpuset_andnot(&keep, &release);
         s->released = cpuset_or(&s->released, &release);
+        release_shared(s, p, &keep);
+        s->match.takes[index] = keep;
+        p->taken = cpuset_count(&keep);
+}
+
+/* PUs that come to the lease and that it shares already keep coming, unless it can have a free one instead. */
+static void keep_guests(const struct alloc *a, struct alloc_solution *s, size_t index)
+{
+        struct cpuset untaken = cpuset_or(&s->free, &s->released);
+        const struct alloc_lease *l = &a->leases[index];
+        struct cpuset kept = cpuset_andnot(&l->guest, &l->wanted);
+        struct cpuset found = cpuset_and(cpuset_is_empty(&l->own) ? &kept : &l->coming, &untaken);
+        struct alloc_plan *p = &s->plans[index];
+
+        found = cpuset_and(&found, &s->match.may[index]);
+        if (!p->fixed && s->room > 0 && cpuset_intersects(&s->free, &s->match.may[index]))
+                return;
+        CPUSET_FOREACH (pu, &found) {
+                if (p->taken >= p->share)
+                        return;
+                cpuset_add(&s->match.takes[index], pu);
+                cpuset_remove(&s->free, pu);
+                cpuset_remove(&s->released, pu);
+                p->taken++;
+        }
 }
 
 static void begin(const struct alloc *a, struct alloc_solution *s)
 {
-        s->lent = s->owned = s->released = s->fresh = s->later = (struct cpuset){0};
+        s->guests = s->owned = s->released = s->fresh = s->later = (struct cpuset){0};
         for (size_t i = 0; i < a->n_leases; i++) {
                 s->owned = cpuset_or(&s->owned, &a->leases[i].own);
-                s->lent = cpuset_or(&s->lent, &a->leases[i].guest);
+                s->guests = cpuset_or(&s->guests, &a->leases[i].guest);
         }
-        s->lent = cpuset_or(&s->lent, &s->owned);
+        s->lent = cpuset_or(&s->guests, &s->owned);
         s->free = cpuset_andnot(&a->usable, &s->owned);
 
         unsigned n_lent = cpuset_count(&s->lent);
@@ -52,6 +92,11 @@ static void begin(const struct alloc *a, struct alloc_solution *s)
         s->room = s->limit > n_lent ? s->limit - n_lent : 0;
         for (size_t i = 0; i < a->n_leases; i++)
                 keep_held(a, s, i);
+        for (size_t i = 0; i < a->n_leases; i++)
+                keep_guests(a, s, i);
+        /* A lease that does not grow makes do with what it shares. */
+        for (size_t i = 0; i < a->n_leases; i++)
+                s->plans[i].stuck = s->plans[i].fixed && alloc_lease_holds_any(&a->leases[i]);
 }
 
 /* The lease with the least per weight among those that lack something. */
@@ -82,17 +127,34 @@ static struct cpuset spare_pus(const struct alloc *a, const struct alloc_solutio
         return spare;
 }
 
-/* The best for `index` of PUs that nobody takes; one that it shares already first. */
+/* The PUs of leases that could get another in exchange. */
+static struct cpuset exchangeable_pus(const struct alloc *a, const struct alloc_solution *s)
+{
+        struct cpuset exchangeable = s->fresh;
+
+        for (size_t i = 0; i < a->n_leases; i++)
+                if (s->plans[i].surplus == 0 && !s->plans[i].fixed)
+                        exchangeable = cpuset_or(&exchangeable, &s->match.takes[i]);
+        return exchangeable;
+}
+
+/* The best for `index` of PUs that nobody takes: free ones first, then its own, then those that it shares. */
 static unsigned pick_untaken(const struct alloc *a, const struct alloc_solution *s, uint32_t index,
                              const struct cpuset *ends)
 {
-        struct cpuset found = cpuset_and(&s->match.may[index], ends);
-        struct cpuset shared = cpuset_and(&found, &a->leases[index].guest);
-        struct cpuset free = cpuset_and(&found, &s->free);
-        const struct cpuset *from = !cpuset_is_empty(&shared) ? &shared : !cpuset_is_empty(&free) ? &free : &found;
-        struct placement_choice choice = {.pu = cpuset_next(from, 0)};
+        const struct cpuset *preferred[] = {&s->free, &a->leases[index].own, &a->leases[index].guest};
+        struct cpuset found = cpuset_and(&s->match.may[index], ends), from = found;
 
-        placement_next(&a->machine, from, &s->lent, &s->match.takes[index], &choice);
+        for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
+                from = cpuset_and(&found, preferred[i]);
+                if (!cpuset_is_empty(&from))
+                        break;
+                from = found;
+        }
+
+        struct placement_choice choice = {.pu = cpuset_next(&from, 0)};
+
+        placement_next(&a->machine, &from, &s->lent, &s->match.takes[index], &choice);
         return choice.pu;
 }
 
@@ -152,12 +214,13 @@ static bool try_spare(const struct alloc *a, struct alloc_solution *s, uint32_t 
         return true;
 }
 
-/* What leases take without owning it: handing that on to another moves nothing. */
+/* What leases take and do not use yet: handing that on to another moves nothing. */
 static void note_fresh(const struct alloc *a, struct alloc_solution *s)
 {
         s->fresh = (struct cpuset){0};
         for (size_t i = 0; i < a->n_leases; i++) {
-                struct cpuset fresh = cpuset_andnot(&s->match.takes[i], &a->leases[i].own);
+                struct cpuset held = cpuset_or(&a->leases[i].own, &a->leases[i].coming);
+                struct cpuset fresh = cpuset_andnot(&s->match.takes[i], &held);
 
                 s->fresh = cpuset_or(&s->fresh, &fresh);
         }
@@ -172,7 +235,7 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
                 return true;
 
         struct cpuset spare = spare_pus(a, s);
-        struct cpuset exchangeable = cpuset_andnot(&a->usable, &spare);
+        struct cpuset exchangeable = exchangeable_pus(a, s);
 
         return try_spare(a, s, index, &s->fresh, &spare) || try_untaken(a, s, index, &exchangeable, &ends, false) ||
                try_spare(a, s, index, &exchangeable, &spare) || try_untaken(a, s, index, &s->fresh, &s->free, true);
@@ -181,7 +244,7 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
 /* What a lease still has above its share is wanted back although nobody takes it: its max or the budget fell. */
 static void trim(const struct alloc *a, struct alloc_solution *s, size_t index)
 {
-        for (struct alloc_plan *p = &s->plans[index]; p->surplus > 0; p->surplus--) {
+        for (struct alloc_plan *p = &s->plans[index]; p->surplus > 0; p->surplus--, p->taken--) {
                 struct cpuset *takes = &s->match.takes[index];
                 unsigned pu = cpuset_next(takes, 0);
 
@@ -205,4 +268,29 @@ void alloc_solve(const struct alloc *a, struct alloc_solution *s)
         }
         for (size_t i = 0; i < a->n_leases; i++)
                 trim(a, s, i);
+}
+
+static bool wants_overdue(const struct alloc *a, const struct alloc_solution *s, size_t index)
+{
+        const struct alloc_lease *l = &a->leases[index];
+        struct cpuset wanted = cpuset_andnot(&l->wanted, &s->match.takes[index]);
+
+        CPUSET_FOREACH (pu, &wanted)
+                if (alloc_lend_overdue(&l->lends[pu], a->now))
+                        return true;
+        return false;
+}
+
+bool alloc_forgive(const struct alloc *a, struct alloc_solution *s)
+{
+        bool forgave = false;
+
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct alloc_plan *p = &s->plans[i];
+
+                if (a->leases[i].detached || !p->fixed || wants_overdue(a, s, i))
+                        continue;
+                p->forgiven = forgave = true;
+        }
+        return forgave;
 }

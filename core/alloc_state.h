@@ -27,6 +27,7 @@ struct alloc_lease {
         struct alloc_grant grant; /* the latest snapshot */
         struct cpuset own;        /* PUs lent to it and to nobody else but guests */
         struct cpuset guest;      /* PUs it uses beside their owner */
+        struct cpuset coming;     /* of guest, those that will be its own */
         struct cpuset wanted;     /* of own and guest, wanted back */
         struct cpuset lost;       /* taken in this step without asking */
         enum alloc_reason lost_reason;
@@ -47,6 +48,8 @@ struct alloc_plan {
         enum alloc_reason limit;        /* why its share is no larger; ALLOC_REASONS while it may still grow */
         size_t group;                   /* the first lease of its quota group, or SIZE_MAX */
         unsigned group_used, group_cap; /* of the group, where this is its first lease */
+        bool fixed;                     /* cannot be asked, or did not answer: gets no more than it has */
+        bool forgiven;                  /* did not answer, and what was wanted is not any more */
         bool entitled;                  /* its first PU does not wait */
         unsigned taken;                 /* PUs in takes */
         unsigned surplus;               /* of these, above share */
@@ -64,7 +67,8 @@ struct alloc_solution {
         struct cpuset fresh;    /* taken by a lease that does not own them yet */
         struct cpuset later;    /* of fresh, those the budget has no room for yet */
         unsigned room;          /* PUs that may be lent on top of lent */
-        struct cpuset guests;   /* after settling: PUs that have guests */
+        bool needed;            /* after settling: a lease is due a PU that another still owns */
+        struct cpuset guests;   /* PUs that have guests, before and after settling */
 };
 
 struct alloc {
@@ -131,8 +135,10 @@ void alloc_tables_free(struct alloc *a);
 /* Fills in a->solution: who is due how many PUs, and which. Reads facts and what is held, changes neither. */
 void alloc_share(const struct alloc *a, struct alloc_solution *s);
 void alloc_solve(const struct alloc *a, struct alloc_solution *s);
+/* Whether the solution wants nothing more of a lease that did not answer: solve again, for that one may grow now. */
+bool alloc_forgive(const struct alloc *a, struct alloc_solution *s);
 
-/* Lends what can be lent at once, marks what is wanted back. Cannot fail. */
-void alloc_settle(struct alloc *a);
+/* Lends what can be lent at once, marks what is wanted back; true where that changed anything. Cannot fail. */
+bool alloc_settle(struct alloc *a);
 /* Makes l's next snapshot from what it holds. True where it differs from the last one. */
 bool alloc_snapshot(struct alloc *a, struct alloc_lease *l, unsigned position);

@@ -1,0 +1,171 @@
+#include "tests/sim/alloc-laws.h"
+
+#include <math.h>
+
+static struct cpuset may_use(const struct alloc *a, const struct laws_facts *facts, size_t index)
+{
+        struct alloc_lease_view v = alloc_lease_at(a, index);
+        struct cpuset allowed = cpuset_and(&v.request->allowed, &facts->usable);
+
+        return cpuset_andnot(&allowed, &facts->unusable[index]);
+}
+
+static unsigned count_held(const struct alloc *a, size_t index)
+{
+        return cpuset_count(&alloc_lease_at(a, index).grant->pus);
+}
+
+/* Leases that share one PU with others. */
+static unsigned count_sharers(const struct alloc *a, unsigned pu)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++)
+                n += cpuset_has(&alloc_lease_at(a, i).grant->shared, pu);
+        return n;
+}
+
+const char *laws_nobody_starves(const struct alloc *a, const struct laws_facts *facts)
+{
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                struct alloc_lease_view v = alloc_lease_at(a, i);
+                struct cpuset may = may_use(a, facts, i);
+
+                if (v.request->background || v.detached || !cpuset_is_empty(&v.grant->pus))
+                        continue;
+                CPUSET_FOREACH (pu, &may)
+                        if (count_sharers(a, pu) < ALLOC_SHARED_PER_PU_MAX)
+                                return "a lease has no PU although one could be shared with it";
+        }
+        return NULL;
+}
+
+static unsigned group_held(const struct alloc *a, const struct alloc_request *r)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                const struct alloc_request *other = alloc_lease_at(a, i).request;
+
+                if (other->quota > 0 && other->quota_group == r->quota_group)
+                        n += count_held(a, i);
+        }
+        return n;
+}
+
+/* The least quota that a member of the group told. */
+static double group_quota(const struct alloc *a, const struct alloc_request *r)
+{
+        double quota = r->quota;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                const struct alloc_request *other = alloc_lease_at(a, i).request;
+
+                if (other->quota > 0 && other->quota_group == r->quota_group && other->quota < quota)
+                        quota = other->quota;
+        }
+        return ceil(quota);
+}
+
+static bool same_group(const struct alloc_request *r, const struct alloc_request *other)
+{
+        return r->quota > 0 && other->quota > 0 && r->quota_group == other->quota_group;
+}
+
+/* Whether the lease could use one PU more, leaving aside where it comes from. */
+static bool wants_more(const struct alloc *a, const struct laws_facts *facts, size_t index)
+{
+        struct alloc_lease_view v = alloc_lease_at(a, index);
+        struct cpuset may = may_use(a, facts, index);
+        unsigned n = count_held(a, index);
+
+        return n > 0 && n < v.request->max && n < cpuset_count(&may) && n < cpuset_count(&v.grant->slots);
+}
+
+static struct cpuset all_lent(const struct alloc *a)
+{
+        struct cpuset lent = {0};
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++)
+                lent = cpuset_or(&lent, &alloc_lease_at(a, i).grant->pus);
+        return lent;
+}
+
+static const char *judge_idle(const struct alloc *a, const struct laws_facts *facts, size_t index)
+{
+        struct cpuset may = may_use(a, facts, index), lent = all_lent(a), idle = cpuset_andnot(&may, &lent);
+        const struct alloc_request *r = alloc_lease_at(a, index).request;
+
+        if (cpuset_is_empty(&idle) || cpuset_count(&lent) >= facts->budget)
+                return NULL;
+        if (r->quota > 0 && group_held(a, r) >= group_quota(a, r))
+                return NULL;
+        return "a PU is idle that a lease could use";
+}
+
+/* Whether j is ahead of i by more than whole PUs explain. */
+static const char *judge_pair(const struct alloc *a, const struct laws_facts *facts, size_t i, size_t j)
+{
+        struct alloc_lease_view p = alloc_lease_at(a, i), q = alloc_lease_at(a, j);
+        struct cpuset may = may_use(a, facts, i), alone = cpuset_andnot(&q.grant->pus, &q.grant->shared);
+        struct cpuset movable = cpuset_and(&may, &alone);
+        uint64_t n = count_held(a, i), m = count_held(a, j);
+
+        if (cpuset_is_empty(&movable) || m <= 1 || m <= q.request->min)
+                return NULL;
+        if (p.request->quota > 0 && !same_group(p.request, q.request) &&
+            group_held(a, p.request) >= group_quota(a, p.request))
+                return NULL;
+        if (n < p.request->min)
+                return "a lease is above its minimum while another is below";
+        return (m - 1) * p.request->weight > n * q.request->weight ? "a lease is ahead of its fair share" : NULL;
+}
+
+const char *laws_shares_are_fair(const struct alloc *a, const struct laws_facts *facts)
+{
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                if (!wants_more(a, facts, i))
+                        continue;
+
+                const char *broken = judge_idle(a, facts, i);
+
+                for (size_t j = 0; j < alloc_n_leases(a) && !broken; j++)
+                        if (j != i)
+                                broken = judge_pair(a, facts, i, j);
+                if (broken)
+                        return broken;
+        }
+        return NULL;
+}
+
+static const char *judge_group(const struct alloc *a, const struct alloc_request *r)
+{
+        unsigned most = 0, held = group_held(a, r);
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                struct alloc_lease_view v = alloc_lease_at(a, i);
+
+                most += same_group(r, v.request) && !cpuset_is_empty(&v.grant->pus);
+        }
+        if (group_quota(a, r) > most)
+                most = (unsigned)group_quota(a, r);
+        return held > most ? "a quota is exceeded" : NULL;
+}
+
+const char *laws_limits_hold(const struct alloc *a, const struct laws_facts *facts)
+{
+        struct cpuset lent = all_lent(a);
+        unsigned n_holding = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                const struct alloc_request *r = alloc_lease_at(a, i).request;
+                const char *broken = r->quota > 0 ? judge_group(a, r) : NULL;
+
+                if (broken)
+                        return broken;
+                if (count_held(a, i) > r->max)
+                        return "a lease holds more than its max";
+                n_holding += count_held(a, i) > 0;
+        }
+        return cpuset_count(&lent) > facts->budget && cpuset_count(&lent) > n_holding ? "the budget is exceeded" : NULL;
+}
