@@ -13,7 +13,8 @@
 _Static_assert(sizeof(struct run_deal_record) == 8, "the protocol's size");
 _Static_assert(sizeof(struct run_done_record) == 32, "the protocol's size");
 
-/* Opened for both directions: neither waits for the other side, nor is there an end of file. */
+/* Opened for both directions: neither waits for the other side, nor is there an end of file. A worker's number, and
+ * with it the name, may have been somebody else's before. */
 static int make_fifo(const char *dir, const char *name)
 {
         CLEANUP_FREE char *path = NULL;
@@ -21,7 +22,7 @@ static int make_fifo(const char *dir, const char *name)
 
         if (asprintf(&path, "%s/%s", dir, name) < 0)
                 return -ENOMEM;
-        if (mkfifo(path, 0600) < 0)
+        if ((unlink(path) < 0 && errno != ENOENT) || mkfifo(path, 0600) < 0)
                 return -errno;
         fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
         return fd < 0 ? -errno : fd;

@@ -2,93 +2,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/machine_reply.h"
 #include "cli/run_machine.h"
 #include "lib/client.h"
 
 #define METHOD_GET_MACHINE "org.schedctl.Scheduler.GetMachine"
 
-static int read_unsigned(const json_t *object, const char *field, unsigned *ret_number)
-{
-        const json_t *value = json_object_get(object, field);
-        json_int_t number = json_integer_value(value);
-
-        if (!json_is_integer(value) || number < 0 || number >= CPUSET_MAX)
-                return -EPROTO;
-        *ret_number = (unsigned)number;
-        return 0;
-}
-
-static int read_pu(const json_t *object, struct machine_pu *ret_pu)
-{
-        if (read_unsigned(object, "os", &ret_pu->os) < 0 || read_unsigned(object, "core", &ret_pu->core) < 0 ||
-            read_unsigned(object, "smtRank", &ret_pu->smt_rank) < 0 ||
-            read_unsigned(object, "kind", &ret_pu->kind) < 0 ||
-            read_unsigned(object, "package", &ret_pu->package) < 0 ||
-            read_unsigned(object, "node", &ret_pu->node) < 0 || read_unsigned(object, "cache", &ret_pu->cache) < 0)
-                return -EPROTO;
-        return 0;
-}
-
-static int read_kinds(const json_t *array, struct machine_kind kinds[static MACHINE_KINDS_MAX], unsigned *ret_n)
-{
-        size_t n = json_array_size(array);
-
-        if (n < 1 || n > MACHINE_KINDS_MAX)
-                return -EPROTO;
-        for (size_t i = 0; i < n; i++) {
-                const json_t *kind = json_array_get(array, i);
-                const char *name = json_string_value(json_object_get(kind, "name"));
-
-                kinds[i].speed = json_number_value(json_object_get(kind, "speed"));
-                if (!name || strlen(name) >= MACHINE_KIND_NAME_MAX || !(kinds[i].speed > 0))
-                        return -EPROTO;
-                memcpy(kinds[i].name, name, strlen(name) + 1);
-        }
-        *ret_n = (unsigned)n;
-        return 0;
-}
-
-static int read_machine(const json_t *reply, struct machine *ret_machine)
-{
-        const json_t *array = json_object_get(reply, "pus"), *gain = json_object_get(reply, "smtGain");
-        struct machine_kind kinds[MACHINE_KINDS_MAX] = {0};
-        size_t n = json_array_size(array);
-        struct machine_pu *pus;
-        unsigned n_kinds;
-        int r = read_kinds(json_object_get(reply, "kinds"), kinds, &n_kinds);
-
-        if (r < 0 || n < 1 || n > CPUSET_MAX)
-                return -EPROTO;
-        pus = calloc(n, sizeof(*pus));
-        if (!pus)
-                return -ENOMEM;
-        for (size_t i = 0; i < n && r == 0; i++)
-                r = read_pu(json_array_get(array, i), &pus[i]);
-        if (r == 0)
-                r = machine_init(pus, (unsigned)n, kinds, n_kinds, ret_machine);
-        if (r < 0)
-                free(pus);
-        else if (json_is_number(gain))
-                ret_machine->smt_gain = json_number_value(gain);
-        return r;
-}
-
 static int ask_service(struct run_machine *m)
 {
         CLEANUP_JSON json_t *reply = NULL;
         CLEANUP_FREE char *error = NULL;
-        const char *usable;
-        struct cpuset set;
+        struct cpuset usable;
         int r = client_call(METHOD_GET_MACHINE, NULL, CLIENT_NO_START, &reply, &error);
 
         if (r != 0)
                 return -ENOENT;
-        r = read_machine(reply, &m->machine);
+        r = machine_reply_read(reply, &m->machine);
         if (r < 0)
                 return r;
-        usable = json_string_value(json_object_get(reply, "usable"));
-        if (usable && cpuset_parse(usable, strlen(usable), &set) == 0)
-                m->n_usable = cpuset_count(&set);
+        if (machine_reply_cpuset(reply, "usable", &usable) == 0)
+                m->n_usable = cpuset_count(&usable);
         return 0;
 }
 

@@ -282,11 +282,9 @@ static bool is_seconds(double value)
         return isfinite(value) && value >= 0;
 }
 
-/* Whether a record can be believed: its numbers are in range and its worker lives (or is the reporter). */
-static bool is_sound(struct run_suite *s, const struct run_done_record *record)
+/* Whether a record can be believed: its numbers are in range. */
+static bool is_sound(const struct run_suite *s, const struct run_done_record *record)
 {
-        if (record->worker != REPORTER && !is_alive(worker_at(s, record->worker)))
-                return false;
         switch ((enum run_done_op)record->op) {
         case RUN_DONE_READY:
         case RUN_DONE_WANT:
@@ -309,7 +307,7 @@ static void doom(struct run_suite *s, const struct run_done_record *record)
 
         fprintf(stderr, "schedctl run: worker gw%u sent a record that cannot be (op %u, %u); it is ended\n",
                 record->worker, record->op, record->arg);
-        if (!is_alive(w))
+        if (!w)
                 return;
         w->doomed = true;
         if (w->pid > 0)
@@ -352,8 +350,13 @@ static int step_record(struct run_suite *s, const struct run_done_record *record
         return run_suite_step(s, &event);
 }
 
+/* Records of the dead are late, and those of doomed workers are no loss. */
 static int take_record(struct run_suite *s, const struct run_done_record *record)
 {
+        const struct run_worker *w = worker_at(s, record->worker);
+
+        if (record->worker != REPORTER && (!is_alive(w) || w->doomed))
+                return 0;
         if (!is_sound(s, record)) {
                 doom(s, record);
                 return 0;
