@@ -1,0 +1,165 @@
+"""What the integration tests share: the built programs, a place for sockets, and services that end with the test."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from varlink_client import SCHEDULER, Connection
+
+SOURCE = Path(__file__).resolve().parent.parent.parent
+# Eight PUs on four cores, whatever the machine that runs the tests has.
+EIGHT_PUS = "core:4 pu:2"
+
+
+@pytest.fixture(scope="session")
+def build() -> Path:
+    return Path(os.environ["SCHEDCTL_BUILD"])
+
+
+@pytest.fixture(scope="session")
+def source() -> Path:
+    return SOURCE
+
+
+@pytest.fixture
+def rundir() -> Iterator[Path]:
+    """A private folder with a path short enough for sockets."""
+    path = Path(tempfile.mkdtemp(prefix="schedctl-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def socket_path(rundir: Path) -> Path:
+    return rundir / "s"
+
+
+def wait_gone(pid: int) -> None:
+    """Waits for a process that is not our child."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        assert poller.poll(30_000), f"process {pid} does not end"
+    finally:
+        os.close(fd)
+
+
+def stop_service(path: Path) -> None:
+    """Ends whatever service answers at the path."""
+    try:
+        with Connection(path) as connection:
+            pid: int = connection.call(SCHEDULER + "GetStatus")["pid"]
+    except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, AssertionError):
+        return
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    wait_gone(pid)
+
+
+@pytest.fixture
+def env(build: Path, socket_path: Path) -> Iterator[dict[str, str]]:
+    """An environment for clients that start their service on demand, which ends with the test."""
+    without = ("XDG_RUNTIME_DIR", "NOTIFY_SOCKET")
+    env = {k: v for k, v in os.environ.items() if k not in without and not k.startswith("SCHEDCTL")}
+    env["SCHEDCTL_SOCKET"] = str(socket_path)
+    env["SCHEDCTL_SCHEDD"] = str(build / "daemon/schedd")
+    yield env
+    stop_service(socket_path)
+
+
+class Notifications:
+    """The service manager's end of sd_notify()."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(30)
+        self.socket.bind(str(path))
+
+    def wait_for(self, field: str) -> dict[str, str]:
+        while True:
+            lines = self.socket.recv(4096).decode().splitlines()
+            fields = dict(line.split("=", 1) for line in lines)
+            if field in fields:
+                return fields
+
+    def close(self) -> None:
+        self.socket.close()
+        self.path.unlink()
+
+
+class Service:
+    """A schedd that the test has started itself; ready when this is made."""
+
+    def __init__(self, build: Path, path: Path, *options: str, **env: str) -> None:
+        self.path = path
+        self.notifications = Notifications(path.with_name(path.name + ".notify"))
+        self.log_path = path.with_name(path.name + ".err")
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [build / "daemon/schedd", "--socket", path, "--log-level", "debug", *options],
+                env={**os.environ, "NOTIFY_SOCKET": str(self.notifications.path), **env},
+                stderr=log,
+            )
+        self.notifications.wait_for("READY")
+
+    def connect(self) -> Connection:
+        return Connection(self.path)
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        status = self.process.wait(30)
+        if self.notifications.path.exists():
+            self.notifications.close()
+        return status
+
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture
+def start(build: Path, socket_path: Path) -> Iterator[StartService]:
+    """Starts services: start(*options, path=…, **environment). Eight PUs unless told otherwise."""
+    services: list[Service] = []
+
+    def start_one(*options: str, path: Path = socket_path, **env: str) -> Service:
+        service = Service(build, path, *options, **{"HWLOC_SYNTHETIC": EIGHT_PUS, **env})
+        services.append(service)
+        return service
+
+    yield start_one
+    for service in services:
+        status = service.end()
+        # Leaks and undefined behaviour that a sanitizer found end the service with its own status.
+        assert status in (0, -signal.SIGKILL), service.log
+
+
+@pytest.fixture
+def service(start: StartService) -> Service:
+    return start()
+
+
+@pytest.fixture
+def connection(service: Service) -> Iterator[Connection]:
+    with service.connect() as connection:
+        yield connection
