@@ -39,6 +39,7 @@ struct run {
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;
         bool lease_watched, share_due;
+        bool history_off;         /* there is none to be had, as was said */
         struct run_suite *suites; /* in the order of coming */
         uint32_t n_suites_seen;
         struct cpuset slots_used; /* of lease.slots: indices */

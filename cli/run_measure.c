@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/run_measure.h"
+#include "core/estimate.h"
 #include "lib/util.h"
 
 int run_measure_init(struct run_measure *m, const struct run_listing *listing)
@@ -66,8 +67,26 @@ void run_measure_record(struct run_measure *m, uint64_t now, const struct run_do
         }
         m->n_done += !m->items[record->arg].done;
         m->items[record->arg] = (struct run_measure_item){
-                .work = record->wall * speed, .cpu = record->cpu, .rss = record->rss, .done = true};
+                .wall = record->wall, .cpu = record->cpu, .rss = record->rss, .speed = speed, .done = true};
         m->ended = now;
+}
+
+void run_measure_exited(struct run_measure *m, const struct run_exited *exited)
+{
+        for (size_t i = 0; i < exited->n_finished; i++) {
+                m->n_done += !m->items[exited->finished[i]].done;
+                m->items[exited->finished[i]].done = true;
+        }
+        m->n_crashes += exited->status != 0;
+        if (exited->running == RUN_NO_INDEX)
+                return;
+        m->n_lost++;
+        m->items[exited->running].lost = true;
+}
+
+static double item_work(const struct run_measure_item *item)
+{
+        return item->speed > 0 ? estimate_on_fast_core(item->wall, item->cpu, item->speed) : 0;
 }
 
 static double setup_mean(const struct run_measure_group *group)
@@ -106,7 +125,7 @@ static double serial_seconds(const struct run_measure *m)
         double seconds = 0;
 
         for (uint32_t i = 0; i < m->n_items; i++)
-                seconds += m->items[i].work;
+                seconds += item_work(&m->items[i]);
         for (uint32_t i = 0; i < m->n_groups; i++)
                 seconds += setup_mean(&m->groups[i]);
         return seconds;
@@ -129,7 +148,7 @@ int run_measure_figures(struct run_measure *m, const struct run_listing *listing
                 return 0;
         }
         for (uint32_t i = 0; i < m->n_items; i++)
-                items[i] = (struct dispatch_item){.seconds = m->items[i].work, .group = listing->group[i]};
+                items[i] = (struct dispatch_item){.seconds = item_work(&m->items[i]), .group = listing->group[i]};
         for (uint32_t i = 0; i < m->n_groups; i++)
                 groups[i] =
                         (struct dispatch_group){.parent = listing->group_parent[i], .setup = setup_mean(&m->groups[i])};

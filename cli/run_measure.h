@@ -1,6 +1,6 @@
 /* What one suite's run measured: items, group set-ups, PUs held. From it come the summary and the history.
  *
- * Work is seconds on a fast core: wall time times the speed of the PU.
+ * Work is seconds on a fast core: of an item's wall time the part that used the CPU scales with the PU's speed.
  */
 #pragma once
 
@@ -13,9 +13,9 @@
 #include "core/dispatch.h"
 
 struct run_measure_item {
-        double work; /* group set-ups not counted in */
-        double cpu;
-        uint64_t rss; /* KiB */
+        double wall, cpu; /* seconds as measured, group set-ups not counted in */
+        uint64_t rss;     /* KiB */
+        double speed;     /* of the PU */
         bool done, lost;
 };
 
@@ -55,6 +55,9 @@ void run_measure_finish(struct run_measure *m);
 int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n);
 /* A checked DONE or SETUP record of a worker on a PU of that speed. */
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed);
+
+/* A worker died: these it had finished, though their records may be lost with it, and one it was running. */
+void run_measure_exited(struct run_measure *m, const struct run_exited *exited);
 
 /* -ENOMEM; figures are 0 where nothing ran in workers. */
 int run_measure_figures(struct run_measure *m, const struct run_listing *listing,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "cli/run_past.h"
 #include "cli/run_suite.h"
 #include "lib/util.h"
 
@@ -65,40 +66,6 @@ static int on_hello(struct run_suite *s, const json_t *message)
         return r;
 }
 
-/* What is known of the items before they run. */
-struct estimates {
-        struct dispatch_item *items;
-        struct dispatch_group *groups;
-        double total; /* seconds */
-        uint32_t n_known;
-};
-
-static void estimates_finish(struct estimates *e)
-{
-        free(e->items);
-        free(e->groups);
-}
-
-static int estimate(const struct run_suite *s, struct estimates *ret_estimates)
-{
-        const struct run_listing *l = &s->listing;
-        struct estimates e = {
-                .items = calloc(l->n_items + (size_t)1, sizeof(*e.items)),
-                .groups = calloc(l->n_groups + (size_t)1, sizeof(*e.groups)),
-        };
-
-        if (!e.items || !e.groups) {
-                estimates_finish(&e);
-                return -ENOMEM;
-        }
-        for (uint32_t i = 0; i < l->n_items; i++)
-                e.items[i] = (struct dispatch_item){.seconds = -1, .group = l->group[i]};
-        for (uint32_t i = 0; i < l->n_groups; i++)
-                e.groups[i] = (struct dispatch_group){.parent = l->group_parent[i], .setup = -1};
-        *ret_estimates = e;
-        return 0;
-}
-
 /* A worker started afresh repeats what the reporter did so far. */
 static double start_cost(const struct run_suite *s)
 {
@@ -120,7 +87,7 @@ static bool may_have_two(const struct run_suite *s)
 }
 
 /* Why the reporter had better run the items itself, or NULL. */
-static const char *why_inline(const struct run_suite *s, const struct estimates *e)
+static const char *why_inline(const struct run_suite *s, const struct run_past *past)
 {
         const struct run_listing *l = &s->listing;
 
@@ -136,8 +103,8 @@ static const char *why_inline(const struct run_suite *s, const struct estimates 
                 return NULL;
         if (!may_have_two(s))
                 return "one CPU";
-        if (s->n_pus > 1 && e->n_known == l->n_items &&
-            dispatch_inline_is_faster(e->total, l->n_items, (uint32_t)s->n_pus, start_cost(s), RUN_RELAY_SECONDS))
+        if (s->n_pus > 1 && run_past_is_known(past, l->n_items) &&
+            dispatch_inline_is_faster(past->total, l->n_items, (uint32_t)s->n_pus, start_cost(s), RUN_RELAY_SECONDS))
                 return "too short to gain";
         return NULL;
 }
@@ -170,12 +137,12 @@ static void leave_serial(struct run_suite *s, const char *why)
         run_share(s->run);
 }
 
-static int begin_workers(struct run_suite *s, const struct estimates *e)
+static int begin_workers(struct run_suite *s, const struct run_past *past)
 {
         const struct dispatch_params params = {
-                .items = e->items,
+                .items = past->items,
                 .n_items = s->listing.n_items,
-                .groups = e->groups,
+                .groups = past->groups,
                 .n_groups = s->listing.n_groups,
                 .max_workers = most_workers(s),
                 .default_seconds = RUN_DEFAULT_SECONDS,
@@ -189,7 +156,7 @@ static int begin_workers(struct run_suite *s, const struct estimates *e)
 
 static int on_suite(struct run_suite *s, json_t *message)
 {
-        CLEANUP(estimates_finish) struct estimates e = {0};
+        CLEANUP(run_past_finish) struct run_past past = {0};
         const char *why;
         int r;
 
@@ -199,17 +166,18 @@ static int on_suite(struct run_suite *s, json_t *message)
         if (r < 0)
                 return r;
         s->message = json_incref(message);
+        s->suite_at = run_now(s->run);
         r = run_measure_init(&s->measure, &s->listing);
         if (r == 0)
-                r = estimate(s, &e);
+                r = run_past_load(s, &past);
         if (r < 0)
                 return r;
-        s->n_estimated = e.n_known;
+        s->n_estimated = past.n_known;
         s->state = RUN_SUITE_RUNNING;
         run_share(s->run);
-        why = why_inline(s, &e);
+        why = why_inline(s, &past);
         if (!why)
-                return begin_workers(s, &e);
+                return begin_workers(s, &past);
         leave_serial(s, why);
         return send_plan(s, "inline", 0, why);
 }
@@ -249,8 +217,12 @@ static int on_result(struct run_suite *s, const json_t *message)
 {
         int r = run_message_result(message, &s->result);
 
-        s->has_result = r == 0;
-        return r;
+        if (r < 0)
+                return r;
+        s->has_result = true;
+        run_suite_read_records(s);
+        run_past_store(s);
+        return 0;
 }
 
 int run_suite_message(struct run_suite *s, const char *event, json_t *message)

@@ -54,13 +54,13 @@ struct run_suite {
         uint32_t number;
         enum run_suite_state state;
         pid_t reporter;
-        uint64_t hello_at; /* µs */
-        json_t *message;   /* the suite's: owner of the listing's texts */
-        json_t *rootdir;   /* of hello; a string */
+        uint64_t hello_at, suite_at; /* µs */
+        json_t *message;             /* the suite's: owner of the listing's texts */
+        json_t *rootdir;             /* of hello; a string */
         struct run_listing listing;
         struct run_measure measure;
         struct run_result result;
-        bool has_result;
+        bool has_result, stored;
         uint32_t n_estimated; /* items of which the history knows the time */
         char why_serial[128];
         struct dispatch *dispatch;

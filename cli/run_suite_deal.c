@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/run_past.h"
 #include "cli/run_suite.h"
 #include "cli/run_tree.h"
 #include "lib/util.h"
@@ -154,6 +155,7 @@ static int finish(struct run_suite *s)
                 r = run_peer_send(s->peer, json_pack("{s:s, s:O}", "event", "left", "items", s->left));
         if (r == 0)
                 r = run_peer_send(s->peer, json_pack("{s:s, s:O}", "event", "finished", "crashed", s->crashed));
+        run_past_store(s); /* while the reporter writes its summary */
         run_share_later(s->run);
         return r;
 }
@@ -421,12 +423,9 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
         run_suite_read_records(s);
         if (!is_alive(worker_at(s, exited->worker)))
                 return -EPROTO;
-        if (exited->running != RUN_NO_INDEX) {
-                s->measure.n_lost++;
-                if (note_item(s->crashed, exited->running) < 0)
-                        return -ENOMEM;
-        }
-        s->measure.n_crashes += exited->status != 0;
+        if (exited->running != RUN_NO_INDEX && note_item(s->crashed, exited->running) < 0)
+                return -ENOMEM;
+        run_measure_exited(&s->measure, exited);
         return drop_worker(s, exited->worker, &event);
 }
 

@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/history.h"
+#include "cli/run_past.h"
+#include "lib/util.h"
+
+/* Of ten items, how many have to be known for guesses about the others to be better than learning as they run. */
+enum { KNOWN_OF_TEN = 9 };
+
+DEFINE_CLEANUP(struct history, history_close);
+
+static void warn(struct run *run, char *warning)
+{
+        if (warning && !run->options->quiet)
+                fprintf(stderr, "schedctl: history: %s\n", warning);
+        free(warning);
+}
+
+static int open_history(struct run *run, struct history **ret_history)
+{
+        char *warning = NULL;
+        int r;
+
+        *ret_history = NULL;
+        if (run->history_off)
+                return 0;
+        r = history_open(NULL, ret_history, &warning);
+        run->history_off = r == 0 && !*ret_history;
+        warn(run, warning);
+        return r;
+}
+
+bool run_past_is_known(const struct run_past *past, uint32_t n_items)
+{
+        return (uint64_t)past->n_known * 10 >= (uint64_t)n_items * KNOWN_OF_TEN;
+}
+
+void run_past_finish(struct run_past *past)
+{
+        free(past->items);
+        free(past->groups);
+        *past = (struct run_past){0};
+}
+
+static int reserve(const struct run_listing *l, struct run_past *past)
+{
+        past->items = calloc(l->n_items + (size_t)1, sizeof(*past->items));
+        past->groups = calloc(l->n_groups + (size_t)1, sizeof(*past->groups));
+        return past->items && past->groups ? 0 : -ENOMEM;
+}
+
+static int load_items(struct history *h, const char *project, const struct run_listing *l, struct run_past *past)
+{
+        CLEANUP_FREE struct estimate *estimates = calloc(l->n_items + (size_t)1, sizeof(*estimates));
+        CLEANUP_FREE double *seconds = calloc(l->n_items + (size_t)1, sizeof(*seconds));
+        int r;
+
+        if (!estimates || !seconds)
+                return -ENOMEM;
+        r = history_load(h, project, l->ids, l->n_items, estimates);
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < l->n_items; i++) {
+                seconds[i] = estimates[i].n_samples ? estimates[i].wall : -1;
+                past->n_known += estimates[i].n_samples > 0;
+        }
+        if (run_past_is_known(past, l->n_items))
+                r = estimate_guess(seconds, l->group, l->n_items, l->group_parent, l->n_groups);
+        for (uint32_t i = 0; i < l->n_items; i++) {
+                past->items[i] = (struct dispatch_item){.seconds = seconds[i], .group = l->group[i]};
+                past->total += seconds[i] > 0 ? seconds[i] : 0;
+        }
+        return r < 0 ? r : 0;
+}
+
+static int load_groups(struct history *h, const char *project, const struct run_listing *l, struct run_past *past)
+{
+        CLEANUP_FREE double *setups = calloc(l->n_groups + (size_t)1, sizeof(*setups));
+        int r;
+
+        if (!setups)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < l->n_groups; i++)
+                setups[i] = -1;
+        r = history_load_groups(h, project, l->group_ids, l->n_groups, setups);
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < l->n_groups; i++) {
+                past->groups[i] = (struct dispatch_group){.parent = l->group_parent[i], .setup = setups[i]};
+                past->total += setups[i] > 0 ? setups[i] : 0;
+        }
+        return 0;
+}
+
+static const char *project_of(const struct run_suite *s)
+{
+        return json_string_value(s->rootdir);
+}
+
+int run_past_load(struct run_suite *s, struct run_past *ret_past)
+{
+        CLEANUP(cleanup_history_closep) struct history *h = NULL;
+        struct run_past past = {0};
+        int r = reserve(&s->listing, &past);
+
+        if (r == 0)
+                r = open_history(s->run, &h);
+        if (r == 0)
+                r = load_items(h, project_of(s), &s->listing, &past);
+        if (r == 0)
+                r = load_groups(h, project_of(s), &s->listing, &past);
+        if (r < 0) {
+                run_past_finish(&past);
+                return r;
+        }
+        *ret_past = past;
+        return 0;
+}
+
+static uint32_t collect_items(const struct run_suite *s, struct history_item *items)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < s->listing.n_items; i++) {
+                const struct run_measure_item *m = &s->measure.items[i];
+
+                if (!(m->speed > 0) && !m->lost)
+                        continue;
+                items[n++] = (struct history_item){
+                        .id = s->listing.ids[i],
+                        .sample = {.wall = m->wall,
+                                   .cpu = m->cpu,
+                                   .rss = m->rss,
+                                   .speed = m->speed > 0 ? m->speed : 1,
+                                   .outcome = m->lost ? ESTIMATE_LOST : ESTIMATE_UNKNOWN},
+                };
+        }
+        return n;
+}
+
+static uint32_t collect_groups(const struct run_suite *s, struct history_group *groups)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < s->listing.n_groups; i++)
+                if (s->measure.groups[i].n)
+                        groups[n++] =
+                                (struct history_group){.id = s->listing.group_ids[i],
+                                                       .setup = s->measure.groups[i].work / s->measure.groups[i].n};
+        return n;
+}
+
+static void describe(const struct run_suite *s, struct history_suite *suite)
+{
+        const struct run_measure *m = &s->measure;
+
+        suite->wall = (double)(run_now(s->run) - s->hello_at) / 1e6;
+        suite->collection = (double)(s->suite_at - s->hello_at) / 1e6;
+        suite->serial = suite->wall - (m->begun && m->ended > m->begun ? (double)(m->ended - m->begun) / 1e6 : 0);
+        suite->now = time(NULL);
+}
+
+void run_past_store(struct run_suite *s)
+{
+        CLEANUP_FREE struct history_item *items = calloc(s->listing.n_items + (size_t)1, sizeof(*items));
+        CLEANUP_FREE struct history_group *groups = calloc(s->listing.n_groups + (size_t)1, sizeof(*groups));
+        CLEANUP(cleanup_history_closep) struct history *h = NULL;
+        struct history_suite suite = {.items = items, .groups = groups};
+        char *warning = NULL;
+
+        if (s->stored || !items || !groups || !s->listing.n_items)
+                return;
+        s->stored = true;
+        suite.n_items = collect_items(s, items);
+        suite.n_groups = collect_groups(s, groups);
+        describe(s, &suite);
+        if (!suite.n_items || open_history(s->run, &h) < 0 || !h)
+                return;
+        (void)history_store(h, project_of(s), &suite, &warning); /* without memory there is no past, and no harm */
+        warn(s->run, warning);
+}
