@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LATE_MIN_US = 5000 }; /* nobody is late by less than this */
+
 const char *dispatch_reason_text(enum dispatch_reason reason)
 {
         static const char *const texts[DISPATCH_REASONS] = {
@@ -148,6 +150,7 @@ static void release(struct dispatch *d, struct worker *w, uint32_t item)
         held_remove(w, held_index(w, item));
         if (it->state == ITEM_RUNNING) {
                 w->n_running--;
+                w->running -= it->charge;
         } else {
                 d->n_queued--;
                 w->queued -= it->charge;
@@ -155,6 +158,8 @@ static void release(struct dispatch *d, struct worker *w, uint32_t item)
         d->busy -= it->charge;
         if (w->n_held == w->n_running)
                 w->queued = 0;
+        if (w->n_running == 0)
+                w->running = 0;
         if (d->n_queued == 0 && d->busy < 0)
                 d->busy = 0;
         it->worker = DISPATCH_NONE;
@@ -209,7 +214,7 @@ static void send(struct dispatch *d, uint32_t worker, struct choice choice, doub
         w->queued += it->charge;
         w->unreported += it->charge;
         w->n_unreported++;
-        w->dry = false;
+        w->dry = w->waiting = false;
         w->tail = choice.item;
         pool_enter(d, w, it->unit);
         d->n_queued++;
@@ -286,7 +291,7 @@ static void fill_all(struct dispatch *d, struct dispatch_actions *out)
 static bool hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, size_t n, struct dispatch_actions *out)
 {
         struct worker *v = &d->workers[victim], *t = &d->workers[v->thief];
-        double theirs = pick_release(d, v, 0), ours = pick_release(d, t, 0), horizon = pick_horizon(d);
+        double theirs = pick_release(d, v), ours = pick_release(d, t), horizon = pick_horizon(d);
         bool any = false;
 
         for (size_t i = 0; i < n; i++)
@@ -331,6 +336,8 @@ static void on_ready(struct dispatch *d, const struct dispatch_event *e)
         w->state = WORKER_ACTIVE;
         d->start_cost = (double)(d->now - w->begun) / 1e6;
         w->begun = d->now;
+        if (d->began == 0)
+                d->began = d->now;
 }
 
 static void on_started(struct dispatch *d, const struct dispatch_event *e)
@@ -343,9 +350,10 @@ static void on_started(struct dispatch *d, const struct dispatch_event *e)
         held_remove(w, held_index(w, e->item));
         held_insert(w, w->n_running++, e->item);
         it->state = ITEM_RUNNING;
+        w->running += it->charge;
         w->queued = n_waiting(w) > 0 ? w->queued - it->charge : 0;
         w->begun = d->now;
-        w->recalled = false;
+        w->recalled = w->waiting = false;
         d->n_queued--;
 }
 
@@ -474,6 +482,21 @@ static void on_stop(struct dispatch *d, struct dispatch_actions *out)
                 }
 }
 
+/* It may have been sent something since it said so. */
+static void on_want(struct dispatch *d, const struct dispatch_event *e)
+{
+        struct worker *w = &d->workers[e->worker];
+
+        w->waiting = n_waiting(w) == 0;
+}
+
+/* Somebody is late: what could not be taken from him for nothing may be worth another look. */
+static void on_time(struct dispatch *d)
+{
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                d->workers[i].recalled = false;
+}
+
 static void apply(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
 {
         switch (e->type) {
@@ -509,7 +532,10 @@ static void apply(struct dispatch *d, const struct dispatch_event *e, struct dis
                 on_stop(d, out);
                 break;
         case DISPATCH_WANT:
+                on_want(d, e);
+                break;
         case DISPATCH_TIME:
+                on_time(d);
                 break;
         }
 }
@@ -536,25 +562,41 @@ static void leave_pool(struct dispatch *d, struct dispatch_actions *out)
         }
 }
 
-/* Whether what is in the pool waits for a worker that will never be. */
+/* Whether nothing moves any more although there is something in the pool. */
 static bool is_stuck(const struct dispatch *d)
 {
-        if (d->pool.n == 0 || d->stopped || d->n_recalling > 0)
+        if (d->pool.n == 0 || d->stopped || d->n_recalling > 0 || d->n_queued > 0)
                 return false;
         if (d->n_alive == 0)
                 return d->n_failures >= DISPATCH_FAILURES_MAX;
-        if (d->n_queued > 0)
-                return false;
         for (uint32_t i = 0; i < d->max_workers; i++)
-                if (d->workers[i].state != WORKER_GONE && !d->workers[i].dry)
+                if (d->workers[i].state != WORKER_GONE && !d->workers[i].waiting)
                         return false;
         return true;
+}
+
+/* Everybody waits for somebody else who would do it better, but there is nobody: whoever can takes something, and
+ * what nobody can run is the reporter's. */
+static void get_unstuck(struct dispatch *d, struct dispatch_actions *out)
+{
+        bool any = false;
+
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                uint32_t item = d->workers[i].state == WORKER_ACTIVE ? pick_any(d, i) : DISPATCH_NONE;
+
+                if (item == DISPATCH_NONE)
+                        continue;
+                send(d, i, (struct choice){item, DISPATCH_R_NEXT}, 0, out);
+                any = true;
+        }
+        if (!any)
+                leave_pool(d, out);
 }
 
 static void conclude(struct dispatch *d, struct dispatch_actions *out)
 {
         if (is_stuck(d))
-                leave_pool(d, out);
+                get_unstuck(d, out);
         if (nothing_to_deal(d) && d->n_of_use > 0)
                 for (uint32_t i = 0; i < d->max_workers; i++)
                         if (d->workers[i].state == WORKER_ACTIVE || d->workers[i].state == WORKER_STARTING)
@@ -642,6 +684,7 @@ int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct
         if (is_of_worker(event->type) && d->workers[event->worker].state == WORKER_GONE)
                 return 0;
         apply(d, event, actions);
+        d->outlook = pick_outlook(d);
         if (concerns_all(event->type))
                 fill_all(d, actions);
         else if (is_of_worker(event->type))
@@ -652,9 +695,29 @@ int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct
 
 /* Queries */
 
+/* While somebody has nothing to do and something waits for somebody else, the others are watched for being late: a
+ * quarter over the estimate, and then each time it has become a quarter more. */
 uint64_t dispatch_next_deadline(const struct dispatch *d)
 {
-        return DISPATCH_NEVER;
+        static const double LATE = 1.25;
+        uint64_t deadline = DISPATCH_NEVER;
+        bool watch = false;
+
+        if (d->stopped || d->pool.n + d->n_queued == 0)
+                return DISPATCH_NEVER;
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                watch |= d->workers[i].state == WORKER_ACTIVE && d->workers[i].dry;
+        for (uint32_t i = 0; i < d->max_workers && watch; i++) {
+                const struct worker *w = &d->workers[i];
+                double elapsed = (double)(d->now - w->begun) / 1e6, expected = w->running / w->speed;
+                uint64_t late;
+
+                if (w->state == WORKER_GONE || w->n_running == 0 || w->waiting)
+                        continue;
+                late = w->begun + (uint64_t)(LATE * 1e6 * (elapsed > expected ? elapsed : expected)) + LATE_MIN_US;
+                deadline = late < deadline ? late : deadline;
+        }
+        return deadline;
 }
 
 double dispatch_work_left(const struct dispatch *d)

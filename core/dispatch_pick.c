@@ -2,37 +2,59 @@
  *
  * The problem is Q | group set-ups | Cmax with uncertain times, met by list scheduling. In the order of the rules:
  *
- *   LONGEST  an item that would end after everything else if it began any later (Graham 1969's longest processing
- *            time first, applied only to the items that bound the makespan)
+ *   LONGEST  a long item that the worker ends within what the rest of the run takes at the least. Long is what
+ *            matters to the end: with all such items placed longest first (Graham 1969; on PUs of different speed,
+ *            each where it ends in time: Gonzalez, Ibarra, Sahni 1977), the order of the others moves the makespan
+ *            by less than one of them
  *   GROUP    the worker's own unit in collection order: its set-up is paid
- *   OPEN     the untouched unit with the most set-up and work (longest first over batches: Mäcker et al. 2015 split
- *            classes the same way, keep them whole while they are small against the makespan)
+ *   OPEN     the untouched unit with the most set-up and work (longest first over batches: Maecker et al. 2015 keep
+ *            classes whole while they are small against the makespan)
  *   SPLIT    a unit that others have open, where dividing what is left of it saves more than the second set-up
  *
- * and, when the pool has nothing, items that wait behind others (STOLEN).
+ * and, when the pool has nothing, items that wait behind others (STOLEN). A slow PU is left idle where a faster one
+ * gets to the item and ends it sooner.
  */
 #include "core/dispatch_state.h"
 
+#include <math.h>
+
+/* An item is long that takes more than this part of the whole run, and a difference worth that little is not worth
+ * an item's habitual place. */
+static const double WORTH = 0.02;
+/* An item with a group set-up is taken out of its group only if it is this many times as long. */
+static const double LOOSE = 8;
 /* How much a split has to shorten what is left of a unit: below this it only breaks items' habitual order. */
 static const double SPLIT_GAIN = 0.03;
-/* Of the expected rest of the run; an item that comes this near to bounding it is begun now. */
-static const double LONGEST_SLACK = 0.05;
 /* A queue holds this many times the cost of a send, so that sends cost about a hundredth of the work. */
 static const double HORIZON_SENDS = 100;
 
-static double total_speed(const struct dispatch *d)
+struct outlook pick_outlook(const struct dispatch *d)
 {
-        double sum = 0;
+        double speed = 0, fastest = 0, work = pool_seconds(d) + d->pool.heap_setups, longest = 0, rest;
+        uint32_t rank = pool_longest(d, HUGE_VAL);
 
-        for (size_t i = 0; i < d->n_pus; i++)
-                sum += d->pus[i].speed;
-        return sum > 0 ? sum : 1;
-}
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+                double release;
 
-/* Seconds until everything is done if work were a liquid. */
-static double rest_seconds(const struct dispatch *d)
-{
-        return (pool_seconds(d) + d->pool.heap_setups + d->busy) / total_speed(d);
+                if (w->state == WORKER_GONE)
+                        continue;
+                release = pick_release(d, w);
+                longest = release > longest ? release : longest;
+                work += release * w->speed;
+                if (w->state == WORKER_RETIRING)
+                        continue;
+                speed += w->speed;
+                fastest = w->speed > fastest ? w->speed : fastest;
+        }
+        rest = speed > 0 ? work / speed : 0;
+        if (rank != RANK_NONE && fastest > 0 && d->pool.lengths_of[rank] / fastest > rest)
+                rest = d->pool.lengths_of[rank] / fastest;
+        rest = longest > rest ? longest : rest;
+        return (struct outlook){
+                .rest = rest,
+                .worth = WORTH * (rest + (d->began ? (double)(d->now - d->began) / 1e6 : 0)),
+        };
 }
 
 static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
@@ -40,23 +62,85 @@ static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
         return item != DISPATCH_NONE && d->items[item].missed_by != worker;
 }
 
-/* The first item of a unit that this worker can run. */
+static bool is_long(const struct dispatch *d, uint32_t item)
+{
+        const struct item *it = &d->items[item];
+
+        return it->seconds > d->outlook.worth && it->seconds >= LOOSE * it->setups;
+}
+
+/* The first item of a unit that this worker can run and that is not for LONGEST to place. */
 static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t unit, uint32_t from_position)
 {
         uint32_t item = pool_unit_next(d, unit, from_position);
 
-        while (item != DISPATCH_NONE && !may_run(d, worker, item))
+        while (item != DISPATCH_NONE && (!may_run(d, worker, item) || is_long(d, item)))
                 item = pool_unit_next(d, unit, d->items[item].position + 1);
         return item;
 }
 
-static uint32_t longest_item(const struct dispatch *d, uint32_t worker)
+/* The longest item that the worker ends within the rest of the run. */
+static uint32_t long_item(const struct dispatch *d, uint32_t worker)
 {
-        uint32_t rank = rank_set_next(&d->pool.lengths, 0);
+        enum { TRIES = 16 };
+        const struct worker *w = &d->workers[worker];
+        double room = (d->outlook.rest * (1 + WORTH) - pick_release(d, w)) * w->speed;
+        uint32_t rank = pool_longest(d, room);
 
-        while (rank != RANK_NONE && !may_run(d, worker, d->pool.by_length[rank]))
+        for (unsigned i = 0; i < TRIES && rank != RANK_NONE; i++) {
+                uint32_t item = d->pool.by_length[rank];
+
+                if (d->pool.lengths_of[rank] <= d->outlook.worth)
+                        break;
+                if (is_long(d, item) && may_run(d, worker, item))
+                        return item;
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
-        return rank == RANK_NONE ? DISPATCH_NONE : d->pool.by_length[rank];
+        }
+        return DISPATCH_NONE;
+}
+
+/* Who ends the item first, given when each is free. */
+static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *release)
+{
+        uint32_t best = DISPATCH_NONE;
+        double best_end = HUGE_VAL;
+
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+                double end = release[i] + pool_item_seconds(d, item) / w->speed;
+
+                if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && may_run(d, i, item) &&
+                    end < best_end) {
+                        best_end = end;
+                        best = i;
+                }
+        }
+        return best;
+}
+
+/* Long items that the worker cannot end within the rest of the run are left to the others, unless these are busy
+ * for so long that it ends one of them first all the same: list scheduling by earliest completion says. */
+static uint32_t spare_item(const struct dispatch *d, uint32_t worker)
+{
+        enum { ITEMS_MAX = 64, WORKERS_MAX = 64 };
+        double release[WORKERS_MAX];
+        uint32_t rank = pool_longest(d, HUGE_VAL);
+
+        if (d->max_workers > WORKERS_MAX)
+                return DISPATCH_NONE;
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                release[i] = pick_release(d, &d->workers[i]);
+        for (unsigned n = 0; n < ITEMS_MAX && rank != RANK_NONE; n++) {
+                uint32_t item = d->pool.by_length[rank];
+                uint32_t best = is_long(d, item) ? earliest(d, item, release) : DISPATCH_NONE;
+
+                if (best == worker)
+                        return item;
+                if (best != DISPATCH_NONE)
+                        release[best] += pool_item_seconds(d, item) / d->workers[best].speed;
+                rank = rank_set_next(&d->pool.lengths, rank + 1);
+        }
+        return DISPATCH_NONE;
 }
 
 /* The worker's unit from its last item on, then what of it was left before that. */
@@ -121,20 +205,6 @@ static uint32_t split_item(const struct dispatch *d, uint32_t worker)
         return best;
 }
 
-/* Whether `item` has to begin now: if the worker did `other` first, it would end after all the rest. Where its unit
- * is open elsewhere it is also to end sooner here, set-up and all, than its unit would there. */
-static bool bounds_makespan(const struct dispatch *d, const struct worker *w, uint32_t item, uint32_t other)
-{
-        const struct unit *u = &d->pool.units[d->items[item].unit];
-        double after = other == DISPATCH_NONE ? 0 : pool_item_seconds(d, other);
-        double seconds = pool_item_seconds(d, item);
-
-        if (u->n_workers > 0 &&
-            pool_setup_seconds(d, w->tail, item) + seconds > pool_unit_seconds(d, d->items[item].unit) / u->n_workers)
-                return false;
-        return (after + seconds) / w->speed > (1 - LONGEST_SLACK) * rest_seconds(d);
-}
-
 static bool chosen(struct choice *ret_choice, uint32_t item, enum dispatch_reason reason)
 {
         if (item == DISPATCH_NONE)
@@ -152,24 +222,26 @@ static enum dispatch_reason open_reason(const struct dispatch *d, uint32_t item)
 
 bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_choice)
 {
-        const struct worker *w = &d->workers[worker];
-        uint32_t longest, own, fresh;
+        uint32_t fresh;
 
         if (d->pool.n == 0)
                 return false;
-
-        own = own_item(d, worker);
-        longest = longest_item(d, worker);
-        /* Estimates order items; where there are none the longest is nothing but the first. */
-        if (d->pool.history && longest != DISPATCH_NONE && longest != own && d->items[longest].seconds >= 0 &&
-            bounds_makespan(d, w, longest, own))
-                return chosen(ret_choice, longest, DISPATCH_R_LONGEST);
-
-        if (chosen(ret_choice, own, DISPATCH_R_GROUP))
+        if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST) ||
+            chosen(ret_choice, own_item(d, worker), DISPATCH_R_GROUP))
                 return true;
         fresh = fresh_item(d, worker);
         return chosen(ret_choice, fresh, open_reason(d, fresh)) ||
-               chosen(ret_choice, split_item(d, worker), DISPATCH_R_SPLIT);
+               chosen(ret_choice, split_item(d, worker), DISPATCH_R_SPLIT) ||
+               chosen(ret_choice, spare_item(d, worker), DISPATCH_R_LONGEST);
+}
+
+uint32_t pick_any(const struct dispatch *d, uint32_t worker)
+{
+        uint32_t rank = rank_set_next(&d->pool.lengths, 0);
+
+        while (rank != RANK_NONE && !may_run(d, worker, d->pool.by_length[rank]))
+                rank = rank_set_next(&d->pool.lengths, rank + 1);
+        return rank == RANK_NONE ? DISPATCH_NONE : d->pool.by_length[rank];
 }
 
 double pick_horizon(const struct dispatch *d)
@@ -181,17 +253,21 @@ double pick_horizon(const struct dispatch *d)
         return horizon < share ? horizon : share;
 }
 
-double pick_release(const struct dispatch *d, const struct worker *w, uint32_t skip)
+/* An item that takes longer than expected is expected to take half as long again as it is late: of a heavy-tailed
+ * time, the longer it lasted, the longer the rest. */
+static double running_seconds(const struct dispatch *d, const struct worker *w)
 {
         double elapsed = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
-        double seconds = 0;
+        double left = w->running / w->speed - elapsed;
 
-        for (uint32_t i = 0; i < w->n_running; i++)
-                seconds += pool_item_seconds(d, w->held[i]) / w->speed;
-        seconds = seconds > elapsed ? seconds - elapsed : 0;
-        for (uint32_t i = w->n_running; i + skip < w->n_held; i++)
-                seconds += pool_item_seconds(d, w->held[i]) / w->speed;
-        return seconds;
+        if (w->n_running == 0 || w->waiting)
+                return 0;
+        return left > 0 ? left : -left / 2;
+}
+
+double pick_release(const struct dispatch *d, const struct worker *w)
+{
+        return running_seconds(d, w) + w->queued / w->speed;
 }
 
 uint32_t pick_victim(const struct dispatch *d, uint32_t worker)
@@ -211,8 +287,8 @@ uint32_t pick_victim(const struct dispatch *d, uint32_t worker)
                 last = v->held[v->n_held - 1];
                 if (!may_run(d, worker, last))
                         continue;
-                theirs = pick_release(d, v, 0);
-                ours = pick_release(d, w, 0) +
+                theirs = pick_release(d, v);
+                ours = pick_release(d, w) +
                        (pool_setup_seconds(d, w->tail, last) + pool_item_seconds(d, last)) / w->speed;
                 if (ours < theirs && theirs > best_release) {
                         best_release = theirs;

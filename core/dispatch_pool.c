@@ -201,6 +201,21 @@ uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_p
         return position < u->end ? d->pool.by_position[position] : DISPATCH_NONE;
 }
 
+uint32_t pool_longest(const struct dispatch *d, double seconds)
+{
+        uint32_t low = 0, high = d->n_items;
+
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (d->pool.lengths_of[middle] > seconds)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return rank_set_next(&d->pool.lengths, low);
+}
+
 /* Whether group g is `of` or one of its ancestors. A parent's index is below its children's. */
 static bool group_encloses(const struct dispatch *d, uint32_t g, uint32_t of)
 {
@@ -298,6 +313,7 @@ static void order_lengths(struct dispatch *d, struct order_key *keys)
         qsort(keys, d->n_items, sizeof(*keys), by_length);
         for (uint32_t rank = 0; rank < d->n_items; rank++) {
                 d->pool.by_length[rank] = keys[rank].item;
+                d->pool.lengths_of[rank] = keys[rank].seconds;
                 d->items[keys[rank].item].length = rank;
         }
 }
@@ -312,9 +328,11 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
 
         pool->by_position = calloc(n, sizeof(*pool->by_position));
         pool->by_length = calloc(n, sizeof(*pool->by_length));
+        pool->lengths_of = calloc(n, sizeof(*pool->lengths_of));
         pool->units = calloc(n, sizeof(*pool->units));
         pool->heap = calloc(n, sizeof(*pool->heap));
-        if (!keys || !first_of || !pool->by_position || !pool->by_length || !pool->units || !pool->heap)
+        if (!keys || !first_of || !pool->by_position || !pool->by_length || !pool->lengths_of || !pool->units ||
+            !pool->heap)
                 goto out;
         r = rank_set_init(&pool->positions, d->n_items);
         if (r < 0)
@@ -323,6 +341,8 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         if (r < 0)
                 goto out;
 
+        for (uint32_t i = 0; i < d->n_items; i++)
+                d->items[i].setups = pool_setup_seconds(d, DISPATCH_NONE, i);
         order_positions(d, keys, first_of);
         order_lengths(d, keys);
         for (uint32_t i = 0; i < d->n_items; i++)
@@ -339,6 +359,7 @@ void pool_finish(struct pool *pool)
         rank_set_finish(&pool->lengths);
         free(pool->by_position);
         free(pool->by_length);
+        free(pool->lengths_of);
         free(pool->units);
         free(pool->heap);
 }

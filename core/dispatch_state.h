@@ -21,6 +21,7 @@ enum item_state {
 
 struct item {
         double seconds; /* < 0: unknown */
+        double setups;  /* seconds of all its groups' set-ups, as history has them */
         uint32_t group;
         uint32_t unit;
         uint32_t position;  /* in pool.by_position */
@@ -61,6 +62,7 @@ struct pool {
         uint32_t n, n_unknown; /* items in the pool */
         double known;          /* seconds of the known ones */
         bool history;          /* some item came with an estimate */
+        double *lengths_of;    /* by rank: what by_length is sorted by, longest first */
         uint32_t n_samples;
         double sum_samples;
 };
@@ -78,8 +80,8 @@ struct worker {
         double speed;
         uint32_t held[DISPATCH_QUEUE_MAX]; /* sent and not done, oldest first; the first n_running have begun */
         uint32_t n_held, n_running;
-        double queued; /* seconds on a fast core of those not begun */
-        uint32_t tail; /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
+        double running, queued; /* seconds on a fast core of those begun, and of those not */
+        uint32_t tail;          /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
         uint32_t last_done;
         uint32_t unit;     /* of tail, or DISPATCH_NONE */
         uint64_t begun;    /* µs: when it last began an item, or was started */
@@ -87,6 +89,7 @@ struct worker {
         bool recalling;    /* a recall is under way */
         bool recalled;     /* since it last began an item: not again */
         bool dry;          /* nothing was there for it */
+        bool waiting;      /* said WANT, and was sent nothing since */
         uint32_t thief;    /* recalling: for this worker, or DISPATCH_NONE */
         double unreported; /* seconds sent since the last one with a report */
         uint32_t n_unreported;
@@ -97,6 +100,12 @@ struct pu {
         unsigned os;
         double speed;
         uint32_t worker; /* or DISPATCH_NONE */
+};
+
+/* What the rest of the run looks like, in seconds; made anew in each step. */
+struct outlook {
+        double rest;  /* until the end, at the least */
+        double worth; /* a difference below this is not worth breaking a group's order for */
 };
 
 struct dispatch {
@@ -117,7 +126,8 @@ struct dispatch {
         uint32_t n_recalling;
         uint32_t n_failures; /* workers that ended without having done anything, in a row */
         double busy;         /* seconds of what is queued or running */
-        uint64_t now;
+        uint64_t now, began; /* began: when the first worker was ready, 0 before */
+        struct outlook outlook;
         bool missed; /* some worker lacked some item */
         bool stopped, finished;
 };
@@ -139,10 +149,13 @@ double pool_unit_seconds(const struct dispatch *d, uint32_t unit);
 double pool_seconds(const struct dispatch *d);
 /* The first pool item of the unit in collection order; DISPATCH_NONE. */
 uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_position);
+/* The longest pool item of at most `seconds`, as a rank; RANK_NONE. */
+uint32_t pool_longest(const struct dispatch *d, double seconds);
 /* Set-up seconds that `item` costs a worker whose last item was `tail` (or DISPATCH_NONE). */
 double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
 
 /* dispatch_pick.c */
+struct outlook pick_outlook(const struct dispatch *d);
 struct choice {
         uint32_t item;
         enum dispatch_reason reason;
@@ -151,10 +164,12 @@ struct choice {
 bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_choice);
 /* Seconds of work that a worker's queue should hold: one item at least, more of tiny ones. */
 double pick_horizon(const struct dispatch *d);
+/* Any pool item that the worker can run, the longest first: when everybody waits. DISPATCH_NONE. */
+uint32_t pick_any(const struct dispatch *d, uint32_t worker);
 /* Whom to take waiting items back from for a worker that has none; DISPATCH_NONE. */
 uint32_t pick_victim(const struct dispatch *d, uint32_t worker);
-/* Seconds from now until the worker has done what it holds, less its last `skip` items. */
-double pick_release(const struct dispatch *d, const struct worker *w, uint32_t skip);
+/* Seconds from now until the worker has done what it holds. */
+double pick_release(const struct dispatch *d, const struct worker *w);
 
 /* dispatch_workers.c; `out` has room (reserved by dispatch_step()). */
 struct dispatch_action *dispatch_emit(struct dispatch_actions *out, enum dispatch_action_type type,
@@ -164,7 +179,7 @@ void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n
 /* Starts workers on free PUs while there is enough work for one more. */
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out);
 void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
-/* Gives back PUs that nobody is going to need. */
+/* Moves workers that still run onto faster PUs that nobody is going to need, and gives back what is left over. */
 void workers_return_pus(struct dispatch *d, struct dispatch_actions *out);
 /* The worker is gone: its PU is free, what it held is its caller's to sort out. */
 void workers_forget(struct dispatch *d, uint32_t worker);

@@ -152,10 +152,46 @@ static bool pu_in_use(const struct dispatch *d, unsigned os)
         return false;
 }
 
+/* The worker on the slowest PU that has something to do there still; DISPATCH_NONE. */
+static uint32_t slowest_busy(const struct dispatch *d)
+{
+        uint32_t slowest = DISPATCH_NONE;
+
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+
+                if (w->state != WORKER_GONE && w->n_held > 0 && !w->waiting &&
+                    (slowest == DISPATCH_NONE || w->speed < d->workers[slowest].speed))
+                        slowest = i;
+        }
+        return slowest;
+}
+
+/* What runs on a slow PU ends sooner on a fast one; moving costs microseconds. */
+static void promote(struct dispatch *d, struct dispatch_actions *out)
+{
+        static const double WORTH = 1.1;
+
+        for (size_t i = 0; i < d->n_pus; i++) {
+                uint32_t worker = d->pus[i].worker == DISPATCH_NONE ? slowest_busy(d) : DISPATCH_NONE;
+                struct pu *from;
+
+                if (worker == DISPATCH_NONE || d->pus[i].speed < WORTH * d->workers[worker].speed)
+                        continue;
+                from = pu_find(d, d->workers[worker].pu);
+                if (from && from->worker == worker)
+                        from->worker = DISPATCH_NONE;
+                d->pus[i].worker = worker;
+                d->workers[worker].surplus = false;
+                pin(d, worker, &d->pus[i], out);
+        }
+}
+
 void workers_return_pus(struct dispatch *d, struct dispatch_actions *out)
 {
         size_t kept = 0;
 
+        promote(d, out);
         for (size_t i = 0; i < d->n_pus; i++) {
                 if (d->pus[i].worker != DISPATCH_NONE || pu_in_use(d, d->pus[i].os)) {
                         d->pus[kept++] = d->pus[i];

@@ -22,7 +22,8 @@ struct process {
         uint32_t n_fifo;
         int64_t current;    /* item that runs, or NO_ITEM */
         int64_t alive_item; /* whose fixtures are up */
-        double began, wall;
+        double ends, wall;  /* of current */
+        unsigned move;      /* how often it was moved: what it scheduled before does not count */
         struct record records[RECORDS_MAX];
         uint32_t n_records;
 };
@@ -43,7 +44,7 @@ struct sim_event {
         uint64_t sequence;
         enum happening what;
         uint32_t worker;
-        unsigned life;
+        unsigned life, move;
         struct record record;
         size_t change;
 };
@@ -192,7 +193,27 @@ static void dies(struct plant *s, uint32_t worker)
                             .at = s->now + s->p->latency, .what = EXIT_ARRIVES, .worker = worker, .life = w->life});
 }
 
-static void take_next(struct plant *s, uint32_t worker);
+static void schedule_end(struct plant *s, uint32_t worker)
+{
+        struct process *w = &s->workers[worker];
+
+        schedule(s, (struct sim_event){
+                            .at = w->ends, .what = ITEM_ENDS, .worker = worker, .life = w->life, .move = w->move});
+}
+
+/* What is left of the running item goes on at the other PU's speed. */
+static void pin(struct plant *s, uint32_t worker, unsigned pu)
+{
+        struct process *w = &s->workers[worker];
+        double ratio = pu_speed(s, w->pu) / pu_speed(s, pu);
+
+        w->pu = pu;
+        if (!w->alive || w->current == NO_ITEM || w->waiting || w->ends <= s->now)
+                return;
+        w->ends = s->now + (w->ends - s->now) * ratio;
+        w->move++;
+        schedule_end(s, worker);
+}
 
 static void begin(struct plant *s, uint32_t worker, uint32_t item)
 {
@@ -205,10 +226,8 @@ static void begin(struct plant *s, uint32_t worker, uint32_t item)
         w->current = item;
         if (s->first_start < 0)
                 s->first_start = s->now;
-        schedule(s, (struct sim_event){.at = s->now + set_up(s, worker, item) + w->wall,
-                                       .what = ITEM_ENDS,
-                                       .worker = worker,
-                                       .life = w->life});
+        w->ends = s->now + set_up(s, worker, item) + w->wall;
+        schedule_end(s, worker);
 }
 
 /* The next record of the deal queue, as late as the teardown of `w->current` allows. */
@@ -344,7 +363,7 @@ static void act(struct plant *s, const struct dispatch_action *a)
                 start(s, a);
                 break;
         case DISPATCH_DO_PIN:
-                s->workers[a->worker].pu = a->pu;
+                pin(s, a->worker, a->pu);
                 break;
         case DISPATCH_DO_SEND:
                 CHECK_INT(s->where[a->item], UNSENT);
@@ -479,7 +498,7 @@ static void happen(struct plant *s, const struct sim_event *e)
                 take_next(s, e->worker);
                 break;
         case ITEM_ENDS:
-                if (s->workers[e->worker].alive)
+                if (s->workers[e->worker].alive && s->workers[e->worker].move == e->move)
                         item_ends(s, e->worker);
                 break;
         case RECORD_ARRIVES:
