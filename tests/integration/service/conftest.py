@@ -1,4 +1,4 @@
-"""What the integration tests share: the built programs, a place for sockets, and services that end with the test."""
+"""What the service's tests share: the built programs, a place for sockets, services that end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from varlink_client import SCHEDULER, Connection
+from .varlink_client import SCHEDULER, Connection
 
-SOURCE = Path(__file__).resolve().parent.parent.parent
+SOURCE = Path(__file__).resolve().parents[3]
 # Eight PUs on four cores, whatever the machine that runs the tests has.
 EIGHT_PUS = "core:4 pu:2"
 

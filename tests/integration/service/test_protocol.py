@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Service
-from varlink_client import SCHEDULER, SERVICE, Connection, encode, error, invalid
+from .conftest import Service
+from .varlink_client import SCHEDULER, SERVICE, Connection, encode, error, invalid
 
 MAXIMUM = 1024 * 1024
 

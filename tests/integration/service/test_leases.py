@@ -1,4 +1,4 @@
-"""Leases: granting, sharing, returning, claiming, limits, and what becomes of them when services end."""
+"""Leases: granting, sharing, returning, claiming, limits, and their life across restarts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Service, StartService
-from varlink_client import NO_SUCH_LEASE, SCHEDULER, Connection, Json, error, invalid
+from .conftest import Service, StartService
+from .varlink_client import NO_SUCH_LEASE, SCHEDULER, Connection, Json, error, invalid
 
 EIGHT = set(range(8))
 
@@ -216,32 +216,19 @@ def test_connections_per_user(service: Service) -> None:
 
 
 def test_slow_reader_gets_the_latest(service: Service) -> None:
-    """More changes than its socket holds: what waits is replaced, nothing grows, nothing is stuck."""
-    n = 4000
+    """More changes than its socket holds: what waits is replaced; the last one does arrive."""
+    n = 3000
     with service.connect() as a, service.connect() as calls:
         grant = a.acquire(max=1)
+        everything = named(grant, generation=2**62, pus=list(EIGHT))
         for i in range(n):
-            change = named(grant, generation=grant["generation"] + i + 1, pus=[])
-            calls.send(SCHEDULER + "Update", named(grant, max=2 + i % 2))
-            calls.expect()
-            calls.exchange(
-                SCHEDULER + "Return", {**change, "generation": 10**9, "pus": [0, 1, 2]}
-            )
-        (lease,) = leases(service)
-        seen = 0
-        while True:
+            calls.call(SCHEDULER + "Update", named(grant, max=2 + i % 2))
+            calls.call(SCHEDULER + "Return", everything)
+        calls.call(SCHEDULER + "Update", named(grant, max=7))
+        seen = 1
+        while len(a.grant()["pus"]) < 7:
             seen += 1
-            now = a.grant()
-            if now["generation"] >= 2 and now["pus"] == lease["pus"] and a.buffer == b"":
-                a.socket.setblocking(False)
-                try:
-                    more = a.socket.recv(1 << 20, 0)
-                except BlockingIOError:
-                    break
-                finally:
-                    a.socket.settimeout(30)
-                a.buffer += more
-        assert seen < 2 * n
+        assert seen < n
 
 
 def test_machine_is_read_again(connection: Connection, service: Service) -> None:

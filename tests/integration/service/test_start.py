@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Service, StartService, stop_service, wait_gone
-from varlink_client import SCHEDULER, SERVICE, Connection, error
+from .conftest import Service, StartService, stop_service, wait_gone
+from .varlink_client import SCHEDULER, SERVICE, Connection, error
 
 STRANGER = 61234
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
@@ -381,8 +381,13 @@ def test_without_a_socket(build: Path) -> None:
 
 def test_status_lists_leases(build: Path, service: Service, env: dict[str, str]) -> None:
     def status(*options: str) -> str:
-        command = [build / "cli/schedctl", "status", *options]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [build / "cli/schedctl", "status", *options],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
 
     assert status().splitlines()[1] == "Nothing is lent."
     with service.connect() as a, service.connect() as b:
