@@ -92,12 +92,13 @@ static struct cpuset lent_of(const json_t *status)
 
 static unsigned terminal_width(void)
 {
-        const char *columns = getenv("COLUMNS");
+        const char *variable = getenv("COLUMNS");
+        unsigned long columns = variable ? strtoul(variable, NULL, 10) : 0;
         struct winsize size;
 
         if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
                 return size.ws_col;
-        return columns && atoi(columns) > 0 ? (unsigned)atoi(columns) : 80;
+        return columns > 0 && columns <= TOPO_WIDTH_MAX ? (unsigned)columns : 80;
 }
 
 /* Colour as https://no-color.org has it. */

@@ -65,7 +65,7 @@ static void apply_kind(struct hw_core *core, int rank, const struct hwloc_info_s
 {
         bool explained = false;
 
-        for (unsigned i = 0; i < n_infos; i++)
+        for (unsigned i = 0; infos && i < n_infos; i++)
                 explained |= apply_info(core, &infos[i]);
         core->rank = explained ? -1 : rank;
 }

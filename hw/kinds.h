@@ -21,8 +21,9 @@
 
 #define HW_KINDS_TOLERANCE 0.10
 
-/* Linux's intel_pstate scales E cores' performance levels by 78,741 to P cores' 100,000 kHz a level on Alder Lake
- * (80,000 on Meteor Lake, 86,957 on Lunar Lake); the least of these is assumed for all. */
+/* Linux's intel_pstate counts a performance level as 78,741 kHz of an Alder Lake P core and 100,000 kHz of an E core,
+ * so an E core does 0.787 of a P core's work per clock (0.80 on Meteor Lake, 0.87 on Lunar Lake); the least of these is
+ * assumed for all. */
 #define HW_KINDS_E_PER_CLOCK 0.787
 
 /* Typical of the frequencies and the factor above: 3.9 of 5.1 GHz, and 2.5 of 4.8 GHz. */
