@@ -147,19 +147,18 @@ static void release(struct dispatch *d, struct worker *w, uint32_t item)
 {
         struct item *it = &d->items[item];
 
-        held_remove(w, held_index(w, item));
         if (it->state == ITEM_RUNNING) {
+                if (w->held[w->n_running - 1] == item)
+                        w->running = 0;
                 w->n_running--;
-                w->running -= it->charge;
         } else {
                 d->n_queued--;
                 w->queued -= it->charge;
         }
+        held_remove(w, held_index(w, item));
         d->busy -= it->charge;
         if (w->n_held == w->n_running)
                 w->queued = 0;
-        if (w->n_running == 0)
-                w->running = 0;
         if (d->n_queued == 0 && d->busy < 0)
                 d->busy = 0;
         it->worker = DISPATCH_NONE;
@@ -206,7 +205,7 @@ static void send(struct dispatch *d, uint32_t worker, struct choice choice, doub
         struct item *it = &d->items[choice.item];
         struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_SEND, choice.reason);
 
-        it->charge = pool_item_seconds(d, choice.item);
+        it->charge = pool_item_seconds(d, choice.item) + pool_setup_seconds(d, w->tail, choice.item);
         pool_take(d, choice.item);
         it->state = ITEM_QUEUED;
         it->worker = worker;
@@ -305,6 +304,8 @@ static bool hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list,
                 if (ours >= theirs)
                         break;
                 theirs -= seconds / v->speed;
+                /* Not to be taken from it in turn before it has begun: thieves would go round in circles. */
+                t->recalled = true;
                 send(d, v->thief, (struct choice){list[i], DISPATCH_R_STOLEN}, horizon, out);
                 any = true;
         }
@@ -350,7 +351,8 @@ static void on_started(struct dispatch *d, const struct dispatch_event *e)
         held_remove(w, held_index(w, e->item));
         held_insert(w, w->n_running++, e->item);
         it->state = ITEM_RUNNING;
-        w->running += it->charge;
+        /* The one before is over but for its teardown, though its DONE may come late. */
+        w->running = it->charge;
         w->queued = n_waiting(w) > 0 ? w->queued - it->charge : 0;
         w->begun = d->now;
         w->recalled = w->waiting = false;
@@ -482,11 +484,14 @@ static void on_stop(struct dispatch *d, struct dispatch_actions *out)
                 }
 }
 
-/* It may have been sent something since it said so. */
+/* It may have been sent something since it said so. The item that it is tearing down it has taken, though nobody asked
+ * it to report that. */
 static void on_want(struct dispatch *d, const struct dispatch_event *e)
 {
         struct worker *w = &d->workers[e->worker];
 
+        if (e->item != DISPATCH_NONE)
+                on_started(d, e);
         w->waiting = n_waiting(w) == 0;
 }
 
@@ -622,7 +627,8 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
                 return false;
         if ((e->type == DISPATCH_STARTED || e->type == DISPATCH_DONE) && e->item >= d->n_items)
                 return false;
-        if (e->type == DISPATCH_EXITED && e->item != DISPATCH_NONE && e->item >= d->n_items)
+        if ((e->type == DISPATCH_EXITED || e->type == DISPATCH_WANT) && e->item != DISPATCH_NONE &&
+            e->item >= d->n_items)
                 return false;
         if (e->type == DISPATCH_SETUP && e->group >= d->n_groups)
                 return false;

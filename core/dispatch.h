@@ -13,7 +13,7 @@
  * with a RECALLED event and empties the list (actions->n = 0).
  *
  * Objective: least makespan on uniform machines with a set-up time per group (Q | group set-ups | Cmax),
- * estimates uncertain. Sources are named in core/dispatch.c.
+ * estimates uncertain. The policy and its sources are core/dispatch_pick.c's; docs/dispatch.md explains it.
  */
 #pragma once
 
@@ -58,12 +58,12 @@ struct dispatch_params {
 };
 
 enum dispatch_event_type {
-        DISPATCH_PUS,         /* pus, n_pus: what the suite may use from now on (all of it, best first) */
+        DISPATCH_PUS,         /* pus, n_pus (>= 1): what the suite may use from now on (all of it, best first) */
         DISPATCH_READY,       /* worker: runs, is pinned, and asks for items */
         DISPATCH_STARTED,     /* worker, item: taken and begun */
         DISPATCH_DONE,        /* worker, item, wall, cpu: seconds, group set-ups not counted in */
         DISPATCH_SETUP,       /* worker, group, wall: set its fixtures up */
-        DISPATCH_WANT,        /* worker: its queue is empty and it would wait */
+        DISPATCH_WANT,        /* worker, item (being torn down) or NONE: its queue is empty and it would wait */
         DISPATCH_RECALLED,    /* worker, list: what a recall brought back */
         DISPATCH_UNAVAILABLE, /* worker, list: items this worker does not have (fresh worker, other ids) */
         DISPATCH_EXITED,      /* worker, item (was running; lost, not dealt again) or NONE, list: what it had

@@ -23,6 +23,8 @@
 static const double WORTH = 0.02;
 /* An item with a group set-up is taken out of its group only if it is this many times as long. */
 static const double LOOSE = 8;
+/* Up to so many workers the long items' whole schedule is tried at each choice (some 20 µs). */
+enum { LONG_WORKERS_MAX = 64 };
 /* How much a split has to shorten what is left of a unit: below this it only breaks items' habitual order. */
 static const double SPLIT_GAIN = 0.03;
 /* A queue holds this many times the cost of a send, so that sends cost about a hundredth of the work. */
@@ -79,26 +81,6 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
         return item;
 }
 
-/* The longest item that the worker ends within the rest of the run. */
-static uint32_t long_item(const struct dispatch *d, uint32_t worker)
-{
-        enum { TRIES = 16 };
-        const struct worker *w = &d->workers[worker];
-        double room = (d->outlook.rest * (1 + WORTH) - pick_release(d, w)) * w->speed;
-        uint32_t rank = pool_longest(d, room);
-
-        for (unsigned i = 0; i < TRIES && rank != RANK_NONE; i++) {
-                uint32_t item = d->pool.by_length[rank];
-
-                if (d->pool.lengths_of[rank] <= d->outlook.worth)
-                        break;
-                if (is_long(d, item) && may_run(d, worker, item))
-                        return item;
-                rank = rank_set_next(&d->pool.lengths, rank + 1);
-        }
-        return DISPATCH_NONE;
-}
-
 /* Who ends the item first, given when each is free. */
 static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *release)
 {
@@ -118,22 +100,45 @@ static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *
         return best;
 }
 
-/* Long items that the worker cannot end within the rest of the run are left to the others, unless these are busy
- * for so long that it ends one of them first all the same: list scheduling by earliest completion says. */
-static uint32_t spare_item(const struct dispatch *d, uint32_t worker)
+/* On machines too large for that: the longest item that the worker ends within the rest of the run. */
+static uint32_t longest_that_fits(const struct dispatch *d, uint32_t worker)
 {
-        enum { ITEMS_MAX = 64, WORKERS_MAX = 64 };
-        double release[WORKERS_MAX];
-        uint32_t rank = pool_longest(d, HUGE_VAL);
+        enum { TRIES = 16 };
+        const struct worker *w = &d->workers[worker];
+        double room = (d->outlook.rest * (1 + WORTH) - pick_release(d, w)) * w->speed;
+        uint32_t rank = pool_longest(d, room);
 
-        if (d->max_workers > WORKERS_MAX)
-                return DISPATCH_NONE;
-        for (uint32_t i = 0; i < d->max_workers; i++)
-                release[i] = pick_release(d, &d->workers[i]);
-        for (unsigned n = 0; n < ITEMS_MAX && rank != RANK_NONE; n++) {
+        for (unsigned i = 0; i < TRIES && rank != RANK_NONE; i++) {
                 uint32_t item = d->pool.by_length[rank];
-                uint32_t best = is_long(d, item) ? earliest(d, item, release) : DISPATCH_NONE;
 
+                if (d->pool.lengths_of[rank] <= d->outlook.worth)
+                        break;
+                if (is_long(d, item) && may_run(d, worker, item))
+                        return item;
+                rank = rank_set_next(&d->pool.lengths, rank + 1);
+        }
+        return DISPATCH_NONE;
+}
+
+/* The longest of the items that list scheduling by earliest completion, longest first, gives to this worker: none
+ * where the others, busy as they may be, end all of them sooner. It looks as far ahead as it takes until the slowest
+ * PU has got something. */
+static uint32_t long_item(const struct dispatch *d, uint32_t worker)
+{
+        enum { AHEAD = 4, AHEAD_MIN = 16 };
+        double release[LONG_WORKERS_MAX];
+        uint32_t rank = pool_longest(d, HUGE_VAL), n = d->max_workers;
+
+        if (n > LONG_WORKERS_MAX)
+                return longest_that_fits(d, worker);
+        for (uint32_t i = 0; i < n; i++)
+                release[i] = pick_release(d, &d->workers[i]);
+        for (uint32_t tries = 0; tries < AHEAD * n + AHEAD_MIN && rank != RANK_NONE; tries++) {
+                uint32_t item = d->pool.by_length[rank], best;
+
+                if (d->pool.lengths_of[rank] <= d->outlook.worth)
+                        break;
+                best = is_long(d, item) ? earliest(d, item, release) : DISPATCH_NONE;
                 if (best == worker)
                         return item;
                 if (best != DISPATCH_NONE)
@@ -231,8 +236,7 @@ bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_cho
                 return true;
         fresh = fresh_item(d, worker);
         return chosen(ret_choice, fresh, open_reason(d, fresh)) ||
-               chosen(ret_choice, split_item(d, worker), DISPATCH_R_SPLIT) ||
-               chosen(ret_choice, spare_item(d, worker), DISPATCH_R_LONGEST);
+               chosen(ret_choice, split_item(d, worker), DISPATCH_R_SPLIT);
 }
 
 uint32_t pick_any(const struct dispatch *d, uint32_t worker)

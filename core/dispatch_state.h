@@ -28,7 +28,7 @@ struct item {
         uint32_t length;    /* rank in pool.by_length */
         uint32_t worker;    /* QUEUED, RUNNING: whose */
         uint32_t missed_by; /* a worker that does not have it, or DISPATCH_NONE */
-        double charge;      /* QUEUED, RUNNING: the estimate it was sent with */
+        double charge;      /* QUEUED, RUNNING: the estimate it was sent with, set-ups it needs there included */
         enum item_state state;
 };
 
@@ -80,14 +80,14 @@ struct worker {
         double speed;
         uint32_t held[DISPATCH_QUEUE_MAX]; /* sent and not done, oldest first; the first n_running have begun */
         uint32_t n_held, n_running;
-        double running, queued; /* seconds on a fast core of those begun, and of those not */
+        double running, queued; /* seconds on a fast core of the one begun last, and of those not begun */
         uint32_t tail;          /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
         uint32_t last_done;
         uint32_t unit;     /* of tail, or DISPATCH_NONE */
         uint64_t begun;    /* µs: when it last began an item, or was started */
         bool surplus;      /* its PU is gone: finishes what runs and ends */
         bool recalling;    /* a recall is under way */
-        bool recalled;     /* since it last began an item: not again */
+        bool recalled;     /* in vain, or has taken from others, since it last began an item: not from it */
         bool dry;          /* nothing was there for it */
         bool waiting;      /* said WANT, and was sent nothing since */
         uint32_t thief;    /* recalling: for this worker, or DISPATCH_NONE */

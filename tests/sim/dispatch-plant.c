@@ -239,7 +239,7 @@ static void take_next(struct plant *s, uint32_t worker)
 
         if (w->n_fifo == 0) {
                 if (!w->waiting)
-                        tell(s, worker, DISPATCH_WANT, 0, 0);
+                        tell(s, worker, DISPATCH_WANT, previous < 0 ? DISPATCH_NONE : (uint32_t)previous, 0);
                 flush(s, worker);
                 w->waiting = true;
                 return;
