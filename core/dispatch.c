@@ -14,7 +14,7 @@ const char *dispatch_reason_text(enum dispatch_reason reason)
                 [DISPATCH_R_LONGEST] = "the longest left",
                 [DISPATCH_R_NEXT] = "the next one collected",
                 [DISPATCH_R_GROUP] = "its fixtures are up",
-                [DISPATCH_R_OPEN] = "opens the largest group",
+                [DISPATCH_R_OPEN] = "opens a group",
                 [DISPATCH_R_SPLIT] = "shares a group",
                 [DISPATCH_R_STOLEN] = "waited elsewhere",
                 [DISPATCH_R_DRY] = "nothing left to deal",

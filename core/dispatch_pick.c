@@ -21,7 +21,10 @@
 /* An item is long that takes more than this part of the whole run, and a difference worth that little is not worth
  * an item's habitual place. */
 static const double WORTH = 0.02;
-/* An item with a group set-up is taken out of its group only if it is this many times as long. */
+/* An item is taken out of its group only if it is this many times as long as the suite's mean, for among equals the
+ * order does not matter… */
+static const double LONGER = 1.2;
+/* …and this many times as long as its group's set-up. */
 static const double LOOSE = 8;
 /* Up to so many workers the long items' whole schedule is tried at each choice (some 20 µs). */
 enum { LONG_WORKERS_MAX = 64 };
@@ -68,7 +71,9 @@ static bool is_long(const struct dispatch *d, uint32_t item)
 {
         const struct item *it = &d->items[item];
 
-        return it->seconds > d->outlook.worth && it->seconds >= LOOSE * it->setups;
+        if (it->seconds <= d->outlook.worth)
+                return false;
+        return it->group == DISPATCH_NONE || (it->seconds > LONGER * d->pool.mean && it->seconds >= LOOSE * it->setups);
 }
 
 /* The first item of a unit that this worker can run and that is not for LONGEST to place. */

@@ -347,6 +347,8 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         order_lengths(d, keys);
         for (uint32_t i = 0; i < d->n_items; i++)
                 pool_put(d, i);
+        if (pool->n > pool->n_unknown)
+                pool->mean = pool->known / (pool->n - pool->n_unknown);
 out:
         free(keys);
         free(first_of);

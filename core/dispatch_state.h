@@ -63,6 +63,7 @@ struct pool {
         double known;          /* seconds of the known ones */
         bool history;          /* some item came with an estimate */
         double *lengths_of;    /* by rank: what by_length is sorted by, longest first */
+        double mean;           /* of the known estimates, at the start */
         uint32_t n_samples;
         double sum_samples;
 };
