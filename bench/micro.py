@@ -24,7 +24,7 @@ def run_true(tools: Tools) -> dict[str, float]:
 
 
 def acquire(tools: Tools) -> dict[str, float]:
-    """Median and 99th percentile of a lease's round trip in microseconds, by bench/acquire.c."""
+    """What bench/acquire.c measured: medians and 99th percentiles in microseconds."""
     command = [str(tools.build / "bench/acquire"), "--json"]
     return dict(
         json.loads(

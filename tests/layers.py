@@ -18,7 +18,7 @@ from pathlib import Path
 # Headers of the C library and the kernel, beside those in LIBC_FOLDERS.
 LIBC = frozenset(
     """alloca assert byteswap ctype dirent endian err errno execinfo fcntl features fenv float
-    fnmatch ftw getopt glob grp inttypes libgen limits link locale malloc math netdb paths poll
+    fnmatch ftw getopt glob grp inttypes langinfo libgen limits link locale malloc math netdb paths poll
     pthread pwd sched search semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef
     stdint stdio stdlib stdnoreturn string strings syscall syslog termios threads time ucontext
     unistd utime wchar wctype wordexp""".split()
@@ -64,6 +64,7 @@ ROOMS = {
     "daemon": room("daemon core hw lib include", "libuv libsystemd libmd jansson"),
     "cli": room("cli core hw lib include", "libuv sqlite3 jansson"),
     "examples": room("include"),
+    "bench": room("bench include core lib hw/usable.h", "jansson"),
 }
 
 # What libcore.a may take from outside: memory, strings, sorting, arithmetic, abort. Nothing that
@@ -76,8 +77,8 @@ CORE_SYMBOLS = frozenset(
     ceil exp exp2 expm1 fabs floor fmax fmin fmod frexp hypot ldexp llround log log1p log2 lround
     modf nearbyint pow rint round sqrt trunc""".split()
 )
-# The compiler's own: assertions, errno, fortified forms, libgcc's arithmetic, position independence,
-# sanitizers, coverage.
+# The compiler's own: assertions, errno, fortified forms, libgcc's arithmetic, position
+# independence, sanitizers, coverage.
 COMPILER_SYMBOLS = re.compile(
     r"__assert_fail$|__errno_location$|__ctype_b_loc$|__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$"
     r"|__(popcount|clz|ctz|u?divmod|u?div|u?mod|mul)[sdt]i[234]$"
