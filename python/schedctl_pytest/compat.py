@@ -16,20 +16,22 @@ def keep_only(hook: Any, plugins: Container[Any]) -> None:
             remove(implementation.plugin)
 
 
-def stash_value(config: Any, module: str, name: str) -> Any:
-    """config.stash[module.name], or None; names of keys that pytest keeps to itself."""
-    import sys
-
-    key = getattr(sys.modules.get(module), name, None)
-    if key is None:
-        return None
-    stash = getattr(config, "stash", None) or getattr(config, "_store", None)
-    return None if stash is None else stash.get(key, None)
-
-
 def junit(config: Any) -> Any:
     """The junitxml plugin of this session, or None."""
-    return stash_value(config, "_pytest.junitxml", "xml_key")
+    key = _junit_key()
+    return None if key is None else config.stash.get(key, None)
+
+
+def set_junit(config: Any, value: Any) -> None:
+    key = _junit_key()
+    if key is not None:
+        config.stash[key] = value
+
+
+def _junit_key() -> Any:
+    import sys
+
+    return getattr(sys.modules.get("_pytest.junitxml"), "xml_key", None)
 
 
 def teardown_exact(session: Any) -> Callable[[Optional[Any]], None]:
@@ -39,12 +41,6 @@ def teardown_exact(session: Any) -> Callable[[Optional[Any]], None]:
 
 def replace_teardown_exact(session: Any, function: Callable[[Any], None]) -> None:
     session._setupstate.teardown_exact = function
-
-
-def set_option(config: Any, name: str, value: Any) -> None:
-    """Sets an option that this session may not know."""
-    if hasattr(config.option, name):
-        setattr(config.option, name, value)
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

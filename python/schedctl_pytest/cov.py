@@ -19,22 +19,16 @@ def current() -> Any:
     return coverage.Coverage.current()
 
 
-def before_fork() -> None:
-    """What was measured up to here is the reporter's."""
-    measuring = current()
-    if measuring is not None:
-        measuring.get_data()
-
-
 def enter_worker(config: Any) -> None:
     plugin = config.pluginmanager.get_plugin("_cov")
     if plugin is not None and getattr(plugin, "pid", None) is not None:
         plugin.pid = os.getpid()  # else it takes the worker for a test's child, and measures anew
     data = getattr(current(), "_data", None)
     if data is not None:
-        data._no_disk = (
-            True  # data notices the fork and opens a new base: in memory, not the reporter's file
-        )
+        # It notices the fork and opens a new base: let that be in memory, and not through the
+        # reporter's connections.
+        data._no_disk = True
+        data._dbs = {}
 
 
 def collected() -> Optional[bytes]:

@@ -71,6 +71,8 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
+        os.close(reports_read)
+        os.close(answers_write)
         _child(reporter, order, worker.Channel(reports_write, answers_read))
     os.close(reports_write)
     os.close(answers_read)

@@ -104,7 +104,6 @@ class Reporter:
         """What every worker is to find done, once."""
         if self._start is not fork.start or self._wants_tmp_path():
             self.config._tmp_path_factory.getbasetemp()
-        cov.before_fork()
         self.watch.seeds.save()
         self.alive, self._alive_held = os.pipe()
         gc.freeze()

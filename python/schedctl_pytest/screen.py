@@ -6,7 +6,8 @@ from typing import Any, List
 
 
 class _Gathered:
-    """A file that keeps what is written until it is told to let go: a write for a batch of items."""
+    """A file that keeps what is written until it is told to let go: a write for a batch of
+    items."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -38,7 +39,7 @@ class Screen:
     """What pytest's terminal plugin shows is gathered between hold() and give_back()."""
 
     def __init__(self, terminal: Any) -> None:
-        self._writer = getattr(terminal, "_tw", None)
+        self._writer: Any = getattr(terminal, "_tw", None)
         self._file: Any = None
         self._gathered: Any = None
         if terminal is not None:

@@ -267,31 +267,36 @@ def unregister_reporters(config: Any) -> None:
             config.pluginmanager.unregister(name=name)
 
 
-class _XmlAttributes:
-    """Stands for junitxml's reporter of one item in the record_xml_attribute fixture."""
+class _Xml:
+    """Stands for junitxml's plugin in the fixtures that record attributes and the suite's
+    properties. It is false, since at a session's end pytest unregisters what is true."""
 
-    def __init__(self, worker: Worker, nodeid: str) -> None:
+    def __init__(self, worker: Worker, nodeid: Optional[str] = None) -> None:
         self._worker = worker
         self._nodeid = nodeid
+        self.family = worker.session.config.getini("junit_family")
+
+    def __bool__(self) -> bool:
+        return False
+
+    def node_reporter(self, nodeid: str) -> "_Xml":
+        return _Xml(self._worker, nodeid)
 
     def add_attribute(self, name: str, value: object) -> None:
         message = (relay.XML, self._nodeid, str(name), relay.builtin(value))
         self._worker.channel.send(relay.encode(message))
 
+    add_global_property = add_attribute
+
 
 def _forward_xml(worker: Worker) -> None:
-    xml = compat.junit(worker.session.config)
-    if xml is None:
+    config = worker.session.config
+    if not config.getoption("xmlpath", None):
         return
-    if worker.session.config.pluginmanager.is_registered(xml):
-        worker.session.config.pluginmanager.unregister(xml)
-
-    def add_global_property(name: str, value: object) -> None:
-        message = (relay.XML, None, str(name), relay.builtin(value))
-        worker.channel.send(relay.encode(message))
-
-    xml.add_global_property = add_global_property
-    xml.node_reporter = lambda nodeid: _XmlAttributes(worker, nodeid)
+    xml = compat.junit(config)
+    if xml is not None and config.pluginmanager.is_registered(xml):
+        config.pluginmanager.unregister(xml)
+    compat.set_junit(config, _Xml(worker))
 
 
 def live(worker: Worker) -> None:

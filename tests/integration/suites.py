@@ -1,0 +1,164 @@
+"""Suites in temporary folders, run serially and in workers, with what pytest's plugins heard of
+it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+
+HERE = Path(__file__).parent
+BUILD = Path(os.environ["SCHEDCTL_BUILD"]) if "SCHEDCTL_BUILD" in os.environ else None
+
+# Loaded by every session that is compared: what the reporting process heard, in order.
+RECORDER = """
+import json, os
+
+reports, warned = [], []
+
+def pytest_runtest_logreport(report):
+    reports.append([report.nodeid, report.when, report.outcome, hasattr(report, "wasxfail"),
+                    sorted(title for title, _ in report.sections), report.user_properties])
+
+def pytest_warning_recorded(warning_message, when, nodeid):
+    what = warning_message.category.__name__, str(warning_message.message)
+    warned.append([*what, when, nodeid])
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        with open(os.environ["RECORD"], "w") as file:
+            json.dump({"reports": reports, "warnings": warned}, file)
+"""
+
+
+@dataclass
+class Ran:
+    """One finished session."""
+
+    status: int
+    out: str
+    err: str
+    reports: List[Any]
+    warnings: List[Any]
+    events: List[Dict[str, Any]]
+
+    def outcomes(self) -> List[Tuple[str, str, str]]:
+        return sorted((nodeid, when, outcome) for nodeid, when, outcome, *_ in self.reports)
+
+    def summary(self) -> str:
+        """pytest's last line without its time."""
+        lines = [line for line in self.out.splitlines() if re.search(r" in [\d.]+s", line)]
+        return re.sub(r" in [\d.]+s.*", "", lines[-1]).strip("= ") if lines else ""
+
+    def failed(self) -> List[str]:
+        return [nodeid for nodeid, _, outcome, *_ in self.reports if outcome == "failed"]
+
+    def event(self, name: str) -> Dict[str, Any]:
+        """What the reporter told the protocol's double."""
+        return next(event for event in self.events if event.get("event") == name)
+
+
+class Suite:
+    """Files of a test suite, and ways to run them."""
+
+    def __init__(self, path: Path, engine: str) -> None:
+        self.path = path / "suite"
+        self.path.mkdir()
+        self.engine = engine
+        self._scratch = path
+        self._runs = 0
+        (path / "recorder.py").write_text(RECORDER)
+
+    def write(self, **files: str) -> "Suite":
+        """name="text" writes name.py."""
+        for name, text in files.items():
+            (self.path / f"{name}.py").write_text(textwrap.dedent(text))
+        return self
+
+    def serial(self, *arguments: str, **environ: str) -> Ran:
+        return self.run([], arguments, environ)
+
+    def parallel(self, *arguments: str, start: str = "auto", w: int = 2, **environ: str) -> Ran:
+        return self.run(self.launcher(start, w), arguments, environ)
+
+    def launcher(self, start: str, workers: int, *options: str) -> List[str]:
+        if self.engine == "double":
+            command = [sys.executable, str(HERE / "fake_engine.py"), "--pythonpath", plugin_path()]
+            return [*command, "-w", str(workers), "--start", start, *options, "--"]
+        return [schedctl(), "run", "-w", str(workers), "--start", start, *options, "--"]
+
+    def environ(self, **extra: str) -> Dict[str, str]:
+        dropped = ("PYTEST_", "SCHEDCTL", "COV_")
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+        runtime = self._scratch / "runtime"
+        runtime.mkdir(mode=0o700, exist_ok=True)
+        environ.update(
+            PYTHONPATH=str(self._scratch),
+            PYTHONDONTWRITEBYTECODE="1",
+            XDG_STATE_HOME=str(self._scratch / "state"),
+            XDG_RUNTIME_DIR=str(runtime),
+            SCHEDCTL_SOCKET=str(runtime / "socket"),
+        )
+        return {**environ, **extra}
+
+    def run(self, prefix: List[str], arguments: Tuple[str, ...], extra: Dict[str, str]) -> Ran:
+        self._runs += 1
+        record = self._scratch / f"record-{self._runs}.json"
+        log = self._scratch / f"engine-{self._runs}.log"
+        command = [*prefix, sys.executable, "-m", "pytest", "-p", "recorder", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.environ(RECORD=str(record), FAKE_ENGINE_LOG=str(log), **extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        heard = json.loads(record.read_text()) if record.exists() else {}
+        return Ran(
+            done.returncode,
+            done.stdout,
+            done.stderr,
+            heard.get("reports", []),
+            heard.get("warnings", []),
+            [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else [],
+        )
+
+
+def plugin_path() -> str:
+    if BUILD is None or not (BUILD / "python").is_dir():
+        pytest.skip("needs a build: set SCHEDCTL_BUILD")
+    return str(BUILD / "python")
+
+
+def schedctl() -> str:
+    program = BUILD / "cli" / "schedctl" if BUILD is not None else None
+    if program is None or not program.exists():
+        pytest.skip("needs a build: set SCHEDCTL_BUILD")
+    return str(program)
+
+
+@pytest.fixture(params=["double", "schedctl"])
+def engine(request: Any) -> str:
+    """Who deals: the protocol's small double, or the real one."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["fork", "spawn"])
+def start(request: Any) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def suite(tmp_path: Path, engine: str) -> Suite:
+    return Suite(tmp_path, engine)
