@@ -2,10 +2,9 @@
  *
  * The problem is Q | group set-ups | Cmax with uncertain times, met by list scheduling. In the order of the rules:
  *
- *   LONGEST  a long item that the worker ends within what the rest of the run takes at the least. Long is what
- *            matters to the end: with all such items placed longest first (Graham 1969; on PUs of different speed,
- *            each where it ends in time: Gonzalez, Ibarra, Sahni 1977), the order of the others moves the makespan
- *            by less than one of them
+ *   LONGEST  the first of the long items, longest first, that goes to this worker when each is placed where it ends
+ *            earliest (Graham 1969; on PUs of different speed: Gonzalez, Ibarra, Sahni 1977; Cho, Sahni 1980). Long
+ *            is what matters to the end: the order of the others moves the makespan by less than one of them
  *   GROUP    the worker's own unit in collection order: its set-up is paid
  *   OPEN     the untouched unit with the most set-up and work (longest first over batches: Maecker et al. 2015 keep
  *            classes whole while they are small against the makespan)

@@ -1,6 +1,8 @@
 /* The dispatcher's state, shared by its files and by nobody else.
  *
- *     dispatch.c          events become facts, facts become actions
+ *     dispatch.c          creation, the step, the end
+ *     dispatch_events.c   events become facts
+ *     dispatch_deal.c     workers' queues: sending, recalling, filling
  *     dispatch_pool.c     the items not dealt: by length, by unit; estimates that the run itself teaches
  *     dispatch_pick.c     which item a worker gets next: reads the state, changes nothing
  *     dispatch_workers.c  workers and the PUs they are on
@@ -172,7 +174,34 @@ uint32_t pick_victim(const struct dispatch *d, uint32_t worker);
 /* Seconds from now until the worker has done what it holds. */
 double pick_release(const struct dispatch *d, const struct worker *w);
 
-/* dispatch_workers.c; `out` has room (reserved by dispatch_step()). */
+/* dispatch_deal.c; here and below `out` has room (reserved by dispatch_step()). */
+/* The worker, if it holds the item; else NULL. */
+struct worker *deal_holder(struct dispatch *d, uint32_t worker, uint32_t item);
+/* Items sent and not begun. */
+uint32_t deal_waiting(const struct worker *w);
+/* A queued item of the worker has begun. */
+void deal_begin(struct dispatch *d, struct worker *w, uint32_t item);
+/* The item leaves its worker's hands; its state is the caller's to set. */
+void deal_release(struct dispatch *d, struct worker *w, uint32_t item);
+/* It ends in this state; in LEFT with an action. */
+void deal_close(struct dispatch *d, uint32_t item, enum item_state state);
+void deal_leave(struct dispatch *d, uint32_t item, struct dispatch_actions *out);
+/* Fixtures of the last item that the worker keeps are the ones alive on it. */
+void deal_reset_tail(struct dispatch *d, struct worker *w);
+void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double horizon, struct dispatch_actions *out);
+void deal_recall(struct dispatch *d, uint32_t worker, uint32_t thief, enum dispatch_reason reason,
+                 struct dispatch_actions *out);
+/* Fills a worker's queue: one item ahead, and of tiny ones as many as keep it busy for the horizon. */
+void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out);
+/* Everybody's; those that have nothing come first. */
+void deal_fill_all(struct dispatch *d, struct dispatch_actions *out);
+/* Gives the victim's thief what it would end before the victim could, from the back of the list that was recalled. */
+bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, size_t n, struct dispatch_actions *out);
+
+/* dispatch_events.c */
+void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out);
+
+/* dispatch_workers.c */
 struct dispatch_action *dispatch_emit(struct dispatch_actions *out, enum dispatch_action_type type,
                                       enum dispatch_reason reason);
 int workers_reserve_pus(struct dispatch *d, size_t n);

@@ -1,0 +1,209 @@
+/* What workers hold, and giving them more: send, recall, fill, hand over. */
+#include "core/dispatch_state.h"
+
+#include <string.h>
+
+uint32_t deal_waiting(const struct worker *w)
+{
+        return w->n_held - w->n_running;
+}
+
+struct worker *deal_holder(struct dispatch *d, uint32_t worker, uint32_t item)
+{
+        const struct item *it = &d->items[item];
+
+        return it->worker == worker && (it->state == ITEM_QUEUED || it->state == ITEM_RUNNING) ? &d->workers[worker]
+                                                                                               : NULL;
+}
+
+static uint32_t held_index(const struct worker *w, uint32_t item)
+{
+        uint32_t i = 0;
+
+        while (w->held[i] != item)
+                i++;
+        return i;
+}
+
+static void held_insert(struct worker *w, uint32_t at, uint32_t item)
+{
+        memmove(&w->held[at + 1], &w->held[at], (w->n_held - at) * sizeof(w->held[0]));
+        w->held[at] = item;
+        w->n_held++;
+}
+
+static void held_remove(struct worker *w, uint32_t at)
+{
+        w->n_held--;
+        memmove(&w->held[at], &w->held[at + 1], (w->n_held - at) * sizeof(w->held[0]));
+}
+
+void deal_release(struct dispatch *d, struct worker *w, uint32_t item)
+{
+        struct item *it = &d->items[item];
+
+        if (it->state == ITEM_RUNNING) {
+                if (w->held[w->n_running - 1] == item)
+                        w->running = 0;
+                w->n_running--;
+        } else {
+                d->n_queued--;
+                w->queued -= it->charge;
+        }
+        held_remove(w, held_index(w, item));
+        d->busy -= it->charge;
+        if (w->n_held == w->n_running)
+                w->queued = 0;
+        if (d->n_queued == 0 && d->busy < 0)
+                d->busy = 0;
+        it->worker = DISPATCH_NONE;
+}
+
+void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
+{
+        struct item *it = &d->items[item];
+
+        held_remove(w, held_index(w, item));
+        held_insert(w, w->n_running++, item);
+        it->state = ITEM_RUNNING;
+        /* The one before is over but for its teardown, though its DONE may come late. */
+        w->running = it->charge;
+        w->queued = deal_waiting(w) > 0 ? w->queued - it->charge : 0;
+        d->n_queued--;
+}
+
+void deal_close(struct dispatch *d, uint32_t item, enum item_state state)
+{
+        d->items[item].state = state;
+        d->n_open--;
+}
+
+void deal_leave(struct dispatch *d, uint32_t item, struct dispatch_actions *out)
+{
+        deal_close(d, item, ITEM_LEFT);
+        dispatch_emit(out, DISPATCH_DO_LEFT, DISPATCH_R_NONE)->item = item;
+}
+
+void deal_reset_tail(struct dispatch *d, struct worker *w)
+{
+        w->tail = w->n_held > 0 ? w->held[w->n_held - 1] : w->last_done;
+        if (w->state != WORKER_RETIRING)
+                pool_enter(d, w, w->tail == DISPATCH_NONE ? DISPATCH_NONE : d->items[w->tail].unit);
+}
+
+static bool is_tiny(const struct dispatch *d, uint32_t item, double horizon)
+{
+        return pool_item_is_estimated(d, item) && pool_item_seconds(d, item) < horizon;
+}
+
+/* Whether the engine has to hear when this item is taken: always, but within a batch only half-way. */
+static bool needs_report(const struct dispatch *d, const struct worker *w, uint32_t item, double horizon)
+{
+        return !is_tiny(d, item, horizon) || d->pool.n == 0 || 2 * w->unreported >= horizon ||
+               w->n_unreported >= DISPATCH_QUEUE_MAX / 2;
+}
+
+void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double horizon, struct dispatch_actions *out)
+{
+        struct worker *w = &d->workers[worker];
+        struct item *it = &d->items[choice.item];
+        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_SEND, choice.reason);
+
+        it->charge = pool_item_seconds(d, choice.item) + pool_setup_seconds(d, w->tail, choice.item);
+        pool_take(d, choice.item);
+        it->state = ITEM_QUEUED;
+        it->worker = worker;
+        held_insert(w, w->n_held, choice.item);
+        w->queued += it->charge;
+        w->unreported += it->charge;
+        w->n_unreported++;
+        w->dry = w->waiting = false;
+        w->tail = choice.item;
+        pool_enter(d, w, it->unit);
+        d->n_queued++;
+        d->busy += it->charge;
+
+        action->worker = worker;
+        action->item = choice.item;
+        action->report = needs_report(d, w, choice.item, horizon);
+        if (action->report) {
+                w->unreported = 0;
+                w->n_unreported = 0;
+        }
+}
+
+void deal_recall(struct dispatch *d, uint32_t worker, uint32_t thief, enum dispatch_reason reason,
+                 struct dispatch_actions *out)
+{
+        struct worker *w = &d->workers[worker];
+
+        if (w->recalling || deal_waiting(w) == 0)
+                return;
+        w->recalling = true;
+        w->thief = thief;
+        d->n_recalling++;
+        dispatch_emit(out, DISPATCH_DO_RECALL, reason)->worker = worker;
+}
+
+void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+{
+        struct worker *w = &d->workers[worker];
+        struct choice choice;
+        uint32_t victim;
+
+        if (w->state != WORKER_ACTIVE || w->recalling || d->stopped)
+                return;
+        while (w->n_held < DISPATCH_QUEUE_MAX) {
+                double horizon = pick_horizon(d);
+
+                if (deal_waiting(w) > 0 && w->queued >= horizon)
+                        return;
+                if (!pick_item(d, worker, &choice))
+                        break;
+                if (deal_waiting(w) > 0 && !is_tiny(d, choice.item, horizon))
+                        return;
+                deal_send(d, worker, choice, horizon, out);
+        }
+        if (deal_waiting(w) > 0)
+                return;
+
+        w->dry = true;
+        victim = pick_victim(d, worker);
+        if (victim != DISPATCH_NONE)
+                deal_recall(d, victim, worker, DISPATCH_R_STOLEN, out);
+}
+
+void deal_fill_all(struct dispatch *d, struct dispatch_actions *out)
+{
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                if (d->workers[i].dry)
+                        deal_fill(d, i, out);
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                if (!d->workers[i].dry)
+                        deal_fill(d, i, out);
+}
+
+bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, size_t n, struct dispatch_actions *out)
+{
+        struct worker *v = &d->workers[victim], *t = &d->workers[v->thief];
+        double theirs = pick_release(d, v), ours = pick_release(d, t), horizon = pick_horizon(d);
+        bool any = false;
+
+        for (size_t i = 0; i < n; i++)
+                theirs += pool_item_seconds(d, list[i]) / v->speed;
+        for (size_t i = n; i-- > 0 && t->n_held < DISPATCH_QUEUE_MAX;) {
+                double seconds = pool_item_seconds(d, list[i]);
+
+                if (d->items[list[i]].state != ITEM_POOL || d->items[list[i]].missed_by == v->thief)
+                        continue;
+                ours += (pool_setup_seconds(d, t->tail, list[i]) + seconds) / t->speed;
+                if (ours >= theirs)
+                        break;
+                theirs -= seconds / v->speed;
+                /* Not to be taken from it in turn before it has begun: thieves would go round in circles. */
+                t->recalled = true;
+                deal_send(d, v->thief, (struct choice){list[i], DISPATCH_R_STOLEN}, horizon, out);
+                any = true;
+        }
+        return any;
+}
