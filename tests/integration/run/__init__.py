@@ -1,0 +1,1 @@
+"""schedctl run: processes, signals, environment, options, and suites end to end."""

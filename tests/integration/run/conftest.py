@@ -1,0 +1,161 @@
+"""A service of the test's own, a way to start runs, and to see what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+BUILD = Path(os.environ.get("SCHEDCTL_BUILD", "build")).resolve()
+SCHEDCTL = BUILD / "cli" / "schedctl"
+SCHEDD = BUILD / "daemon" / "schedd"
+PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by it
+ASKED_AT_MOST = 1000
+# As systemd passes a listening socket; here it comes as standard input.
+ACTIVATE = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null'
+
+
+def wait_gone(pid: int) -> None:
+    """Waits for the end of a process that need not be our child."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        assert poller.poll(PATIENCE * 1000), f"process {pid} does not end"
+    finally:
+        os.close(fd)
+
+
+def processes_marked(mark: str) -> List[int]:
+    """The processes that have this text in their environment, zombies left out."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    if mark.encode() in file.read():
+                        found.append(int(entry))
+            except OSError:
+                pass
+    return found
+
+
+def children_of(pid: int) -> List[int]:
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as file:
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z":
+                found.append(int(entry))
+    return found
+
+
+class Runs:
+    """Starts `schedctl run`; every process below carries the mark."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.mark = f"SCHEDCTL_TEST_MARK={directory}"
+        runtime = directory / "runtime"
+        runtime.mkdir(mode=0o700)
+        self.runtime = runtime
+        self.environment: Dict[str, str] = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SCHEDCTL_", "PYTEST_", "PYTHONPATH"))
+        }
+        self.environment.update(
+            SCHEDCTL_SOCKET=str(directory / "schedd.sock"),
+            SCHEDCTL_TEST_MARK=str(directory),
+            XDG_RUNTIME_DIR=str(runtime),
+            XDG_STATE_HOME=str(directory / "state"),
+            PYTHONDONTWRITEBYTECODE="1",
+        )
+
+    def start(self, *arguments: object, **keywords: Any) -> "subprocess.Popen[str]":
+        command = [str(SCHEDCTL), "run", *map(str, arguments)]
+        keywords.setdefault("stdout", subprocess.PIPE)
+        keywords.setdefault("stderr", subprocess.PIPE)
+        keywords.setdefault("stdin", subprocess.DEVNULL)
+        environment = {**self.environment, **keywords.pop("env", {})}
+        return subprocess.Popen(command, text=True, env=environment, cwd=self.directory, **keywords)
+
+    @staticmethod
+    def program() -> str:
+        return str(SCHEDCTL)
+
+    def run(self, *arguments: object, **keywords: Any) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*arguments, **keywords)
+        out, err = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def left(self) -> List[int]:
+        """Processes of runs that are still there."""
+        return processes_marked(self.mark)
+
+    def status(self) -> str:
+        return subprocess.run(
+            [str(SCHEDCTL), "status"],
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=True,
+        ).stdout
+
+    def expect_clean(self) -> None:
+        """No process, no directory, no lease."""
+        for pid in self.left():
+            wait_gone(pid)
+        assert not self.left()
+        assert not list(self.runtime.glob("schedctl-*"))
+        # The service notices a closed connection when its loop comes round: it is asked until then.
+        assert any("Nothing is lent." in self.status() for _ in range(ASKED_AT_MOST))
+
+
+class Barrier:
+    """A FIFO on which what a run starts says that it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        self._fd = os.open(path, os.O_RDWR)
+
+    def wait(self) -> None:
+        """For somebody to write something."""
+        ready, _, _ = select.select([self._fd], [], [], PATIENCE)
+        assert ready, "nobody came"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    """Runs beside a service of their own, which is ready."""
+    made = Runs(tmp_path)
+    plain = {k: v for k, v in made.environment.items() if k != "SCHEDCTL_TEST_MARK"}
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(plain["SCHEDCTL_SOCKET"])
+    listener.listen(16)
+    service = subprocess.Popen(
+        ["/bin/sh", "-c", ACTIVATE, str(SCHEDD)],
+        env=plain,
+        stdin=listener.fileno(),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield made
+    finally:
+        service.terminate()
+        service.wait()
+        listener.close()

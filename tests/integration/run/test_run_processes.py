@@ -1,0 +1,216 @@
+"""Whoever is killed, nothing is left; signals reach the command, and once."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import Tuple
+
+import pytest
+
+from .conftest import PATIENCE, Barrier, Runs, children_of
+
+SLEEPERS = """
+import subprocess, time, pytest
+@pytest.mark.parametrize("n", range(4))
+def test_sleeps(n, tmp_path_factory):
+    subprocess.Popen(["sleep", "1000"])
+    open("barrier", "w").write("x")
+    time.sleep(1000)
+"""
+
+ONE_DIES = """
+import os, pytest
+@pytest.mark.parametrize("n", range(6))
+def test_dies(n):
+    if n == 2:
+        os.kill(os.getpid(), 9)
+"""
+
+# Says "ready", then the name of every signal that arrives.
+COUNTER = """
+import signal
+for name in ("INT", "TERM", "HUP", "USR1"):
+    signal.signal(getattr(signal, "SIG" + name), lambda *a, name=name: print(name, flush=True))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def start_suite(runs: Runs) -> Tuple["subprocess.Popen[str]", int, int]:
+    """A run in the midst of a suite: its process, engine and command."""
+    (runs.directory / "test_sleeps.py").write_text(SLEEPERS)
+    barrier = Barrier(runs.directory / "barrier")
+    outer = runs.start("-w", 2, "--", sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
+    barrier.wait()
+    (engine,) = children_of(outer.pid)
+    (command,) = children_of(engine)
+    return outer, engine, command
+
+
+@pytest.mark.parametrize("victim", ["guardian", "engine", "command"])
+def test_nothing_is_left(runs: Runs, victim: str) -> None:
+    outer, engine, command = start_suite(runs)
+    os.kill({"guardian": outer.pid, "engine": engine, "command": command}[victim], signal.SIGKILL)
+    outer.communicate(timeout=PATIENCE)
+    assert outer.returncode == -signal.SIGKILL
+    runs.expect_clean()
+
+
+def test_a_killed_worker_fails_its_item(runs: Runs) -> None:
+    (runs.directory / "test_one_dies.py").write_text(ONE_DIES)
+    result = runs.run("-w", 2, "--", sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
+    assert result.returncode == 1
+    assert "was killed by SIGKILL while running" in result.stdout
+    assert "1 failed, 5 passed" in result.stdout
+    assert "schedctl: 5 tests" in result.stderr
+    assert "1 killed its worker" in result.stderr
+    runs.expect_clean()
+
+
+def test_leftovers_are_ended(runs: Runs) -> None:
+    result = runs.run("--", "sh", "-c", "setsid sleep 1000 & exit 3", stdout=subprocess.DEVNULL)
+    assert result.returncode == 3
+    assert not runs.left()
+
+
+def test_stubborn_leftovers_are_killed(runs: Runs) -> None:
+    script = (
+        "trap '' TERM; (trap '' TERM; echo up; while :; do sleep 1000; done) & read line < pipe"
+    )
+    os.mkfifo(runs.directory / "pipe")
+    run = runs.start("--", "sh", "-c", script)
+    assert run.stdout and run.stdout.readline() == "up\n"
+    (runs.directory / "pipe").write_text("go\n")
+    run.communicate(timeout=PATIENCE)
+    assert not runs.left()
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "USR1"])
+def test_a_signal_for_schedctl_alone_is_forwarded(runs: Runs, name: str) -> None:
+    run = runs.start("--", sys.executable, "-c", COUNTER)
+    assert run.stdout and run.stdout.readline() == "ready\n"
+    run.send_signal(getattr(signal, "SIG" + name))
+    assert run.stdout.readline() == name + "\n"
+    run.kill()
+    run.communicate(timeout=PATIENCE)
+    runs.expect_clean()
+
+
+def test_a_signal_for_the_group_arrives_once(runs: Runs) -> None:
+    run = runs.start("--", sys.executable, "-c", COUNTER, start_new_session=True)
+    assert run.stdout and run.stdout.readline() == "ready\n"
+    os.killpg(run.pid, signal.SIGHUP)
+    assert run.stdout.readline() == "HUP\n"
+    run.send_signal(signal.SIGUSR1)
+    assert run.stdout.readline() == "USR1\n"
+    run.kill()
+    run.communicate(timeout=PATIENCE)
+
+
+def test_the_second_interrupt_ends_at_once(runs: Runs) -> None:
+    run = runs.start("--", sys.executable, "-c", COUNTER)
+    assert run.stdout and run.stdout.readline() == "ready\n"
+    run.send_signal(signal.SIGINT)
+    assert run.stdout.readline() == "INT\n"
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=PATIENCE)
+    assert run.returncode == -signal.SIGINT
+    runs.expect_clean()
+
+
+class Terminal:
+    """A run in the foreground of a terminal of its own."""
+
+    def __init__(self, runs: Runs, *arguments: object) -> None:
+        self.master, slave = pty.openpty()
+        shell = (
+            "import os, sys; os.setsid(); import fcntl, termios;"
+            "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+        )
+        run = [str(word) for word in arguments]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", shell, *run],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=runs.directory,
+            env=runs.environment,
+        )
+        os.close(slave)
+
+    def read_until(self, text: str) -> str:
+        seen = ""
+        while text not in seen:
+            try:
+                data = os.read(self.master, 4096)
+            except OSError:
+                data = b""
+            assert data, f"no {text!r} in {seen!r}"
+            seen += data.decode(errors="replace")
+        return seen
+
+    def press(self, key: bytes) -> None:
+        os.write(self.master, key)
+
+
+def test_ctrl_c_ends_as_pytest_does(runs: Runs) -> None:
+    (runs.directory / "test_sleeps.py").write_text(SLEEPERS)
+    barrier = Barrier(runs.directory / "barrier")
+    schedctl = runs.program()
+    terminal = Terminal(runs, schedctl, "run", "-w", 2, "--", sys.executable, "-m", "pytest")
+    barrier.wait()
+    terminal.press(b"\x03")
+    terminal.read_until("no tests ran")
+    assert terminal.process.wait(timeout=PATIENCE) == 2
+    runs.expect_clean()
+
+
+def test_ctrl_c_twice_ends_at_once(runs: Runs) -> None:
+    schedctl = runs.program()
+    terminal = Terminal(runs, schedctl, "run", "--", sys.executable, "-c", COUNTER)
+    terminal.read_until("ready")
+    terminal.press(b"\x03")
+    terminal.read_until("INT")
+    terminal.press(b"\x03")
+    assert terminal.process.wait(timeout=PATIENCE) == -signal.SIGINT
+    runs.expect_clean()
+
+
+JOB_CONTROL = """
+import os, signal, sys
+# A shell in miniature: its job has a process group and the terminal.
+terminal = os.open("/dev/tty", os.O_RDWR)
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.tcsetpgrp(terminal, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+_, status = os.waitpid(pid, os.WUNTRACED)
+print("stopped" if os.WIFSTOPPED(status) else "ended", flush=True)
+os.tcsetpgrp(terminal, pid)
+os.killpg(pid, signal.SIGCONT)
+_, status = os.waitpid(pid, 0)
+print("status", os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+def test_job_control(runs: Runs) -> None:
+    script = "import sys; print('ready', flush=True); print('got', sys.stdin.readline())"
+    schedctl = runs.program()
+    job = [schedctl, "run", "--", sys.executable, "-c", script]
+    terminal = Terminal(runs, sys.executable, "-c", JOB_CONTROL, *job)
+    terminal.read_until("ready")
+    terminal.press(b"\x1a")
+    terminal.read_until("stopped")
+    terminal.press(b"hello\n")
+    terminal.read_until("status 0")
+    assert terminal.process.wait(timeout=PATIENCE) == 0
+    runs.expect_clean()
