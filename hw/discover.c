@@ -70,14 +70,28 @@ static bool stand_in_is_ignored(hwloc_topology_t topology)
         return has_stand_in() && !is_set("HWLOC_THISSYSTEM") && hwloc_topology_is_thissystem(topology);
 }
 
+/* What hwloc needs so that it neither gives up on sysfs nor on itself: it asserts that some node is online. */
+static int check_sysfs(const char *root)
+{
+        struct cpuset nodes;
+        int r;
+
+        if (!hw_root_has(root, "/sys/devices/system/cpu"))
+                return -ENOENT;
+        r = hw_root_read_cpuset(root, "/sys/devices/system/node/online", &nodes);
+        if (r == -ENOENT)
+                return 0;
+        return r < 0 || cpuset_is_empty(&nodes) ? -EINVAL : 0;
+}
+
 /* hwloc takes the root of /sys and /proc from its environment alone; the variable is there only while it loads. */
 static int load_below(const char *root, hwloc_topology_t topology)
 {
         bool prefixed = *root && !has_stand_in();
-        int r;
+        int r = prefixed ? check_sysfs(root) : 0;
 
-        if (prefixed && !hw_root_has(root, "/sys/devices/system/cpu"))
-                return -ENOENT;
+        if (r < 0)
+                return r;
         if (prefixed && setenv("HWLOC_FSROOT", root, 1) < 0)
                 return -ENOMEM;
         r = hwloc_topology_load(topology) < 0 ? -errno : 0;

@@ -15,17 +15,6 @@ static struct cpuset every_pu(void)
         return set;
 }
 
-struct cpuset hw_online(const char *root, struct hw_notes *notes)
-{
-        const char *path = "/sys/devices/system/cpu/online";
-        struct cpuset set = every_pu();
-        int r = hw_root_read_cpuset(root, path, &set);
-
-        if (r < 0 && r != -ENOENT)
-                hw_note(notes, "%s%s: %s; taking every CPU to be online", root, path, strerror(-r));
-        return set;
-}
-
 struct cpuset hw_isolated(const char *root, struct hw_notes *notes)
 {
         const char *path = "/sys/devices/system/cpu/isolated";

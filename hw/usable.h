@@ -1,5 +1,6 @@
-/* Which PUs the system leaves to be used: online, not isolated, in a process's affinity mask and its cgroups'
- * cpusets; and how many PUs' worth of time its cgroups' cpu.max allows. No hwloc: the client links this.
+/* Which PUs the system leaves to be used: not isolated, in a process's affinity mask and its cgroups' cpusets
+ * (hw/discover.h tells which are online); and how many PUs' worth of time its cgroups' cpu.max allows. No hwloc: the
+ * client links this.
  *
  * A file that is missing limits nothing. One that is malformed is skipped with a note. notes may be NULL.
  */
@@ -13,9 +14,6 @@
 enum {
         HW_GROUP_MAX = 512, /* bytes that are kept of a cgroup's path */
 };
-
-/* /sys/devices/system/cpu/online; where it cannot be read, every PU below CPUSET_MAX. */
-struct cpuset hw_online(const char *root, struct hw_notes *notes);
 
 /* PUs that were set apart (isolcpus=: /sys/devices/system/cpu/isolated) and are not to be lent: the kernel balances
  * nothing onto them, and whoever isolated them has a use for them. nohz_full= alone does not set a PU apart. */

@@ -33,9 +33,13 @@ SYNTHETIC = {
 }
 
 
+# A sanitizer's report must not look like a refusal, which is status 1.
+SANITIZERS = {"ASAN_OPTIONS": "exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
+
+
 def environment(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HWLOC_")}
-    return kept | more
+    return kept | SANITIZERS | more
 
 
 def show(program: str, name: str) -> str:
@@ -87,7 +91,7 @@ def main() -> int:
     parser.add_argument("program")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--regenerate", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     names = options.names or all_names()
     failed = [f"{name} (belongs to nothing)" for name in find_leftovers(all_names())]
 
