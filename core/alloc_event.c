@@ -54,8 +54,9 @@ static enum alloc_error check_open(const struct alloc *a, const struct alloc_eve
         if ((error = check_numbers(e->request)) || (error = check_limits(a, e)))
                 return error;
         if (e->type == ALLOC_RECOVER)
-                return !e->pus || !e->slots || cpuset_intersects(e->slots, &used) ? ALLOC_ERROR_INVALID
-                                                                                  : ALLOC_ERROR_NONE;
+                return !e->pus || !e->slots || cpuset_is_empty(e->slots) || cpuset_intersects(e->slots, &used)
+                               ? ALLOC_ERROR_INVALID
+                               : ALLOC_ERROR_NONE;
         if (!cpuset_intersects(&e->request->allowed, &a->usable))
                 return ALLOC_ERROR_NO_USABLE_PU;
         return cpuset_count(&used) >= ALLOC_SLOTS_MAX ? ALLOC_ERROR_TOO_MANY_SLOTS : ALLOC_ERROR_NONE;
@@ -115,7 +116,9 @@ static void take_slots(struct alloc *a, struct alloc_lease *l)
         if (n >= most)
                 return;
         struct cpuset used = slots_used(a);
-        unsigned n_free = ALLOC_SLOTS_MAX - cpuset_count(&used), room = n_free / ALLOC_SLOTS_SHARE;
+        unsigned n_free = ALLOC_SLOTS_MAX - cpuset_count(&used);
+        unsigned n_reserved = ALLOC_LEASES_MAX - (unsigned)a->n_leases; /* one for each lease that may yet come */
+        unsigned room = n_free > n_reserved ? (n_free - n_reserved) / ALLOC_SLOTS_SHARE : 0;
 
         if (room == 0 && n == 0 && n_free > 0)
                 room = 1;
@@ -142,7 +145,8 @@ static void set_machine(struct alloc *a, struct machine *machine, const struct c
                 struct cpuset held = alloc_lease_held(l), gone = cpuset_andnot(&held, &a->online);
 
                 lose(l, &gone, ALLOC_MACHINE_CHANGED);
-                take_slots(a, l);
+                if (!l->detached)
+                        take_slots(a, l);
         }
 }
 
@@ -189,7 +193,6 @@ static void recover(struct alloc *a, const struct alloc_event *e)
         l->grant.pus = *e->pus;
         l->detached = true;
         l->detached_at = a->now;
-        take_slots(a, l);
 }
 
 /* Where something comes back, the client hears: it may be lent the same PU again. */
@@ -213,7 +216,7 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
 }
 
 /* What the client does not claim it does not use. It hears of what is wanted back only now, so time starts anew. */
-static void claim(struct alloc_lease *l, const struct cpuset *pus)
+static void claim(struct alloc *a, struct alloc_lease *l, const struct cpuset *pus)
 {
         l->own = cpuset_and(&l->own, pus);
         l->guest = cpuset_and(&l->guest, pus);
@@ -223,6 +226,7 @@ static void claim(struct alloc_lease *l, const struct cpuset *pus)
                 l->lends[pu].wanted_since = ALLOC_NEVER;
         l->detached = false;
         l->claimed = l->answer = true;
+        take_slots(a, l);
 }
 
 static void update(struct alloc *a, struct alloc_lease *l, const struct alloc_request *r)
@@ -277,7 +281,7 @@ void alloc_event_apply(struct alloc *a, const struct alloc_event *e, struct mach
                 give_back(l, e, e->type == ALLOC_REFUSED);
                 break;
         case ALLOC_CLAIM:
-                claim(l, e->pus);
+                claim(a, l, e->pus);
                 break;
         case ALLOC_DETACH:
                 detach(a, l);

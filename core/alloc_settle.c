@@ -34,7 +34,7 @@ static void lend(struct alloc_lease *l, struct cpuset *charge, unsigned pu)
         cpuset_add(charge, pu);
 }
 
-/* Everything the lease takes that has no owner, but for what must wait for the budget. A first PU waits for nothing. */
+/* Everything the lease takes that has no owner, but for what must wait for the budget. */
 static bool lend_free(struct alloc *a, size_t index)
 {
         struct alloc_lease *l = &a->leases[index];
@@ -42,9 +42,6 @@ static bool lend_free(struct alloc *a, size_t index)
         struct cpuset unowned = cpuset_andnot(&s->match.takes[index], &s->owned);
         struct cpuset now = cpuset_andnot(&unowned, &s->later);
 
-        if (cpuset_is_empty(&now) && !alloc_lease_holds_any(l) && s->plans[index].entitled &&
-            !cpuset_is_empty(&unowned))
-                cpuset_add(&now, cpuset_next(&unowned, 0));
         CPUSET_FOREACH (pu, &now)
                 lend(l, &l->own, pu);
         return !cpuset_is_empty(&now);
@@ -57,15 +54,25 @@ static bool is_overdue(const struct alloc *a, unsigned pu)
         return owner && alloc_lend_overdue(&owner->lends[pu], a->now);
 }
 
-/* The least shared PU of `candidates`, and below the bound; CPUSET_NONE where there is none. */
+/* Guests that stay: those that a PU comes to take the owner's place. */
+static unsigned count_staying(const struct alloc *a, unsigned pu)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < a->n_leases; i++)
+                n += cpuset_has(&a->leases[i].guest, pu) && !cpuset_has(&a->solution.match.takes[i], pu);
+        return n;
+}
+
+/* The PU of `candidates` that fewest will go on sharing, below the bound; CPUSET_NONE where there is none. */
 static unsigned least_shared(const struct alloc *a, const struct cpuset *candidates)
 {
         unsigned found = CPUSET_NONE, least = ALLOC_SHARED_PER_PU_MAX;
 
         CPUSET_FOREACH (pu, candidates) {
-                unsigned n = alloc_count_guests(a, pu);
+                unsigned n = count_staying(a, pu);
 
-                if (n >= least)
+                if (n >= least || alloc_count_guests(a, pu) >= ALLOC_SHARED_PER_PU_MAX)
                         continue;
                 found = pu;
                 least = n;
@@ -73,15 +80,22 @@ static unsigned least_shared(const struct alloc *a, const struct cpuset *candida
         return found;
 }
 
-/* Lends a first PU shared: one that comes to the lease, else any it may use. */
+/* A first PU waits for nothing: it is shared with an owner who is to give it up, or taken beyond the budget, or shared
+ * for good. */
 static bool lend_first(struct alloc *a, size_t index)
 {
         struct alloc_lease *l = &a->leases[index];
-        const struct cpuset *takes = &a->solution.match.takes[index];
-        unsigned pu = least_shared(a, takes);
+        const struct alloc_solution *s = &a->solution;
+        struct cpuset coming = cpuset_and(&s->match.takes[index], &s->owned);
+        struct cpuset later = cpuset_and(&s->match.takes[index], &s->later);
+        unsigned pu = least_shared(a, &coming);
 
+        if (pu == CPUSET_NONE && !cpuset_is_empty(&later)) {
+                lend(l, &l->own, cpuset_next(&later, 0));
+                return true;
+        }
         if (pu == CPUSET_NONE)
-                pu = least_shared(a, &a->solution.match.may[index]);
+                pu = least_shared(a, &s->match.may[index]);
         if (pu == CPUSET_NONE)
                 return false;
         lend(l, &l->guest, pu);
@@ -148,8 +162,10 @@ static struct cpuset owned_wanted(const struct alloc *a, size_t index, const str
 }
 
 /* What was lent in this very step, and is wanted after all, goes before the client hears of it. */
-static void drop_untold(struct alloc_lease *l)
+static bool drop_untold(struct alloc_lease *l)
 {
+        bool dropped = false;
+
         CPUSET_FOREACH (pu, &l->wanted) {
                 if (l->lends[pu].generation <= l->grant.generation)
                         continue;
@@ -157,7 +173,9 @@ static void drop_untold(struct alloc_lease *l)
                 cpuset_remove(&l->guest, pu);
                 cpuset_remove(&l->coming, pu);
                 cpuset_remove(&l->wanted, pu);
+                dropped = true;
         }
+        return dropped;
 }
 
 /* True where it wants other PUs than before. */
@@ -182,8 +200,7 @@ static bool want_back(struct alloc *a, size_t index)
                 else if (lend->wanted_since == ALLOC_NEVER)
                         lend->wanted_since = a->now;
         }
-        drop_untold(l);
-        return !cpuset_equal(&before, &l->wanted) || !cpuset_equal(&coming, &l->coming);
+        return drop_untold(l) || !cpuset_equal(&before, &l->wanted) || !cpuset_equal(&coming, &l->coming);
 }
 
 /* Whether some lease has yet to get a PU that it is due. */

@@ -127,13 +127,13 @@ static struct cpuset spare_pus(const struct alloc *a, const struct alloc_solutio
         return spare;
 }
 
-/* The PUs of leases that could get another in exchange. */
+/* The PUs of leases that could get another in exchange: not of one that has just been forgiven for keeping them. */
 static struct cpuset exchangeable_pus(const struct alloc *a, const struct alloc_solution *s)
 {
         struct cpuset exchangeable = s->fresh;
 
         for (size_t i = 0; i < a->n_leases; i++)
-                if (s->plans[i].surplus == 0 && !s->plans[i].fixed)
+                if (s->plans[i].surplus == 0 && !s->plans[i].fixed && !s->plans[i].forgiven)
                         exchangeable = cpuset_or(&exchangeable, &s->match.takes[i]);
         return exchangeable;
 }
@@ -219,7 +219,7 @@ static void note_fresh(const struct alloc *a, struct alloc_solution *s)
 {
         s->fresh = (struct cpuset){0};
         for (size_t i = 0; i < a->n_leases; i++) {
-                struct cpuset held = cpuset_or(&a->leases[i].own, &a->leases[i].coming);
+                struct cpuset held = alloc_lease_held(&a->leases[i]);
                 struct cpuset fresh = cpuset_andnot(&s->match.takes[i], &held);
 
                 s->fresh = cpuset_or(&s->fresh, &fresh);

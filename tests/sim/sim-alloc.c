@@ -16,7 +16,7 @@
 #include "tests/sim/alloc-world.h"
 
 enum {
-        DEFAULT_COUNT = 1000,
+        DEFAULT_COUNT = 400,
         STEPS = 120,
         LEASES = 24,
         PUS = 64,
@@ -292,14 +292,12 @@ static void open_one(struct history *h)
 {
         struct alloc_request r = random_request(h);
         alloc_id id = chance(h, 10) && h->n_clients ? h->clients[0].id : h->next_id++;
-        struct cpuset unused = {0};
         bool known = client_index(h, id) != SIZE_MAX;
 
         if (h->n_clients == LEASES)
                 return;
         if (!known)
                 add_client(h, id);
-        h->unusable[h->n_clients - 1] = unused;
 
         int error = step(h, (struct alloc_event){.type = ALLOC_OPEN, .lease = id, .request = &r});
 
