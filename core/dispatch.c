@@ -58,7 +58,8 @@ static void copy_params(struct dispatch *d, const struct dispatch_params *p)
         for (uint32_t g = 0; g < p->n_groups; g++)
                 d->groups[g] = (struct group){.parent = p->groups[g].parent,
                                               .setup = p->groups[g].setup > 0 ? p->groups[g].setup : 0,
-                                              .n_setups = p->groups[g].setup >= 0};
+                                              .n_setups = p->groups[g].setup >= 0,
+                                              .unit = DISPATCH_NONE};
         d->default_seconds = p->default_seconds;
         d->overhead = p->overhead;
         d->start_cost = p->start_cost;
@@ -197,7 +198,7 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
                 return false;
         if (e->type == DISPATCH_SETUP && e->group >= d->n_groups)
                 return false;
-        if ((e->type == DISPATCH_DONE || e->type == DISPATCH_SETUP) && !(e->wall >= 0))
+        if ((e->type == DISPATCH_DONE || e->type == DISPATCH_SETUP) && !(e->wall >= 0 && e->cpu >= 0))
                 return false;
         if (e->type == DISPATCH_PUS && e->n_pus == 0)
                 return false;

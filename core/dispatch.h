@@ -10,7 +10,8 @@
  * events, same decisions. Records that come late, of a worker that is gone or of an item that it does not hold any
  * more, are ignored; STARTED and DONE of one worker may come in batches, and the next item's STARTED before the
  * last one's DONE. dispatch_step() appends to the actions; the caller carries them out in order, answers each RECALL
- * with a RECALLED event and empties the list (actions->n = 0).
+ * with a RECALLED event, then or after the last of them (an END among what it took back stays there), and empties
+ * the list (actions->n = 0).
  *
  * Objective: least makespan on uniform machines with a set-up time per group (Q | group set-ups | Cmax),
  * estimates uncertain. The policy and its sources are core/dispatch_pick.c's; docs/dispatch.md explains it.

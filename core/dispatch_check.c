@@ -111,6 +111,15 @@ static const char *check_unit(const struct dispatch *d, const struct unit *u, ui
         return u->heap == DISPATCH_NONE || d->pool.heap[u->heap] == number ? NULL : "the heap's index is wrong";
 }
 
+static const char *check_heap(const struct dispatch *d)
+{
+        double setups = 0;
+
+        for (uint32_t i = 0; i < d->pool.n_heap; i++)
+                setups += d->pool.units[d->pool.heap[i]].setup;
+        return differs(setups, d->pool.heap_setups) ? "the heap's set-ups are wrong" : NULL;
+}
+
 const char *dispatch_check(const struct dispatch *d)
 {
         const char *broken = check_items(d);
@@ -119,6 +128,8 @@ const char *dispatch_check(const struct dispatch *d)
                 broken = check_workers(d);
         if (!broken)
                 broken = check_pus(d);
+        if (!broken)
+                broken = check_heap(d);
         for (uint32_t u = 0; u < d->pool.n_units && !broken; u++)
                 broken = check_unit(d, &d->pool.units[u], u);
         return broken;

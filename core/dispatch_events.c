@@ -1,5 +1,6 @@
 /* What each event changes: facts first; whom to deal to is dispatch_step()'s to see to afterwards. */
 #include "core/dispatch_state.h"
+#include "core/estimate.h"
 
 static void on_pus(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
 {
@@ -50,7 +51,7 @@ static void on_done(struct dispatch *d, const struct dispatch_event *e)
         deal_release(d, w, e->item);
         deal_close(d, e->item, ITEM_DONE);
         if (d->items[e->item].seconds < 0)
-                pool_learn(d, e->item, e->wall * w->speed);
+                pool_learn(d, e->item, estimate_on_fast_core(e->wall, e->cpu, w->speed));
         w->last_done = e->item;
         w->n_done++;
         d->n_failures = 0;
@@ -63,6 +64,13 @@ static void on_setup(struct dispatch *d, const struct dispatch_event *e)
         double seconds = e->wall * d->workers[e->worker].speed;
 
         g->setup += (seconds - g->setup) / ++g->n_setups;
+        if (g->parent == DISPATCH_NONE)
+                pool_set_setup(d, e->group);
+}
+
+static bool may_be_dealt(const struct dispatch *d, const struct worker *w)
+{
+        return w->state == WORKER_ACTIVE && !w->recalling && !d->stopped;
 }
 
 static void on_recalled(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
@@ -84,7 +92,7 @@ static void on_recalled(struct dispatch *d, const struct dispatch_event *e, stru
         w->n_unreported = 0;
         deal_reset_tail(d, w);
 
-        if (w->thief != DISPATCH_NONE && d->workers[w->thief].state == WORKER_ACTIVE && !d->stopped)
+        if (w->thief != DISPATCH_NONE && may_be_dealt(d, &d->workers[w->thief]))
                 moved = deal_hand_over(d, e->worker, e->list, e->n_list, out);
         w->thief = DISPATCH_NONE;
         w->recalled = !moved;

@@ -179,6 +179,16 @@ void pool_enter(struct dispatch *d, struct worker *w, uint32_t unit)
         }
 }
 
+void pool_set_setup(struct dispatch *d, uint32_t group)
+{
+        uint32_t unit = d->groups[group].unit;
+        struct unit *u = unit == DISPATCH_NONE ? NULL : &d->pool.units[unit];
+
+        /* Those in the heap are summed up and sorted by it; and they are not open, so it is another's old record. */
+        if (u && u->heap == DISPATCH_NONE)
+                u->setup = d->groups[group].setup;
+}
+
 void pool_learn(struct dispatch *d, uint32_t item, double seconds)
 {
         struct item *it = &d->items[item];
@@ -291,6 +301,8 @@ static void order_positions(struct dispatch *d, struct order_key *keys, uint32_t
                 if (p == 0 || keys[p].first != keys[p - 1].first) {
                         uint32_t root = outermost(d, it->group);
 
+                        if (root != DISPATCH_NONE)
+                                d->groups[root].unit = pool->n_units;
                         pool->units[pool->n_units++] = (struct unit){
                                 .first = p,
                                 .heap = DISPATCH_NONE,

@@ -38,6 +38,7 @@ struct group {
         uint32_t parent;
         double setup;
         uint32_t n_setups; /* samples of this run in setup */
+        uint32_t unit;     /* an outermost group's */
 };
 
 /* What is kept together: the items of one outermost group worth keeping together, or one item without a group.
@@ -142,6 +143,8 @@ void pool_put(struct dispatch *d, uint32_t item);
 void pool_take(struct dispatch *d, uint32_t item);
 /* A worker's last item is of this unit now (or of none). */
 void pool_enter(struct dispatch *d, struct worker *w, uint32_t unit);
+/* What setting an outermost group up costs has been measured. */
+void pool_set_setup(struct dispatch *d, uint32_t group);
 /* An unknown item turned out to take this long on a fast core. */
 void pool_learn(struct dispatch *d, uint32_t item, double seconds);
 /* The estimate of one item: its own, else what its unit has shown so far, else the suite. */
