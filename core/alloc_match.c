@@ -26,6 +26,10 @@ static void visit_neighbours(struct match *m, uint32_t lease, const struct cpuse
 uint32_t match_reach(struct match *m, uint32_t lease, const struct cpuset *passable, const struct cpuset *ends)
 {
         m->n_visited = 0;
+        if (cpuset_intersects(&m->may[lease], ends)) { /* most often, and then no path need be remembered */
+                visit(m, lease, lease, CPUSET_NONE);
+                return lease;
+        }
         for (size_t i = 0; i < m->n; i++)
                 m->before[i] = MATCH_NONE;
         visit(m, lease, lease, CPUSET_NONE);
