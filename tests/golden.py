@@ -23,9 +23,12 @@ from fixtures import machines
 
 TOPOLOGIES = pathlib.Path(__file__).parent / "fixtures" / "topologies"
 LENT = "0-2"
+# A tree is thousands of small files: better in memory than on a disk.
+MEMORY = pathlib.Path("/dev/shm")
 
 # Machines by hwloc's synthetic strings: no kinds, no files.
 SYNTHETIC = {
+    "numa-2s-192c": "pack:2 [numa] l3:12 core:8 pu:2(indexes=2*192:192*1)",
     "synthetic-smt8-512": "pack:2 [numa] l3:4 core:8 pu:8",
     "synthetic-many-packages": "numa:4 pack:4 core:1 pu:4",
     "synthetic-no-caches": "pack:2 core:4 pu:1",
@@ -45,7 +48,7 @@ def environment(**more: str) -> dict[str, str]:
 def show(program: str, name: str) -> str:
     """What the program prints of one machine; a crash or a sanitizer's report fails the test."""
     arguments = [program, "--lent", LENT]
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as root:
         made = (machines.MACHINES | machines.BROKEN).get(name)
         if made:
             machines.write(made, pathlib.Path(root))
