@@ -39,6 +39,13 @@ static int make_testrunuid(char ret_text[static 33])
         return 0;
 }
 
+static void leave_serial(struct run_suite *s, const char *why)
+{
+        s->state = RUN_SUITE_SERIAL;
+        snprintf(s->why_serial, sizeof(s->why_serial), "%s", why);
+        run_share(s->run);
+}
+
 static int on_hello(struct run_suite *s, const json_t *message)
 {
         struct run_hello hello;
@@ -60,6 +67,10 @@ static int on_hello(struct run_suite *s, const json_t *message)
         r = run_peer_send(s->peer,
                           json_pack("{s:s, s:i, s:s, s:s, s:b}", "event", "welcome", "version", RUN_PROTOCOL_VERSION,
                                     "run", uid, "dir", dir, "quiet", s->run->options->quiet));
+        if (r == 0 && hello.version != RUN_PROTOCOL_VERSION) {
+                leave_serial(s, "its plugin is of another version");
+                return 0;
+        }
         /* While the reporter collects there is time to ask. */
         if (r == 0)
                 r = run_machine_ask(&s->run->machine, s->run->lease.connected, &s->run->lease.pus);
@@ -128,13 +139,6 @@ static int send_plan(struct run_suite *s, const char *mode, uint32_t workers, co
 {
         return run_peer_send(s->peer, json_pack("{s:s, s:s, s:i, s:s}", "event", "plan", "mode", mode, "workers",
                                                 (int)workers, "why", why));
-}
-
-static void leave_serial(struct run_suite *s, const char *why)
-{
-        s->state = RUN_SUITE_SERIAL;
-        snprintf(s->why_serial, sizeof(s->why_serial), "%s", why);
-        run_share(s->run);
 }
 
 static int begin_workers(struct run_suite *s, const struct run_past *past)

@@ -1,0 +1,238 @@
+/* The run's parsers and records: what reporters and workers say, command lines, lists in the environment. */
+#include <errno.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "cli/run_deal.h"
+#include "cli/run_dir.h"
+#include "cli/run_env.h"
+#include "cli/run_measure.h"
+#include "cli/run_message.h"
+#include "cli/run_watch.h"
+#include "tests/unit/test.h"
+
+static int parse_suite(const char *text)
+{
+        json_t *message = json_loads(text, 0, NULL);
+        struct run_listing listing;
+        int r;
+
+        CHECK(message);
+        r = run_message_suite(message, &listing);
+        if (r == 0)
+                run_listing_finish(&listing);
+        json_decref(message);
+        return r;
+}
+
+#define SUITE(items, group, groups)                                                                                    \
+        "{\"items\":" items ",\"group\":" group ",\"groups\":" groups ",\"start\":\"fork\",\"why\":\"\"}"
+
+static void test_suite_messages(void)
+{
+        static const struct {
+                const char *text;
+                int result;
+        } cases[] = {
+                {SUITE("[]", "[]", "[]"), 0},
+                {SUITE("[\"a\"]", "[-1]", "[]"), 0},
+                {SUITE("[\"a\"]", "[1]", "[{\"id\":\"m\",\"parent\":-1},{\"id\":\"c\",\"parent\":0}]"), 0},
+                {SUITE("[\"a\"]", "[0]", "[]"), -EPROTO},
+                {SUITE("[\"a\"]", "[-2]", "[]"), -EPROTO},
+                {SUITE("[\"a\"]", "[0.5]", "[]"), -EPROTO},
+                {SUITE("[\"a\"]", "[]", "[]"), -EPROTO},
+                {SUITE("[1]", "[-1]", "[]"), -EPROTO},
+                {SUITE("[]", "[]", "[{\"id\":\"m\",\"parent\":0}]"), -EPROTO},
+                {SUITE("[]", "[]", "[{\"parent\":-1}]"), -EPROTO},
+                {SUITE("[]", "[]", "[7]"), -EPROTO},
+                {SUITE("{}", "[]", "[]"), -EPROTO},
+                {"{\"items\":[],\"group\":[],\"groups\":[],\"start\":\"thread\"}", -EPROTO},
+                {"{\"items\":[],\"group\":[],\"start\":\"fork\"}", -EPROTO},
+                {"{}", -EPROTO},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                CHECK_INT(parse_suite(cases[i].text), cases[i].result);
+}
+
+static void test_exited_messages(void)
+{
+        static const struct {
+                const char *text;
+                int result;
+        } cases[] = {
+                {"{\"worker\":0,\"status\":9,\"running\":2,\"finished\":[0,1]}", 0},
+                {"{\"worker\":0,\"status\":0,\"running\":-1,\"finished\":[]}", 0},
+                {"{\"worker\":0,\"running\":3,\"finished\":[]}", -EPROTO},
+                {"{\"worker\":0,\"running\":-1,\"finished\":[3]}", -EPROTO},
+                {"{\"worker\":0,\"running\":-1,\"finished\":[-1]}", -EPROTO},
+                {"{\"worker\":0,\"running\":-1,\"finished\":[0,0,0,0]}", -EPROTO},
+                {"{\"worker\":0,\"running\":-1}", -EPROTO},
+                {"{\"worker\":65536,\"running\":-1,\"finished\":[]}", -EPROTO},
+                {"{\"worker\":\"0\",\"running\":-1,\"finished\":[]}", -EPROTO},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                json_t *message = json_loads(cases[i].text, 0, NULL);
+                struct run_exited exited;
+
+                CHECK(message);
+                CHECK_INT(run_message_exited(message, 3, &exited), cases[i].result);
+                if (cases[i].result == 0)
+                        run_exited_finish(&exited);
+                json_decref(message);
+        }
+}
+
+#define WORDS(text) text, sizeof(text)
+
+static void test_command_lines(void)
+{
+        static const struct {
+                const char *words;
+                size_t len;
+                bool pytest;
+        } cases[] = {
+                {WORDS("pytest"), true},
+                {WORDS("/usr/bin/py.test\0-q"), true},
+                {WORDS("python3\0-m\0pytest"), true},
+                {WORDS("/venv/bin/python\0-I\0-m\0pytest\0tests"), true},
+                {WORDS("python3\0-Im\0pytest"), true},
+                {WORDS("python3\0/usr/bin/pytest\0-q"), true},
+                {WORDS("pypy3\0-m\0pytest"), true},
+                {WORDS("python3\0-m\0http.server"), false},
+                {WORDS("python3\0setup.py\0pytest"), false},
+                {WORDS("vi\0pytest"), false},
+                {WORDS("make\0pytest"), false},
+                {WORDS("sh\0-c\0pytest -q"), false},
+                {WORDS("python3"), false},
+                {WORDS(""), false},
+                {"", 0, false},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                CHECK_INT(run_watch_is_pytest(cases[i].words, cases[i].len), cases[i].pytest);
+}
+
+static void test_lists(void)
+{
+        static const struct {
+                const char *before, *word, *prepended, *appended;
+        } cases[] = {
+                {"", "/a", "/a", "/a"},
+                {"/b", "/a", "/a:/b", "/b:/a"},
+                {"/a:/b", "/a", "/a:/b", "/a:/b"},
+                {"/b:/a", "/a", "/b:/a", "/b:/a"},
+                {"/ab", "/a", "/a:/ab", "/ab:/a"},
+                {":/b", "/a", "/a::/b", ":/b:/a"},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                setenv("LIST", cases[i].before, 1);
+                CHECK_INT(run_env_prepend("LIST", cases[i].word, ':'), 0);
+                CHECK_STR(getenv("LIST"), cases[i].prepended);
+                setenv("LIST", cases[i].before, 1);
+                CHECK_INT(run_env_append("LIST", cases[i].word, ':'), 0);
+                CHECK_STR(getenv("LIST"), cases[i].appended);
+        }
+}
+
+/* What was not read can be taken back, once; a number may be used again. */
+static void test_deal(void)
+{
+        const struct run_deal_record records[] = {{RUN_DEAL_RUN, 5}, {RUN_DEAL_RUN_REPORT, 6}, {RUN_DEAL_END, 0}};
+        char parent[RUN_DIR_MAX], dir[RUN_DIR_MAX + 8];
+        struct run_deal d = {0};
+        uint32_t items[4];
+        bool end;
+
+        CHECK_INT(run_dir_create(parent), 0);
+        snprintf(dir, sizeof(dir), "%s/suite", parent);
+        CHECK_INT(run_deal_open(&d, dir), 0);
+        CHECK_INT(run_deal_send(&d, 0, records, 1), -ENOENT);
+        CHECK_INT(run_deal_add_worker(&d, 1), 0);
+        CHECK_INT(run_deal_send(&d, 1, records, 3), 0);
+        CHECK_INT(run_deal_recall(&d, 1, items, 4, &end), 2);
+        CHECK(end);
+        CHECK_INT(items[1], 6);
+        CHECK_INT(run_deal_recall(&d, 1, items, 4, &end), 0);
+        CHECK(!end);
+        CHECK_INT(run_deal_send(&d, 1, records, 1), 0);
+        run_deal_drop_worker(&d, 1);
+        CHECK_INT(run_deal_add_worker(&d, 1), 0);
+        CHECK_INT(run_deal_recall(&d, 1, items, 4, &end), 0);
+        run_deal_close(&d);
+        CHECK_INT(access(dir, F_OK), -1);
+        run_dir_remove(parent);
+        CHECK_INT(access(parent, F_OK), -1);
+}
+
+/* Records come whole, however the bytes come. */
+static void test_done_records(void)
+{
+        struct run_done_record in = {.op = RUN_DONE_DONE, .worker = 3, .arg = 7, .wall = 0.5}, out[RUN_DONE_BATCH];
+        char parent[RUN_DIR_MAX], dir[RUN_DIR_MAX + 8];
+        const char *bytes = (const char *)&in;
+        struct run_deal d = {0};
+
+        CHECK_INT(run_dir_create(parent), 0);
+        snprintf(dir, sizeof(dir), "%s/suite", parent);
+        CHECK_INT(run_deal_open(&d, dir), 0);
+        CHECK_INT(run_deal_read(&d, out), 0);
+        CHECK_INT(write(d.done, bytes, 20), 20);
+        CHECK_INT(run_deal_read(&d, out), 0);
+        CHECK_INT(write(d.done, bytes + 20, 12), 12);
+        CHECK_INT(write(d.done, bytes, 32), 32);
+        CHECK_INT(run_deal_read(&d, out), 2);
+        CHECK(memcmp(&out[0], &in, sizeof(in)) == 0 && memcmp(&out[1], &in, sizeof(in)) == 0);
+        run_deal_close(&d);
+        run_dir_remove(parent);
+}
+
+static void record(struct run_measure *m, uint64_t now, enum run_done_op op, uint32_t arg, double wall)
+{
+        struct run_done_record r = {.op = (uint16_t)op, .arg = arg, .wall = wall, .cpu = wall};
+
+        run_measure_record(m, now, &r, 1.0);
+}
+
+/* Two items of 1 s and 2 s whose module takes 0.5 s to set up, on two PUs. */
+static void test_figures(void)
+{
+        const struct dispatch_pu pus[] = {{0, 1.0}, {1, 1.0}};
+        json_t *message = json_loads(SUITE("[\"a\",\"b\"]", "[0,0]", "[{\"id\":\"m\",\"parent\":-1}]"), 0, NULL);
+        struct run_measure_figures f;
+        struct run_listing listing;
+        struct run_measure m;
+
+        CHECK_INT(run_message_suite(message, &listing), 0);
+        CHECK_INT(run_measure_init(&m, &listing), 0);
+        CHECK_INT(run_measure_figures(&m, &listing, &f), 0);
+        CHECK(f.bound == 0 && f.makespan == 0);
+        CHECK_INT(run_measure_pus(&m, 1000000, pus, 2), 0);
+        m.begun = 1000000;
+        record(&m, 1500000, RUN_DONE_SETUP, 0, 0.5);
+        record(&m, 1500000, RUN_DONE_SETUP, 0, 0.5);
+        record(&m, 2500000, RUN_DONE_DONE, 0, 1);
+        record(&m, 3500000, RUN_DONE_DONE, 1, 2);
+        CHECK_INT(m.n_done, 2);
+        CHECK_INT(run_measure_figures(&m, &listing, &f), 0);
+        CHECK(fabs(f.makespan - 2.5) < 1e-9);
+        CHECK(fabs(f.serial - 3.5) < 1e-9);
+        CHECK(f.bound > 1.99 && f.bound <= f.makespan);
+        run_measure_finish(&m);
+        run_listing_finish(&listing);
+        json_decref(message);
+}
+
+int main(void)
+{
+        test_suite_messages();
+        test_exited_messages();
+        test_command_lines();
+        test_lists();
+        test_deal();
+        test_done_records();
+        test_figures();
+        return 0;
+}
