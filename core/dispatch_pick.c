@@ -29,8 +29,9 @@ static const double LOOSE = 8;
 enum { LONG_WORKERS_MAX = 64 };
 /* How much a split has to shorten what is left of a unit: below this it only breaks items' habitual order. */
 static const double SPLIT_GAIN = 0.03;
-/* A queue holds this many times the cost of a send, so that sends cost about a hundredth of the work. */
-static const double HORIZON_SENDS = 100;
+/* A queue of tiny items holds this many times the cost of a send: some 10 ms, so that a worker does not run dry while
+ * the engine waits for a CPU on a busy machine. Too much does no harm, for what is not begun can be recalled. */
+static const double HORIZON_SENDS = 250;
 
 struct outlook pick_outlook(const struct dispatch *d)
 {

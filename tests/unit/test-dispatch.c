@@ -257,7 +257,7 @@ static void test_batches(void)
         scene_open(
                 &s,
                 &(struct dispatch_params){
-                        .items = items, .n_items = 1000, .max_workers = 2, .default_seconds = 0.1, .overhead = 20e-6});
+                        .items = items, .n_items = 1000, .max_workers = 2, .default_seconds = 0.1, .overhead = 8e-6});
         pus(&s, two_pus, 2);
         event(&s, DISPATCH_READY, 0, 0);
         at(&s, 0.001);
