@@ -117,14 +117,27 @@ static bool withdraw(struct server *s)
         return true;
 }
 
+/* Whether nobody is about to connect, and the socket is out of the way. */
+static bool may_leave(struct server *s)
+{
+        CLEANUP_CLOSE int lock = -1;
+        int r;
+
+        /* systemd's socket stays: it starts the next service for whoever is in the backlog. */
+        if (!s->owns_socket)
+                return !has_pending(s);
+        r = start_lock(&s->address, false, &lock);
+        if (r == -EWOULDBLOCK) /* a client that is about to connect; if it does not, the timer comes round again */
+                return false;
+        /* Any other failure means that the directory is gone, and with it the way to get here. */
+        return r < 0 || withdraw(s);
+}
+
 static void on_idle(uv_timer_t *timer)
 {
         struct server *s = timer->data;
-        CLEANUP_CLOSE int lock = -1;
 
-        /* Who holds the lock is a client about to connect; if it does not, the timer comes round again. With systemd's
-         * socket nothing is withdrawn: it starts the next service for whoever is in the backlog. */
-        if (s->owns_socket && (start_lock(&s->address, false, &lock) < 0 || !withdraw(s))) {
+        if (!may_leave(s)) {
                 server_update(s);
                 return;
         }

@@ -148,6 +148,16 @@ def test_idle_exit(
     assert nproc(build, env).stderr == ""  # and a new one is started
 
 
+def test_idle_exit_where_the_directory_is_gone(start: StartService, rundir: Path) -> None:
+    directory = rundir / "d"
+    directory.mkdir()
+    service = start("--idle-exit", "0.05", path=directory / "s")
+    with service.connect():
+        service.notifications.close()
+        shutil.rmtree(directory)
+    assert service.process.wait(30) == 0
+
+
 def test_clients_meet_a_leaving_service(build: Path, env: dict[str, str], rundir: Path) -> None:
     """A service that leaves whenever it is alone: every client gets an answer all the same."""
     hasty = rundir / "hasty"
@@ -202,26 +212,15 @@ def test_borrow_example(build: Path, env: dict[str, str]) -> None:
 
 
 @as_root
-def test_another_users_service_is_refused(
-    build: Path, start: StartService, env: dict[str, str], rundir: Path
-) -> None:
+def test_another_users_service_is_refused(build: Path, env: dict[str, str], rundir: Path) -> None:
     rundir.chmod(0o1777)
     path = rundir / "theirs"
-    with subprocess.Popen(
-        [build / "daemon/schedd", "--socket", path, "--idle-exit", "1000"],
-        user=STRANGER,
-        group=STRANGER,
-        extra_groups=[],
-        stderr=subprocess.DEVNULL,
-    ) as theirs:
-        try:
-            own = {**env, "SCHEDCTL_SOCKET": str(path)}
-            # The stranger's own clients wait for it under its lock.
-            assert nproc(build, own, user=STRANGER).stderr == ""
-            answer = nproc(build, own)
-            assert "Operation not permitted" in answer.stderr
-        finally:
-            theirs.terminate()
+    env = {**env, "SCHEDCTL_SOCKET": str(path)}
+    assert nproc(build, env, user=STRANGER).stderr == ""
+    try:
+        assert "Operation not permitted" in nproc(build, env).stderr
+    finally:
+        stop_service(path)
 
 
 @pytest.fixture
