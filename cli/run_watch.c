@@ -19,11 +19,20 @@ static bool is_pytest_name(const char *word)
         return strcmp(name, "pytest") == 0 || strcmp(name, "py.test") == 0 || strcmp(name, "pytest.py") == 0;
 }
 
+/* Asked for its version alone, pytest loads no plugins. */
+static bool asks_version(const char *words, const char *end)
+{
+        for (const char *word = words; word < end; word += strlen(word) + 1)
+                if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+                        return true;
+        return false;
+}
+
 /* `pytest …`, `python pytest …` (a script's interpreter comes first), and `-m pytest` after any options. Deliberately
  * nothing else: an editor with a file of that name is no pytest. */
-bool run_watch_is_pytest(const char *words, size_t len)
+static bool runs_pytest(const char *words, const char *end)
 {
-        const char *end = words + len, *word = words;
+        const char *word = words;
         bool python = false, module = false;
 
         for (unsigned i = 0; word < end; i++, word += strlen(word) + 1) {
@@ -41,6 +50,11 @@ bool run_watch_is_pytest(const char *words, size_t len)
                         return false;
         }
         return false;
+}
+
+bool run_watch_is_pytest(const char *words, size_t len)
+{
+        return runs_pytest(words, words + len) && !asks_version(words, words + len);
 }
 
 static void look_around(struct run_watch *w)

@@ -36,7 +36,13 @@ class Participant:
         self._surroundings = Surroundings()
         self._watch = Watch()
         self._watch.start()
+        # At once, so that the run knows that this pytest was reached, whatever becomes of it.
         self._engine: Optional[Engine] = None
+        self._unreachable = ""
+        try:
+            self._engine = Engine(self._socket)
+        except OSError as error:
+            self._unreachable = str(error)
         self._left: "list[int]" = []
 
     # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is
@@ -65,9 +71,10 @@ class Participant:
 
             config.pluginmanager.register(fixtures, "schedctl-fixtures")
         try:
-            self._engine = Engine(self._socket)
+            if self._engine is None:
+                raise EngineGone(self._unreachable)
             self._engine.send("hello", **_hello(config))
-        except (OSError, EngineGone) as error:
+        except EngineGone as error:
             self._warn(f"the run cannot be reached ({error})")
 
     @compat.hookimpl(tryfirst=True)

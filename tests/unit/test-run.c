@@ -103,6 +103,7 @@ static void test_command_lines(void)
                 {WORDS("python3\0-m\0http.server"), false},
                 {WORDS("python3\0setup.py\0pytest"), false},
                 {WORDS("vi\0pytest"), false},
+                {WORDS("pytest\0--version"), false},
                 {WORDS("make\0pytest"), false},
                 {WORDS("sh\0-c\0pytest -q"), false},
                 {WORDS("python3"), false},
