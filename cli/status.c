@@ -9,7 +9,7 @@
 
 enum {
         OPTION_JSON = 256,
-        COLUMNS = 6,
+        COLUMNS = 7,
         CELL_MAX = 48,
 };
 
@@ -44,12 +44,11 @@ static int parse_options(int argc, char **argv, bool *json)
         return VERB_USAGE + 1;
 }
 
-/* The table: cells as text, widths from the widest; the last column is not padded. */
+/* The table: cells as text, widths from the widest. */
 
 struct row {
         char cells[COLUMNS][CELL_MAX];
-        const char *why; /* last: as long as it is */
-        const char *label;
+        const char *label; /* last: as long as it is */
 };
 
 static const char *text_of(json_t *object, const char *name)
@@ -116,7 +115,7 @@ static void fill_row(json_t *lease, struct row *row)
         else
                 snprintf(row->cells[5], CELL_MAX, "%s",
                          json_is_true(json_object_get(lease, "detached")) ? "awaits claim" : "runs");
-        row->why = text_of(lease, "reason");
+        snprintf(row->cells[6], CELL_MAX, "%s", text_of(lease, "reason"));
         row->label = text_of(lease, "label");
 }
 
@@ -133,7 +132,7 @@ static void print_rows(const struct row *rows, size_t n)
         for (size_t i = 0; i < n; i++) {
                 for (size_t c = 0; c < COLUMNS; c++)
                         printf("%-*s  ", (int)widths[c], rows[i].cells[c]);
-                printf("%s%s%s\n", rows[i].why, *rows[i].label ? "  " : "", rows[i].label);
+                puts(rows[i].label);
         }
 }
 
@@ -153,7 +152,7 @@ static int print_status(json_t *status)
                 return 0;
         }
         putchar('\n');
-        rows[0] = (struct row){{"LEASE", "USER", "CPUS", "SHARED", "AGE", "STATE"}, "WHY", "LABEL"};
+        rows[0] = (struct row){{"LEASE", "USER", "CPUS", "SHARED", "AGE", "STATE", "WHY"}, "LABEL"};
         json_array_foreach (leases, i, lease)
                 fill_row(lease, &rows[i + 1]);
         print_rows(rows, n + 1);
