@@ -34,7 +34,9 @@ class Records:
         self._worker = worker
         self._buffer: List[bytes] = []
 
-    def add(self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0) -> None:
+    def add(
+        self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0
+    ) -> None:
         self._buffer.append(_RECORD.pack(op, self._worker, arg, wall, cpu, rss))
         if len(self._buffer) >= _BUFFER_MAX:
             self.flush()
@@ -113,16 +115,24 @@ def read_state(directory: str, worker: int) -> int:
     return number - 1
 
 
-def die_with(fd: int) -> None:
+def die_with_writer(path: str) -> int:
     """SIGKILL for this process as soon as the last writer of this pipe is gone, even in an endless
-    loop."""
+    loop. Opens it anew, since a signal's receiver belongs to the open file and not to the process;
+    the descriptor returned is to stay open."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+    return fd
 
 
 def die_with_engine(directory: str) -> int:
-    """Opens DIR/life, whose only writer is the engine; the descriptor is to stay open."""
-    fd = os.open(os.path.join(directory, "life"), os.O_RDONLY | os.O_NONBLOCK)
-    die_with(fd)
+    """The engine is the only writer of DIR/life."""
+    return die_with_writer(os.path.join(directory, "life"))
+
+
+def die_with_reporter(pipe: int) -> int:
+    """pipe: the read end of one whose write end the reporter alone has; it is closed."""
+    fd = die_with_writer(f"/proc/self/fd/{pipe}")
+    os.close(pipe)
     return fd

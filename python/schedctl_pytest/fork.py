@@ -32,7 +32,7 @@ class Handle:
         self.finished: Dict[int, None] = {}
         self.open: Optional[int] = None  # an item of which a part was relayed
         self.unusable: Optional[str] = None
-        self.output: Dict[str, Any] = {}
+        self.output: Optional[Dict[str, Any]] = None  # its last message
         self.node: Any = None  # pytest-xdist's view of it, for workers started afresh
 
     def answer(self, go_on: bool) -> None:
@@ -79,7 +79,9 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     return Handle(order["worker"], pid, reports_read, answers_write)
 
 
-def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel) -> None:
+def _child(
+    reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel
+) -> None:
     """The rest of the worker's process; never returns."""
     status = 1
     try:
@@ -88,7 +90,9 @@ def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel)
             worker.pin(order.get("pus"))
             made = _become_worker(reporter, order, channel)
         except Exception as error:
-            channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
+            channel.send(
+                relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}"))
+            )
             return
         worker.live(made)
         coverage = cov.collected()
@@ -111,7 +115,9 @@ def _become_worker(
     os.environ.update(
         worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
     )
-    config.workerinput = worker.worker_input(number, reporter.count, reporter.run_id, sys.argv)
+    config.workerinput = worker.worker_input(
+        number, reporter.count, reporter.run_id, sys.argv
+    )
     config.workeroutput = {}
     _restart_capture(config)
     _own_tmp_path(config, number)
@@ -166,7 +172,12 @@ def _skip_empty_reads(stream: Any) -> None:
         fd = stream.tmpfile.fileno()
     except (AttributeError, OSError, ValueError):
         return  # capture in memory
-    snap, empty, seek, end = stream.snap, type(stream).EMPTY_BUFFER, os.lseek, os.SEEK_END
+    snap, empty, seek, end = (
+        stream.snap,
+        type(stream).EMPTY_BUFFER,
+        os.lseek,
+        os.SEEK_END,
+    )
 
     def snap_unless_empty() -> Any:
         return snap() if seek(fd, 0, end) else empty

@@ -49,7 +49,9 @@ class Participant:
     # active.
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
+    def pytest_load_initial_conftests(
+        self, early_config: Any
+    ) -> Generator[None, None, None]:
         self._take_choice(early_config.known_args_namespace)
         yield
 
@@ -88,7 +90,9 @@ class Participant:
             return None
         from .reporter import Reporter
 
-        reporter = Reporter(session, self._engine, self._surroundings, self._watch, self._wish)
+        reporter = Reporter(
+            session, self._engine, self._surroundings, self._watch, self._wish
+        )
         try:
             return reporter.run()
         finally:

@@ -27,7 +27,12 @@ class Reporter:
     """Takes the place of pytest's run loop for one session."""
 
     def __init__(
-        self, session: Any, engine: Engine, surroundings: Surroundings, watch: Watch, wish: str
+        self,
+        session: Any,
+        engine: Engine,
+        surroundings: Surroundings,
+        watch: Watch,
+        wish: str,
     ) -> None:
         self.session = session
         self.config = session.config
@@ -83,7 +88,9 @@ class Reporter:
         if welcome.get("version") != VERSION:
             raise EngineGone("another version of schedctl answers")
         self.directory, self.run_id = welcome["dir"], welcome["run"]
-        start, why = safety.decide(self._wish, self.config, self.watch, [self._engine.fileno()])
+        start, why = safety.decide(
+            self._wish, self.config, self.watch, [self._engine.fileno()]
+        )
         if start == "spawn":
             from . import spawn
 
@@ -113,10 +120,18 @@ class Reporter:
     def _wants_tmp_path(self) -> bool:
         if getattr(self.config, "_tmp_path_factory", None) is None:
             return False
-        wanted = {"tmp_path", "tmpdir", "tmp_path_factory", "tmpdir_factory", "pytester", "testdir"}
+        wanted = {
+            "tmp_path",
+            "tmpdir",
+            "tmp_path_factory",
+            "tmpdir_factory",
+            "pytester",
+            "testdir",
+        }
         given = self.config.getoption("basetemp", None)
         return bool(given) or any(
-            not wanted.isdisjoint(getattr(item, "fixturenames", ())) for item in self.session.items
+            not wanted.isdisjoint(getattr(item, "fixturenames", ()))
+            for item in self.session.items
         )
 
     def _loop(self) -> None:
@@ -178,7 +193,7 @@ class Reporter:
     def forget(self) -> None:
         """In a forked worker: closes what is the reporter's."""
         os.close(self._alive_held)
-        deal.die_with(self.alive)
+        deal.die_with_reporter(self.alive)
         self._engine.close()
         self._screen.give_back()
         for handle in self._handles.values():
@@ -222,7 +237,13 @@ class Reporter:
             handle.output = message[1]
 
     def _take_reports(
-        self, handle: fork.Handle, index: int, data: List[Any], first: bool, last: bool, ask: bool
+        self,
+        handle: fork.Handle,
+        index: int,
+        data: List[Any],
+        first: bool,
+        last: bool,
+        ask: bool,
     ) -> None:
         self._results.reports(index, data, first, last)
         handle.open = None if last else index
@@ -255,18 +276,25 @@ class Reporter:
         del self._handles[handle.number]
         status = handle.reap()
         self._node_down(handle, status)
-        running = -1 if status == 0 else deal.read_state(self.directory, handle.number)
+        clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
+        running = -1 if clean else deal.read_state(self.directory, handle.number)
         if running in handle.finished:
             running = -1
         if running >= 0 and self._ending is None:
             fault = fork.fault_path(self.directory, handle.number)
-            self._results.crashed(running, handle.number, status, fault, handle.open == running)
+            self._results.crashed(
+                running, handle.number, status, fault, handle.open == running
+            )
         if handle.unusable is not None:
             self._engine.send("failed", worker=handle.number, error=handle.unusable)
             return
-        finished = list(handle.finished) if status else []
+        finished = [] if clean else list(handle.finished)
         self._engine.send(
-            "exited", worker=handle.number, status=status, running=running, finished=finished
+            "exited",
+            worker=handle.number,
+            status=status,
+            running=running,
+            finished=finished,
         )
 
     def _node_down(self, handle: fork.Handle, status: int) -> None:

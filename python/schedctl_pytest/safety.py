@@ -23,7 +23,12 @@ def decide(wish: str, config: Any, watch: Watch, own: Iterable[int]) -> Tuple[st
         return "fork", "asked for"
     cannot = cannot_spawn(config)
     if cannot:
-        return "fork", f"asked to start workers afresh, but {cannot}" if wish == "spawn" else cannot
+        return (
+            "fork",
+            f"asked to start workers afresh, but {cannot}"
+            if wish == "spawn"
+            else cannot,
+        )
     if wish == "spawn":
         return "spawn", "asked for"
     against = reasons_not_to_fork(config, watch, own)
@@ -53,7 +58,8 @@ def threads() -> List[str]:
     named = [
         thread.name
         for thread in threading.enumerate()
-        if thread is not threading.main_thread() and _target_package(thread) not in _VETTED_THREADS
+        if thread is not threading.main_thread()
+        and _target_package(thread) not in _VETTED_THREADS
     ]
     if named:
         return [f"thread {name!r} runs" for name in named]
@@ -73,17 +79,25 @@ def _openblas_threads() -> int:
     if "numpy" not in sys.modules:
         return 0
     with open("/proc/self/maps") as file:
-        copies = {line.split()[-1] for line in file if "openblas" in line or "libblas" in line}
+        copies = {
+            line.split()[-1] for line in file if "openblas" in line or "libblas" in line
+        }
     return len(copies) * (os.cpu_count() or 1)
 
 
 def opened_sockets(config: Any, watch: Watch, own: "set[int]") -> List[str]:
     own.add(_rerunfailures_socket(config))
     return [
-        f"descriptor {fd} is {target.partition('[')[0].rstrip(':')} opened since the start"
+        f"{_kind(target)} {fd} was opened since the start"
         for fd, target in sockets().items()
         if fd not in own and watch.descriptors.get(fd) != target
     ]
+
+
+def _kind(target: str) -> str:
+    """socket:[123] and anon_inode:[eventpoll], in a word."""
+    kind, _, what = target.partition(":")
+    return kind if kind == "socket" else what.strip("[]")
 
 
 def _rerunfailures_socket(config: Any) -> int:

@@ -104,7 +104,9 @@ class Worker:
         self._state.set(index)
         self._packer.begin(index, item)
         self.meter.begin()
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self._next))
+        item.config.hook.pytest_runtest_protocol(
+            item=item, nextitem=NextItem(self._next)
+        )
         wall, cpu, rss = self.meter.end()
         self._check_process()
         self._records.add(deal.DONE, index, wall, cpu, rss)
@@ -122,7 +124,9 @@ class Worker:
         """A plugin's wish to end the session holds for all workers."""
         reason = self.session.shouldstop
         if reason:
-            self.channel.send(relay.encode((relay.STOP, "shouldstop", str(reason), None)))
+            self.channel.send(
+                relay.encode((relay.STOP, "shouldstop", str(reason), None))
+            )
             self._stop()
 
     def _stop(self) -> None:
@@ -233,10 +237,16 @@ class Hooks:
         has shown."""
         if not self.replaying:
             data = relay.warning_data(warning_message)
-            self._worker.channel.send(relay.encode((relay.WARNING, data, when, nodeid, location)))
+            self._worker.channel.send(
+                relay.encode((relay.WARNING, data, when, nodeid, location))
+            )
 
 
-_REPORTING = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
+_REPORTING = (
+    "pytest_runtest_logstart",
+    "pytest_runtest_logreport",
+    "pytest_runtest_logfinish",
+)
 _REPORTERS = ("terminalreporter", "lfplugin", "nfplugin", "stepwiseplugin")
 
 
@@ -269,7 +279,8 @@ def unregister_reporters(config: Any) -> None:
 
 class _Xml:
     """Stands for junitxml's plugin in the fixtures that record attributes and the suite's
-    properties. It is false, since at a session's end pytest unregisters what is true."""
+    properties. It is false, since at a session's end pytest unregisters what is true.
+    """
 
     def __init__(self, worker: Worker, nodeid: Optional[str] = None) -> None:
         self._worker = worker

@@ -109,11 +109,17 @@ class Suite:
         )
         return {**environ, **extra}
 
-    def run(self, prefix: List[str], arguments: Tuple[str, ...], extra: Dict[str, str]) -> Ran:
+    def run(
+        self,
+        prefix: List[str],
+        arguments: Tuple[str, ...],
+        extra: Dict[str, str],
+        program: Tuple[str, ...] = ("-m", "pytest", "-p", "recorder"),
+    ) -> Ran:
         self._runs += 1
         record = self._scratch / f"record-{self._runs}.json"
         log = self._scratch / f"engine-{self._runs}.log"
-        command = [*prefix, sys.executable, "-m", "pytest", "-p", "recorder", *arguments]
+        command = [*prefix, sys.executable, *program, *arguments]
         done = subprocess.run(
             command,
             cwd=self.path,
