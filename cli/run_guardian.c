@@ -14,6 +14,8 @@
 #include "cli/run_tree.h"
 #include "lib/util.h"
 
+#define RUN_ENGINE_NAME "run-engine"
+
 /* Stops as SIGTSTP would have, by its default action: not at all in an orphaned process group. */
 static void stop_self(void)
 {
@@ -105,6 +107,7 @@ int run_guardian_split(const char *dir, int *ret_channel, sigset_t *ret_before)
                 return -errno;
         if (engine == 0) {
                 prctl(PR_SET_CHILD_SUBREAPER, 1);
+                prctl(PR_SET_NAME, RUN_ENGINE_NAME); /* `killall schedctl` is for the guardian, which forwards it */
                 close(channel[0]);
                 *ret_channel = channel[1];
                 return 0;

@@ -34,41 +34,54 @@ static void count(struct run_signals *s, int sig)
                 s->events->interrupted(s->context, sig, ++s->interrupts);
 }
 
-/* The time for the other copy is over: both mean the group, one alone means schedctl alone. */
+/* The time for the direct ones is over: what has only come as a copy is for schedctl alone. */
 static void on_settled(uv_timer_t *timer)
 {
         struct run_signals *s = timer->data;
 
         for (int sig = 1; sig < RUN_SIGNALS_MAX; sig++) {
-                bool one = s->pending[sig].direct != s->pending[sig].forwarded;
-                bool any = s->pending[sig].direct || s->pending[sig].forwarded;
-
-                s->pending[sig].direct = s->pending[sig].forwarded = false;
-                if (one)
-                        s->events->forward(s->context, sig);
-                if (any)
-                        count(s, sig);
+                if (!s->pending[sig].copy)
+                        continue;
+                s->pending[sig].copy = false;
+                s->events->forward(s->context, sig);
+                count(s, sig);
         }
+}
+
+static void take_copy(struct run_signals *s, int sig)
+{
+        uint64_t direct = s->pending[sig].direct;
+
+        s->pending[sig].direct = 0;
+        if (direct && uv_now(s->settle.loop) - direct <= RUN_MATCH_MS)
+                return;
+        s->pending[sig].copy = true;
+        if (!uv_is_active((uv_handle_t *)&s->settle))
+                uv_timer_start(&s->settle, on_settled, RUN_SETTLE_MS, 0);
+}
+
+/* COMMAND has got it as well. */
+static void take_direct(struct run_signals *s, int sig)
+{
+        if (s->pending[sig].copy)
+                s->pending[sig].copy = false;
+        else
+                s->pending[sig].direct = uv_now(s->settle.loop);
+        count(s, sig);
 }
 
 static void take(struct run_signals *s, const struct signalfd_siginfo *info)
 {
         int sig = (int)info->ssi_signo;
 
-        if (sig == SIGCHLD) {
+        if (sig == SIGCHLD)
                 s->events->child(s->context);
-                return;
-        }
-        if (info->ssi_code > 0) { /* from the kernel: the terminal's, for the whole group */
+        else if (info->ssi_code > 0) /* from the kernel: the terminal's, for the whole group, and never copied */
                 count(s, sig);
-                return;
-        }
-        if (info->ssi_code == SI_QUEUE && (pid_t)info->ssi_pid == s->guardian)
-                s->pending[sig].forwarded = true;
+        else if (info->ssi_code == SI_QUEUE && (pid_t)info->ssi_pid == s->guardian)
+                take_copy(s, sig);
         else
-                s->pending[sig].direct = true;
-        if (!uv_is_active((uv_handle_t *)&s->settle))
-                uv_timer_start(&s->settle, on_settled, RUN_SETTLE_MS, 0);
+                take_direct(s, sig);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

@@ -1,19 +1,22 @@
 /* The engine's signals: children that ended, and what the terminal or somebody's kill(1) sends.
  *
  * The terminal sends to the whole foreground group, COMMAND included: nothing is to be done then. What is sent to
- * schedctl alone has to be forwarded. schedctl is two processes, so a signal for the group reaches the engine
- * twice, directly and from the guardian, and one for schedctl alone once: the engine waits RUN_SETTLE_MS for the
- * other copy before it forwards anything.
+ * schedctl alone has to be forwarded. schedctl is two processes, so a signal for the group reaches the engine twice,
+ * directly and as the guardian's copy, and one for schedctl alone as the copy only. A copy therefore waits
+ * RUN_SETTLE_MS for the direct one (which the kernel delivers before the guardian can have run), and is swallowed if
+ * that came within the last RUN_MATCH_MS (the guardian may be slow).
  */
 #pragma once
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
 enum {
         RUN_SETTLE_MS = 5,
+        RUN_MATCH_MS = 2000,
         RUN_SIGNALS_MAX = 65, /* signal numbers; _NSIG */
 };
 
@@ -31,7 +34,8 @@ struct run_signals {
         unsigned interrupts;
         sigset_t ignored; /* before we came: an ignored SIGINT interrupts nothing */
         struct {
-                bool direct, forwarded;
+                uint64_t direct; /* when it came directly, ms of the loop; 0: not, or its copy has come too */
+                bool copy;       /* the guardian's, waiting to settle */
         } pending[RUN_SIGNALS_MAX];
         const struct run_signals_events *events;
         void *context;
