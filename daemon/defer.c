@@ -12,9 +12,10 @@ bool defer_is_answered(const char *path)
         struct sockaddr_un sa = {.sun_family = AF_UNIX};
 
         /* The usual case, without a socket: there is no system service. */
-        if (strlen(path) >= sizeof(sa.sun_path) || access(path, F_OK) < 0)
+        size_t len = strlen(path);
+        if (len >= sizeof(sa.sun_path) || access(path, F_OK) < 0)
                 return false;
-        strcpy(sa.sun_path, path);
+        memcpy(sa.sun_path, path, len);
 
         CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         /* EAGAIN: its backlog is full. */

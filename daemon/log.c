@@ -35,10 +35,10 @@ int log_set_level(const char *name)
 static bool is_journal(const struct stat *st)
 {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
+        char own[64];
 
-        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && st->st_dev == device &&
-               st->st_ino == inode;
+        snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
+        return stream && strcmp(stream, own) == 0;
 }
 
 /* The journal has its own times; a file needs them. Returns the prefix's length. */

@@ -252,9 +252,7 @@ static void read_address(struct server *s, int fd)
         socklen_t len = sizeof(sa);
         struct stat st;
 
-        if (s->settings->socket)
-                strcpy(s->address.path, s->settings->socket);
-        else if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && sa.sun_path[0] == '/')
+        if (!s->settings->socket && getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && sa.sun_path[0] == '/')
                 memcpy(s->address.path, sa.sun_path, sizeof(sa.sun_path));
         s->owns_socket = s->settings->socket;
         if (lstat(s->address.path, &st) == 0)
@@ -263,18 +261,14 @@ static void read_address(struct server *s, int fd)
 
 static int open_socket(struct server *s, int *ret_fd)
 {
-        struct address a = {.kind = ADDRESS_EXPLICIT};
-        int r;
+        int r = 0;
 
-        if (s->settings->socket && strlen(s->settings->socket) >= sizeof(a.path)) {
-                log_error("%s: %s", s->settings->socket, strerror(ENAMETOOLONG));
-                return -ENAMETOOLONG;
-        }
-        r = notify_listen_fd(ret_fd);
-        if (r == -ENOENT && s->settings->socket) {
-                strcpy(a.path, s->settings->socket);
-                r = start_listen(&a, ret_fd);
-        }
+        if (s->settings->socket)
+                r = address_from_path(s->settings->socket, &s->address);
+        if (r == 0)
+                r = notify_listen_fd(ret_fd);
+        if (r == -ENOENT && s->settings->socket)
+                r = start_listen(&s->address, ret_fd);
         if (r == -ENOENT)
                 log_error("no socket was passed, and no --socket is given");
         else if (r < 0)

@@ -21,17 +21,21 @@ static int set_path(struct address *a, enum address_kind kind, const char *direc
         return n < 0 || (size_t)n >= sizeof(a->path) ? -ENAMETOOLONG : 0;
 }
 
-static int explicit_address(const char *path, struct address *a)
+int address_from_path(const char *path, struct address *ret_address)
 {
         char cwd[PATH_MAX];
 
-        if (path[strlen(path) - 1] == '/')
+        struct address a;
+        int r;
+
+        if (!*path || path[strlen(path) - 1] == '/')
                 return -EINVAL;
-        if (path[0] == '/')
-                return set_path(a, ADDRESS_EXPLICIT, "", path + 1);
-        if (!getcwd(cwd, sizeof(cwd)))
+        if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
                 return -errno;
-        return set_path(a, ADDRESS_EXPLICIT, cwd, path);
+        r = path[0] == '/' ? set_path(&a, ADDRESS_EXPLICIT, "", path + 1) : set_path(&a, ADDRESS_EXPLICIT, cwd, path);
+        if (r == 0)
+                *ret_address = a;
+        return r;
 }
 
 static int user_address(struct address *a)
@@ -56,7 +60,7 @@ int address_list(struct address ret_list[ADDRESSES_MAX], size_t *ret_n)
         int r;
 
         if (path && *path) {
-                r = explicit_address(path, &user);
+                r = address_from_path(path, &user);
                 if (r < 0)
                         return r;
                 ret_list[0] = user;

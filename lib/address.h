@@ -32,6 +32,9 @@ struct address {
  * $SCHEDCTL_SOCKET cannot be a socket's path. -EPERM: the runtime directory is somebody else's. */
 int address_list(struct address ret_list[ADDRESSES_MAX], size_t *ret_n);
 
+/* The address of a path given by the user; a relative one is made absolute. Errors as above. */
+int address_from_path(const char *path, struct address *ret_address);
+
 /* Makes the user's directory where it is missing (mode 0700), and checks that nobody else can replace what the caller
  * puts at the address: -EPERM. */
 int address_prepare(const struct address *a);

@@ -30,11 +30,11 @@ enum param_type {
 
 struct param {
         const char *name;
-        enum param_type type;
         size_t offset; /* of the member in the caller's struct */
-        bool required;
         uint64_t least;
         uint64_t most; /* 0: no limit but the type's own */
+        enum param_type type;
+        bool required;
 };
 
 /* The first three of a field: {PARAM("min", PARAM_UNSIGNED, struct ask, min), .least = 1}. */

@@ -66,7 +66,7 @@ static int make_environment(struct spawn *s)
         for (size_t i = 0; i < n; i++)
                 if (!is_callers_own(environ[i]))
                         s->env[kept++] = environ[i];
-        strcpy(s->pid_text, "LISTEN_PID=");
+        memcpy(s->pid_text, "LISTEN_PID=", sizeof("LISTEN_PID="));
         s->env[kept++] = s->pid_text;
         s->env[kept] = (char *)"LISTEN_FDS=1";
         return 0;
@@ -82,14 +82,13 @@ static int move_above(int fd, int *ret_fd)
         return 0;
 }
 
-static int prepare(struct spawn *s, char *const argv[], int listen_fd, int log_fd, int error_fd)
+static int prepare(struct spawn *s, int listen_fd, int log_fd, int error_fd)
 {
         CLEANUP_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         int r;
 
         if (null_fd < 0)
                 return -errno;
-        s->argv = argv;
         if ((r = make_environment(s)) < 0 || (r = move_above(null_fd, &s->null_fd)) < 0 ||
             (r = move_above(log_fd, &s->log_fd)) < 0 || (r = move_above(listen_fd, &s->listen_fd)) < 0)
                 return r;
@@ -184,7 +183,8 @@ static int read_error(int fd)
 
 int spawn_activated(char *const argv[], int listen_fd, int log_fd)
 {
-        CLEANUP(spawn_finish) struct spawn s = {.null_fd = -1, .log_fd = -1, .listen_fd = -1, .error_fd = -1};
+        CLEANUP(spawn_finish)
+        struct spawn s = {.argv = argv, .null_fd = -1, .log_fd = -1, .listen_fd = -1, .error_fd = -1};
         CLEANUP_CLOSE int read_fd = -1, write_fd = -1;
         int pair[2];
 
@@ -193,7 +193,7 @@ int spawn_activated(char *const argv[], int listen_fd, int log_fd)
         read_fd = pair[0];
         write_fd = pair[1];
 
-        int r = prepare(&s, argv, listen_fd, log_fd, write_fd);
+        int r = prepare(&s, listen_fd, log_fd, write_fd);
         if (r < 0)
                 return r;
         pid_t pid = fork();

@@ -85,18 +85,14 @@ static bool is_trusted(const char *path)
 /* The running program's directory followed by `relative`. */
 static bool beside_program(const char *relative, char path[static PATH_MAX])
 {
-        ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+        char program[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
         if (n <= 0)
                 return false;
-        path[n] = '\0';
-
-        char *slash = strrchr(path, '/');
-        size_t room = PATH_MAX - (size_t)(slash + 1 - path);
-        if (strlen(relative) >= room)
-                return false;
-        strcpy(slash + 1, relative);
-        return is_trusted(path);
+        program[n] = '\0';
+        *strrchr(program, '/') = '\0';
+        return snprintf(path, PATH_MAX, "%s/%s", program, relative) < PATH_MAX && is_trusted(path);
 }
 
 static int find_schedd(char path[static PATH_MAX])
@@ -108,10 +104,7 @@ static int find_schedd(char path[static PATH_MAX])
                         return 0;
                 given = SCHEDD_PATH;
         }
-        if (strlen(given) >= PATH_MAX)
-                return -ENAMETOOLONG;
-        strcpy(path, given);
-        return 0;
+        return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 /* Log beside the socket; schedd keeps it small. Where it cannot be had the service is more important. */

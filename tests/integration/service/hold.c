@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <schedctl.h>
@@ -27,18 +28,28 @@ static void print_lease(const struct schedctl_lease *lease)
         fflush(stdout);
 }
 
+/* The number after the word, or -1. */
+static long argument(const char *command, const char *word)
+{
+        size_t len = strlen(word);
+
+        return strncmp(command, word, len) == 0 ? strtol(command + len, NULL, 10) : -1;
+}
+
 static int obey(struct schedctl_lease *lease, const char *command)
 {
         struct schedctl_request request = {.size = sizeof(request)};
-        unsigned number;
+        long returned = argument(command, "return "), unusable = argument(command, "unusable ");
+        long max = argument(command, "max ");
 
-        if (sscanf(command, "return %u", &number) == 1)
-                return schedctl_lease_return(lease, &number, 1);
-        if (sscanf(command, "unusable %u", &number) == 1)
-                return schedctl_lease_unusable(lease, &number, 1);
-        if (sscanf(command, "max %u", &request.max) == 1)
-                return schedctl_lease_update(lease, &request);
-        return -EINVAL;
+        if (returned >= 0)
+                return schedctl_lease_return(lease, &(unsigned){(unsigned)returned}, 1);
+        if (unusable >= 0)
+                return schedctl_lease_unusable(lease, &(unsigned){(unsigned)unusable}, 1);
+        if (max <= 0)
+                return -EINVAL;
+        request.max = (unsigned)max;
+        return schedctl_lease_update(lease, &request);
 }
 
 static int hold(struct schedctl_lease *lease)
