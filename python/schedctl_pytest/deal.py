@@ -102,11 +102,13 @@ def state_path(directory: str, worker: int) -> str:
     return os.path.join(directory, f"state-{worker}")
 
 
-def read_state(directory: str, worker: int) -> int:
-    """The item that worker was running, or -1."""
+def take_state(directory: str, worker: int) -> int:
+    """The item that worker was running, or -1; its number may be used again, so the file goes."""
+    path = state_path(directory, worker)
     try:
-        with open(state_path(directory, worker), "rb") as file:
+        with open(path, "rb") as file:
             data = file.read(_STATE.size)
+        os.unlink(path)
     except OSError:
         return -1
     if len(data) != _STATE.size:

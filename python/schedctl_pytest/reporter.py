@@ -41,6 +41,7 @@ class Reporter:
         self.directory = ""
         self.run_id = ""
         self.count = 0
+        self.plan: Dict[str, Any] = {}
         self.groups = groups.Groups()
         self.ran_here: List[int] = []
         self._engine = engine
@@ -61,7 +62,8 @@ class Reporter:
     # The run
 
     def run(self) -> bool:
-        plan = self._join()
+        """After join()."""
+        plan = self.plan
         if plan["mode"] != "workers":
             self._run_here(range(len(self.session.items)), last=None)
             return True
@@ -82,8 +84,8 @@ class Reporter:
         self._raise_as_pytest_does()
         return True
 
-    def _join(self) -> Dict[str, Any]:
-        """Tells the engine what there is to run, and hears how."""
+    def join(self) -> None:
+        """Tells the engine what there is to run, and hears how. EngineGone where there is none."""
         welcome = self._engine.expect("welcome")
         if welcome.get("version") != VERSION:
             raise EngineGone("another version of schedctl answers")
@@ -105,7 +107,7 @@ class Reporter:
             why=why,
             maxfail=self.config.getoption("maxfail", 0) or 0,
         )
-        return self._engine.expect("plan")
+        self.plan = self._engine.expect("plan")
 
     def _prepare(self) -> None:
         """What every worker is to find done, once."""
@@ -277,7 +279,8 @@ class Reporter:
         status = handle.reap()
         self._node_down(handle, status)
         clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
-        running = -1 if clean else deal.read_state(self.directory, handle.number)
+        state = deal.take_state(self.directory, handle.number)
+        running = -1 if clean else state
         if running in handle.finished:
             running = -1
         if running >= 0 and self._ending is None:
