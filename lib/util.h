@@ -9,17 +9,17 @@
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Hands a pointer on and leaves NULL behind: *ret_x = TAKE(x). */
-#define TAKE(p)                                 \
-        __extension__({                         \
-                __typeof__(p) take_ = (p);      \
-                (p) = NULL;                     \
-                take_;                          \
+#define TAKE(p)                                                                                                        \
+        __extension__({                                                                                                \
+                __typeof__(p) take_ = (p);                                                                             \
+                (p) = NULL;                                                                                            \
+                take_;                                                                                                 \
         })
-#define TAKE_FD(fd)                             \
-        __extension__({                         \
-                int take_fd_ = (fd);            \
-                (fd) = -1;                      \
-                take_fd_;                       \
+#define TAKE_FD(fd)                                                                                                    \
+        __extension__({                                                                                                \
+                int take_fd_ = (fd);                                                                                   \
+                (fd) = -1;                                                                                             \
+                take_fd_;                                                                                              \
         })
 
 static inline void cleanup_freep(void *p)
@@ -42,15 +42,15 @@ static inline void cleanup_fclosep(FILE **f)
                 fclose(*f);
 }
 
-#define CLEANUP(f) __attribute__((cleanup(f)))
-#define CLEANUP_FREE CLEANUP(cleanup_freep)
-#define CLEANUP_CLOSE CLEANUP(cleanup_closep)
+#define CLEANUP(f)     __attribute__((cleanup(f)))
+#define CLEANUP_FREE   CLEANUP(cleanup_freep)
+#define CLEANUP_CLOSE  CLEANUP(cleanup_closep)
 #define CLEANUP_FCLOSE CLEANUP(cleanup_fclosep)
 
 /* A function cleanup_NAMEp for a pointer type with a destructor that takes NULL. */
-#define DEFINE_CLEANUP(type, destroy)                      \
-        static inline void cleanup_##destroy##p(type **p)  \
-        {                                                  \
-                destroy(*p);                               \
-        }                                                  \
+#define DEFINE_CLEANUP(type, destroy)                                                                                  \
+        static inline void cleanup_##destroy##p(type **p)                                                              \
+        {                                                                                                              \
+                destroy(*p);                                                                                           \
+        }                                                                                                              \
         struct cleanup_##destroy##_semicolon_
