@@ -119,6 +119,32 @@ static bool is_refusal(int r)
         return r == -EINVAL || r == -ENOMEM;
 }
 
+/* Says that it waits, and for what; then waits for the first PU. */
+static int wait_for_first(struct schedctl_lease *lease, bool quiet)
+{
+        int r = 0;
+
+        if (schedctl_lease_n_pus(lease) == 0 && !quiet)
+                fprintf(stderr, "schedctl run: waiting for CPUs: %s (place %u in the queue)\n",
+                        schedctl_lease_reason(lease), client_lease_grant(lease)->position);
+        while (r >= 0 && schedctl_lease_n_pus(lease) == 0)
+                r = schedctl_lease_wait(lease, -1);
+        return r < 0 ? r : 0;
+}
+
+static int acquire(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
+{
+        CLEANUP_LEASE struct schedctl_lease *lease = NULL;
+        int r = client_acquire(request, CLIENT_NO_WAIT, &lease);
+
+        if (r >= 0)
+                r = wait_for_first(lease, quiet);
+        if (r < 0)
+                return r;
+        *ret_lease = TAKE(lease);
+        return 0;
+}
+
 int run_lease_open(const struct run_options *options, struct run_lease *ret_lease)
 {
         char label[RUN_LABEL_MAX + 1];
@@ -135,7 +161,7 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
                 make_label(options->command, label);
                 request.label = label;
         }
-        r = schedctl_acquire(&request, &l.lease);
+        r = acquire(&request, options->quiet, &l.lease);
         if (r >= 0)
                 r = take_grant(&l);
         else if (is_refusal(r))

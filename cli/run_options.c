@@ -63,7 +63,7 @@ static void print_help(void)
              "Runs COMMAND on borrowed CPUs; every pytest below it runs its tests in parallel.\n"
              "\n"
              "  -w, --workers N           at most N workers a suite (1: in pytest itself)\n"
-             "      --min N               wait until N CPUs can be had\n"
+             "      --min N               ask for at least N CPUs\n"
              "      --max N               borrow at most N CPUs\n"
              "      --start auto|fork|spawn\n"
              "                            how workers start: forked after collection or afresh\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import List
 
 import pytest
 
-from .conftest import Runs
+from .conftest import PATIENCE, Runs
 
 PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
 
@@ -128,3 +129,13 @@ def test_stale_run_is_no_run(runs: Runs, tmp_path: Path) -> None:
     stale = str(tmp_path / "gone")
     result = runs.run("--", sys.executable, "-c", script, env={"SCHEDCTL_RUN": stale})
     assert result.stdout.strip() not in ("", stale)
+
+
+def test_a_run_does_not_wait_for_its_first_cpu(runs: Runs) -> None:
+    n = len(os.sched_getaffinity(0))
+    first = runs.start("--min", n, "--", "sh", "-c", "echo up; read line", stdin=subprocess.PIPE)
+    assert first.stdout and first.stdout.readline() == "up\n"
+    second = runs.run("--min", n, "--", "echo", "done")
+    assert (second.returncode, second.stdout) == (0, "done\n")
+    first.communicate("go on\n", timeout=PATIENCE)
+    runs.expect_clean()
