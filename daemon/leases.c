@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/connection.h"
+#include "daemon/grants.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
 #include "daemon/server.h"
@@ -129,72 +130,12 @@ static void write_state(struct leases *l)
 
 /* Granting. */
 
-json_t *leases_pus_json(const struct leases *l, const struct cpuset *pus)
-{
-        unsigned order[CPUSET_MAX];
-        unsigned n = 0;
-        json_t *array = json_array();
-
-        /* Insertion by rank: the sets are small, and a PU that is no longer usable comes last. */
-        CPUSET_FOREACH (pu, pus) {
-                unsigned at = n++;
-
-                for (; at > 0 && l->rank[order[at - 1]] - 1 > l->rank[pu] - 1; at--)
-                        order[at] = order[at - 1];
-                order[at] = pu;
-        }
-        for (unsigned i = 0; i < n; i++)
-                json_array_append_new(array, json_integer(order[i]));
-        return array;
-}
-
-static json_t *numbers_json(const struct cpuset *set)
-{
-        json_t *array = json_array();
-
-        CPUSET_FOREACH (number, set)
-                json_array_append_new(array, json_integer(number));
-        return array;
-}
-
-static json_t *wanted_json(const struct leases *l, const struct alloc_grant *grant)
-{
-        uint64_t now = server_now();
-        uint64_t within = grant->wanted_deadline > now ? grant->wanted_deadline - now : 0;
-
-        return json_pack("{s:o, s:s, s:I}", "pus", leases_pus_json(l, &grant->wanted), "reason",
-                         alloc_reason_text(grant->wanted_reason), "withinMs", (json_int_t)(within / 1000));
-}
-
-static json_t *grant_json(const struct leases *l, const struct lease *lease)
-{
-        const struct alloc_grant *grant = &lease->grant;
-        char id[24];
-        json_t *json;
-
-        snprintf(id, sizeof(id), "%llu", (unsigned long long)lease->id);
-        json = json_pack("{s:s, s:I, s:o, s:o, s:s, s:s*}", "lease", id, "generation", (json_int_t)grant->generation,
-                         "pus", leases_pus_json(l, &grant->pus), "slots", numbers_json(&grant->slots), "reason",
-                         alloc_reason_text(grant->reason), "token", *lease->token.digits ? lease->token.digits : NULL);
-        if (!cpuset_is_empty(&grant->shared))
-                json_object_set_new(json, "shared", leases_pus_json(l, &grant->shared));
-        if (!cpuset_is_empty(&grant->wanted))
-                json_object_set_new(json, "wanted", wanted_json(l, grant));
-        if (!cpuset_is_empty(&grant->lost))
-                json_object_set_new(json, "lost",
-                                    json_pack("{s:o, s:s}", "pus", leases_pus_json(l, &grant->lost), "reason",
-                                              alloc_reason_text(grant->lost_reason)));
-        if (grant->position > 0)
-                json_object_set_new(json, "position", json_integer(grant->position));
-        return json;
-}
-
 void leases_send(struct leases *l, struct lease *lease)
 {
         if (!lease->unsent || !lease->stream || connection_is_busy(lease->stream))
                 return;
 
-        json_t *json = grant_json(l, lease);
+        json_t *json = grants_json(l, lease);
         lease->unsent = false;
         lease->greeted = true;
         lease->grant.lost = (struct cpuset){0};

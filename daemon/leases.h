@@ -9,8 +9,6 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "core/alloc.h"
 #include "daemon/state.h"
 #include "daemon/token.h"
@@ -82,6 +80,3 @@ void leases_send(struct leases *l, struct lease *lease);
 /* Time has passed; and when that is to be said next (ALLOC_NEVER). */
 void leases_tick(struct leases *l);
 uint64_t leases_next_deadline(const struct leases *l);
-
-/* PUs of a set, best first, as a JSON array; NULL for want of memory. */
-json_t *leases_pus_json(const struct leases *l, const struct cpuset *pus);

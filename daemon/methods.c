@@ -6,6 +6,7 @@
 #include "daemon/connection.h"
 #include "daemon/defer.h"
 #include "daemon/describe.h"
+#include "daemon/grants.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
 #include "daemon/status.h"
@@ -224,7 +225,7 @@ static void method_suggest(const struct request *q)
                 return;
         }
         reply(q, json_pack("{s:i, s:o, s:s}", "workers", (int)cpuset_count(&pus), "pus",
-                           leases_pus_json(&q->server->leases, &pus), "reason", alloc_reason_text(reason)));
+                           grants_pus_json(&q->server->leases, &pus), "reason", alloc_reason_text(reason)));
 }
 
 /* Claim, Return and Update: of a lease that there is, by who holds it. */
