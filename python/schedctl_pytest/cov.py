@@ -22,9 +22,7 @@ def current() -> Any:
 def enter_worker(config: Any) -> None:
     plugin = config.pluginmanager.get_plugin("_cov")
     if plugin is not None and getattr(plugin, "pid", None) is not None:
-        plugin.pid = (
-            os.getpid()
-        )  # else it takes the worker for a test's child, and measures anew
+        plugin.pid = os.getpid()  # else it takes the worker for a test's child, and measures anew
     data = getattr(current(), "_data", None)
     if data is not None:
         # It notices the fork and opens a new base: let that be in memory, and not through the

@@ -34,9 +34,7 @@ class Records:
         self._worker = worker
         self._buffer: List[bytes] = []
 
-    def add(
-        self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0
-    ) -> None:
+    def add(self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0) -> None:
         self._buffer.append(_RECORD.pack(op, self._worker, arg, wall, cpu, rss))
         if len(self._buffer) >= _BUFFER_MAX:
             self.flush()

@@ -79,9 +79,7 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     return Handle(order["worker"], pid, reports_read, answers_write)
 
 
-def _child(
-    reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel
-) -> None:
+def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel) -> None:
     """The rest of the worker's process; never returns."""
     status = 1
     try:
@@ -90,9 +88,7 @@ def _child(
             worker.pin(order.get("pus"))
             made = _become_worker(reporter, order, channel)
         except Exception as error:
-            channel.send(
-                relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}"))
-            )
+            channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
             return
         worker.live(made)
         coverage = cov.collected()
@@ -115,9 +111,7 @@ def _become_worker(
     os.environ.update(
         worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
     )
-    config.workerinput = worker.worker_input(
-        number, reporter.count, reporter.run_id, sys.argv
-    )
+    config.workerinput = worker.worker_input(number, reporter.count, reporter.run_id, sys.argv)
     config.workeroutput = {}
     _restart_capture(config)
     _own_tmp_path(config, number)

@@ -52,9 +52,7 @@ class Meter:
         self._apart += seconds
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(
-        self, fixturedef: Any, request: Any
-    ) -> Generator[None, Any, None]:
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, None]:
         if fixturedef.scope == "function":
             yield
             return

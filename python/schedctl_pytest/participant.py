@@ -49,9 +49,7 @@ class Participant:
     # active.
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: Any
-    ) -> Generator[None, None, None]:
+    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._take_choice(early_config.known_args_namespace)
         yield
 
@@ -72,12 +70,13 @@ class Participant:
             from . import fixtures
 
             config.pluginmanager.register(fixtures, "schedctl-fixtures")
+        if self._engine is None:
+            self._leave(self._unreachable)
+            return
         try:
-            if self._engine is None:
-                raise EngineGone(self._unreachable)
             self._engine.send("hello", **_hello(config))
         except EngineGone as error:
-            self._warn(f"the run cannot be reached ({error})")
+            self._leave(str(error))
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> Optional[bool]:
@@ -90,9 +89,12 @@ class Participant:
             return None
         from .reporter import Reporter
 
-        reporter = Reporter(
-            session, self._engine, self._surroundings, self._watch, self._wish
-        )
+        reporter = Reporter(session, self._engine, self._surroundings, self._watch, self._wish)
+        try:
+            reporter.join()
+        except EngineGone as error:
+            self._leave(str(error))
+            return None
         try:
             return reporter.run()
         finally:
@@ -139,9 +141,12 @@ class Participant:
         except EngineGone:
             pass  # nobody is there to be told
 
-    @staticmethod
-    def _warn(text: str) -> None:
-        sys.stderr.write(f"schedctl: {text}; pytest runs serially\n")
+    def _leave(self, why: str) -> None:
+        """Without an engine pytest does what it does without schedctl."""
+        sys.stderr.write(f"schedctl: the run cannot be reached ({why}); pytest runs serially\n")
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
 
 def _hello(config: Any) -> Dict[str, Any]:

@@ -45,8 +45,7 @@ def builtin(value: Any, depth: int = 0) -> Any:
         return type(value)(builtin(element, depth + 1) for element in value)
     if type(value) is dict:
         return {
-            builtin(key, depth + 1): builtin(element, depth + 1)
-            for key, element in value.items()
+            builtin(key, depth + 1): builtin(element, depth + 1) for key, element in value.items()
         }
     return plain_subclass(value)
 
@@ -174,9 +173,7 @@ def plain_reports(item: Any, fields: Tuple[Any, ...], timed: bool) -> List[Any]:
         duration, start, stop = fields[3 + 3 * number : 6 + 3 * number]
         extra = {"start": start, "stop": stop} if timed else {}
         reports.append(
-            make(
-                nodeid, location, keywords, "passed", None, when, (), duration, **extra
-            )
+            make(nodeid, location, keywords, "passed", None, when, (), duration, **extra)
         )
     return reports
 

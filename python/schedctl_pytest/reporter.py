@@ -90,9 +90,7 @@ class Reporter:
         if welcome.get("version") != VERSION:
             raise EngineGone("another version of schedctl answers")
         self.directory, self.run_id = welcome["dir"], welcome["run"]
-        start, why = safety.decide(
-            self._wish, self.config, self.watch, [self._engine.fileno()]
-        )
+        start, why = safety.decide(self._wish, self.config, self.watch, [self._engine.fileno()])
         if start == "spawn":
             from . import spawn
 
@@ -132,8 +130,7 @@ class Reporter:
         }
         given = self.config.getoption("basetemp", None)
         return bool(given) or any(
-            not wanted.isdisjoint(getattr(item, "fixturenames", ()))
-            for item in self.session.items
+            not wanted.isdisjoint(getattr(item, "fixturenames", ())) for item in self.session.items
         )
 
     def _loop(self) -> None:
@@ -285,9 +282,7 @@ class Reporter:
             running = -1
         if running >= 0 and self._ending is None:
             fault = fork.fault_path(self.directory, handle.number)
-            self._results.crashed(
-                running, handle.number, status, fault, handle.open == running
-            )
+            self._results.crashed(running, handle.number, status, fault, handle.open == running)
         if handle.unusable is not None:
             self._engine.send("failed", worker=handle.number, error=handle.unusable)
             return

@@ -75,9 +75,7 @@ class Results:
         else:
             xml.node_reporter(nodeid).add_attribute(name, value)
 
-    def crashed(
-        self, index: int, worker: int, status: int, fault: str, open: bool
-    ) -> None:
+    def crashed(self, index: int, worker: int, status: int, fault: str, open: bool) -> None:
         """The item's worker died while running it. open: a part of its reports was relayed."""
         text = f"worker gw{worker} {ending(status)} while running {self._items[index].nodeid}"
         details = _read(fault)
@@ -97,9 +95,7 @@ class Results:
         if first:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         keywords = {name: 1 for name in item.keywords}
-        report = TestReport(
-            item.nodeid, item.location, keywords, "failed", text, "call"
-        )
+        report = TestReport(item.nodeid, item.location, keywords, "failed", text, "call")
         hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._relayed = True

@@ -43,9 +43,7 @@ class Screen:
         self._file: Any = None
         self._gathered: Any = None
         if terminal is not None:
-            terminal.showfspath = (
-                False  # one file after the other is what a serial run shows
-            )
+            terminal.showfspath = False  # one file after the other is what a serial run shows
 
     def hold(self) -> None:
         self._file = getattr(self._writer, "_file", None)

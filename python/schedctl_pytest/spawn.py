@@ -49,9 +49,7 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     node = _node(reporter, order["worker"])
     environ = dict(reporter.surroundings.environ)
     environ.update(
-        worker.xdist_environment(
-            order["worker"], reporter.count, reporter.run_id, order["slot"]
-        )
+        worker.xdist_environment(order["worker"], reporter.count, reporter.run_id, order["slot"])
     )
     process = subprocess.Popen(
         [sys.executable, *_flags(), "-c", _START.format(fd=given_read)],
@@ -114,9 +112,7 @@ def node_down(handle: Handle, config: Any, status: int) -> None:
         function(node=handle.node, error=error)
 
 
-def _order(
-    reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any
-) -> Dict[str, Any]:
+def _order(reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any) -> Dict[str, Any]:
     config = reporter.config
     reports, answers, alive = ends
     if config.pluginmanager.hasplugin("_cov"):

@@ -43,9 +43,7 @@ def main(order: Dict[str, Any]) -> None:
 
     arguments = list(order["arguments"])
     if order["coverage"]:
-        arguments.append(
-            "--cov-append"
-        )  # else it begins by erasing what others have measured
+        arguments.append("--cov-append")  # else it begins by erasing what others have measured
     plugin = SpawnedWorker(order, channel)
     pytest.main(arguments, plugins=[plugin])
     sys.stdout.flush()
@@ -69,9 +67,7 @@ class SpawnedWorker:
         self.ran = False
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: Any
-    ) -> Generator[None, None, None]:
+    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._override(early_config.known_args_namespace)
         yield
 
@@ -137,11 +133,7 @@ def match(ids: List[str], items: List[Any]) -> Dict[int, Any]:
     found: Dict[str, List[Any]] = defaultdict(list)
     for item in reversed(items):
         found[item.nodeid].append(item)
-    return {
-        number: found[nodeid].pop()
-        for number, nodeid in enumerate(ids)
-        if found.get(nodeid)
-    }
+    return {number: found[nodeid].pop() for number, nodeid in enumerate(ids) if found.get(nodeid)}
 
 
 class GroupNumbers:
@@ -154,8 +146,4 @@ class GroupNumbers:
         from _pytest.nodes import File
         from _pytest.python import Class
 
-        return (
-            self._numbers.get(node.nodeid, -1)
-            if isinstance(node, (File, Class))
-            else -1
-        )
+        return self._numbers.get(node.nodeid, -1) if isinstance(node, (File, Class)) else -1

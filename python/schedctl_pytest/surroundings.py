@@ -31,9 +31,7 @@ class Surroundings:
             sys.path.remove(self._own)
         if self._pythonpath is None:
             return
-        kept = [
-            part for part in self._pythonpath.split(os.pathsep) if part != self._own
-        ]
+        kept = [part for part in self._pythonpath.split(os.pathsep) if part != self._own]
         if kept and any(kept):
             os.environ["PYTHONPATH"] = os.pathsep.join(kept)
         else:

@@ -65,9 +65,7 @@ class Watch:
         def missing(config: Any, name: str) -> Any:
             if name == "workerinput":
                 self._note("config.workerinput")
-            raise AttributeError(
-                f"{type(config).__name__!r} object has no attribute {name!r}"
-            )
+            raise AttributeError(f"{type(config).__name__!r} object has no attribute {name!r}")
 
         if "__getattr__" not in Config.__dict__:
             setattr(Config, "__getattr__", missing)
@@ -128,8 +126,6 @@ def sockets() -> Dict[int, str]:
             target = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             continue  # the listing's own
-        if target.startswith(
-            ("socket:", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")
-        ):
+        if target.startswith(("socket:", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")):
             found[int(name)] = target
     return found

@@ -104,9 +104,7 @@ class Worker:
         self._state.set(index)
         self._packer.begin(index, item)
         self.meter.begin()
-        item.config.hook.pytest_runtest_protocol(
-            item=item, nextitem=NextItem(self._next)
-        )
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self._next))
         wall, cpu, rss = self.meter.end()
         self._check_process()
         self._records.add(deal.DONE, index, wall, cpu, rss)
@@ -124,9 +122,7 @@ class Worker:
         """A plugin's wish to end the session holds for all workers."""
         reason = self.session.shouldstop
         if reason:
-            self.channel.send(
-                relay.encode((relay.STOP, "shouldstop", str(reason), None))
-            )
+            self.channel.send(relay.encode((relay.STOP, "shouldstop", str(reason), None)))
             self._stop()
 
     def _stop(self) -> None:
@@ -237,9 +233,7 @@ class Hooks:
         has shown."""
         if not self.replaying:
             data = relay.warning_data(warning_message)
-            self._worker.channel.send(
-                relay.encode((relay.WARNING, data, when, nodeid, location))
-            )
+            self._worker.channel.send(relay.encode((relay.WARNING, data, when, nodeid, location)))
 
 
 _REPORTING = (
