@@ -53,7 +53,13 @@ PROJECTS = [
     Project("marshmallow", "3.18.0", "tests", "src", ("packaging", "pytz", "simplejson")),
     Project("more-itertools", "9.0.0", "tests", "."),
     Project("attrs", "22.2.0", "tests", "src", ("hypothesis", "cloudpickle")),
-    Project("Flask", "2.2.2", "tests", "src", ("Werkzeug==2.2.3", "blinker", "python-dotenv")),
+    Project(
+        "Flask",
+        "2.2.2",
+        "tests",
+        "src",
+        ("Werkzeug==2.2.3", "Jinja2", "itsdangerous", "asgiref", "blinker", "python-dotenv"),
+    ),
 ]
 
 Outcomes = Set[Tuple[str, str, str]]
