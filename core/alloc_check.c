@@ -56,11 +56,11 @@ static const char *check_sums(const struct alloc *a)
                         return "a PU has two exclusive holders";
                 if (cpuset_intersects(&slots, &l->grant.slots))
                         return "two leases have the same slot";
-                exclusive = cpuset_or(&exclusive, &alone);
-                shared = cpuset_or(&shared, &l->grant.shared);
-                slots = cpuset_or(&slots, &l->grant.slots);
-                owned = cpuset_or(&owned, &l->own);
-                guests = cpuset_or(&guests, &l->guest);
+                cpuset_merge(&exclusive, &alone);
+                cpuset_merge(&shared, &l->grant.shared);
+                cpuset_merge(&slots, &l->grant.slots);
+                cpuset_merge(&owned, &l->own);
+                cpuset_merge(&guests, &l->guest);
                 n_owned += cpuset_count(&l->own);
         }
         if (n_owned != cpuset_count(&owned))

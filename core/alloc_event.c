@@ -40,7 +40,7 @@ static struct cpuset slots_used(const struct alloc *a)
         struct cpuset used = {0};
 
         for (size_t i = 0; i < a->n_leases; i++)
-                used = cpuset_or(&used, &a->leases[i].grant.slots);
+                cpuset_merge(&used, &a->leases[i].grant.slots);
         return used;
 }
 
@@ -98,11 +98,11 @@ static void lose(struct alloc_lease *l, const struct cpuset *pus, enum alloc_rea
 
         if (cpuset_is_empty(&lost))
                 return;
-        l->own = cpuset_andnot(&l->own, &lost);
-        l->guest = cpuset_andnot(&l->guest, &lost);
-        l->coming = cpuset_andnot(&l->coming, &lost);
-        l->wanted = cpuset_andnot(&l->wanted, &lost);
-        l->lost = cpuset_or(&l->lost, &lost);
+        cpuset_subtract(&l->own, &lost);
+        cpuset_subtract(&l->guest, &lost);
+        cpuset_subtract(&l->coming, &lost);
+        cpuset_subtract(&l->wanted, &lost);
+        cpuset_merge(&l->lost, &lost);
         l->lost_reason = reason;
 }
 
@@ -180,7 +180,7 @@ static void recover(struct alloc *a, const struct alloc_event *e)
         struct cpuset pus = cpuset_and(e->pus, &a->online), owned = {0}, bound;
 
         for (size_t i = 0; i + 1 < a->n_leases; i++)
-                owned = cpuset_or(&owned, &a->leases[i].own);
+                cpuset_merge(&owned, &a->leases[i].own);
         l->own = cpuset_andnot(&pus, &owned);
         bound = cpuset_and(&pus, &owned);
         CPUSET_FOREACH (pu, &bound)
@@ -205,23 +205,23 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
                         cpuset_remove(&named, pu);
         l->answer = !cpuset_is_empty(&named);
         if (unusable) {
-                l->unusable = cpuset_or(&l->unusable, &named);
+                cpuset_merge(&l->unusable, &named);
                 lose(l, &named, ALLOC_UNUSABLE);
                 return;
         }
-        l->own = cpuset_andnot(&l->own, &named);
-        l->guest = cpuset_andnot(&l->guest, &named);
-        l->coming = cpuset_andnot(&l->coming, &named);
-        l->wanted = cpuset_andnot(&l->wanted, &named);
+        cpuset_subtract(&l->own, &named);
+        cpuset_subtract(&l->guest, &named);
+        cpuset_subtract(&l->coming, &named);
+        cpuset_subtract(&l->wanted, &named);
 }
 
 /* What the client does not claim it does not use. It hears of what is wanted back only now, so time starts anew. */
 static void claim(struct alloc *a, struct alloc_lease *l, const struct cpuset *pus)
 {
-        l->own = cpuset_and(&l->own, pus);
-        l->guest = cpuset_and(&l->guest, pus);
-        l->coming = cpuset_and(&l->coming, pus);
-        l->wanted = cpuset_and(&l->wanted, pus);
+        cpuset_restrict(&l->own, pus);
+        cpuset_restrict(&l->guest, pus);
+        cpuset_restrict(&l->coming, pus);
+        cpuset_restrict(&l->wanted, pus);
         CPUSET_FOREACH (pu, &l->wanted)
                 l->lends[pu].wanted_since = ALLOC_NEVER;
         l->detached = false;

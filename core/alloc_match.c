@@ -15,11 +15,10 @@ static void visit_neighbours(struct match *m, uint32_t lease, const struct cpuse
         if (cpuset_is_empty(&reachable))
                 return;
         for (uint32_t i = 0; i < m->n; i++) {
-                if (m->before[i] != MATCH_NONE || !cpuset_intersects(&reachable, &m->takes[i]))
-                        continue;
-                struct cpuset common = cpuset_and(&reachable, &m->takes[i]);
+                unsigned pu = cpuset_first_common(&reachable, &m->takes[i]);
 
-                visit(m, i, lease, cpuset_next(&common, 0));
+                if (m->before[i] == MATCH_NONE && pu != CPUSET_NONE)
+                        visit(m, i, lease, pu);
         }
 }
 

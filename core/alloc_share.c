@@ -98,7 +98,7 @@ static void plan_all(const struct alloc *a, struct alloc_solution *s)
                 struct alloc_plan *p = &s->plans[i];
                 struct cpuset allowed = cpuset_and(&l->request.allowed, &a->usable);
 
-                *p = (struct alloc_plan){.limit = ALLOC_REASONS, .forgiven = p->forgiven};
+                *p = (struct alloc_plan){.weight = l->request.weight, .limit = ALLOC_REASONS, .forgiven = p->forgiven};
                 p->entitled = (!l->request.background && !l->detached) || alloc_lease_holds_any(l);
                 s->match.may[i] = cpuset_andnot(&allowed, &l->unusable);
                 s->match.takes[i] = (struct cpuset){0};
@@ -158,8 +158,7 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
                 p->limit = p->share == 0 ? ALLOC_ALL_LENT : ALLOC_FAIR_SHARE;
                 return false;
         }
-        struct cpuset found = cpuset_and(&s->match.may[end], &s->free);
-        unsigned pu = cpuset_next(&found, 0), *used = group_used(s, index);
+        unsigned pu = cpuset_first_common(&s->match.may[end], &s->free), *used = group_used(s, index);
 
         match_apply(&s->match, end, pu);
         cpuset_remove(&s->free, pu);
@@ -181,7 +180,7 @@ static void start(const struct alloc *a, struct alloc_solution *s, uint32_t inde
                         break;
         if (p->share >= p->min)
                 return;
-        s->free = cpuset_or(&s->free, &s->match.takes[index]);
+        cpuset_merge(&s->free, &s->match.takes[index]);
         s->match.takes[index] = (struct cpuset){0};
         *total -= p->share;
         if (used)
@@ -190,14 +189,11 @@ static void start(const struct alloc *a, struct alloc_solution *s, uint32_t inde
         p->limit = ALLOC_ALL_LENT;
 }
 
-static bool goes_before(const struct alloc *a, const struct alloc_solution *s, size_t i, size_t j)
+static bool goes_before(const struct alloc_plan *p, const struct alloc_plan *q)
 {
-        const struct alloc_plan *p = &s->plans[i], *q = &s->plans[j];
         enum rank r = rank_of(p), t = rank_of(q);
 
-        if (r != t)
-                return r < t;
-        return alloc_is_poorer(p->share, a->leases[i].request.weight, q->share, a->leases[j].request.weight);
+        return r != t ? r < t : alloc_is_poorer(p->share, p->weight, q->share, q->weight);
 }
 
 void alloc_share(const struct alloc *a, struct alloc_solution *s)
@@ -210,7 +206,7 @@ void alloc_share(const struct alloc *a, struct alloc_solution *s)
                 uint32_t next = 0;
 
                 for (uint32_t i = 1; i < a->n_leases; i++)
-                        if (goes_before(a, s, i, next))
+                        if (goes_before(&s->plans[i], &s->plans[next]))
                                 next = i;
                 if (a->n_leases == 0 || rank_of(&s->plans[next]) == RANK_FULL)
                         return;

@@ -48,8 +48,8 @@ static void keep_held(const struct alloc *a, struct alloc_solution *s, size_t in
                 cpuset_remove(&release, pick_withdrawn(a, s, l, &release));
         n_keep -= n_release;
         p->surplus = n_keep > p->share ? n_keep - p->share : 0;
-        keep = cpuset_andnot(&keep, &release);
-        s->released = cpuset_or(&s->released, &release);
+        cpuset_subtract(&keep, &release);
+        cpuset_merge(&s->released, &release);
         release_shared(s, p, &keep);
         s->match.takes[index] = keep;
         p->taken = cpuset_count(&keep);
@@ -64,7 +64,7 @@ static void keep_guests(const struct alloc *a, struct alloc_solution *s, size_t 
         struct cpuset found = cpuset_and(cpuset_is_empty(&l->own) ? &kept : &l->coming, &untaken);
         struct alloc_plan *p = &s->plans[index];
 
-        found = cpuset_and(&found, &s->match.may[index]);
+        cpuset_restrict(&found, &s->match.may[index]);
         if (!p->fixed && s->room > 0 && cpuset_intersects(&s->free, &s->match.may[index]))
                 return;
         CPUSET_FOREACH (pu, &found) {
@@ -79,10 +79,10 @@ static void keep_guests(const struct alloc *a, struct alloc_solution *s, size_t 
 
 static void begin(const struct alloc *a, struct alloc_solution *s)
 {
-        s->guests = s->owned = s->released = s->fresh = s->later = (struct cpuset){0};
+        s->guests = s->owned = s->released = s->later = (struct cpuset){0};
         for (size_t i = 0; i < a->n_leases; i++) {
-                s->owned = cpuset_or(&s->owned, &a->leases[i].own);
-                s->guests = cpuset_or(&s->guests, &a->leases[i].guest);
+                cpuset_merge(&s->owned, &a->leases[i].own);
+                cpuset_merge(&s->guests, &a->leases[i].guest);
         }
         s->lent = cpuset_or(&s->guests, &s->owned);
         s->free = cpuset_andnot(&a->usable, &s->owned);
@@ -109,8 +109,8 @@ static uint32_t next_needy(const struct alloc *a, const struct alloc_solution *s
 
                 if (p->stuck || p->taken >= p->share)
                         continue;
-                if (found == MATCH_NONE || alloc_is_poorer(p->taken, a->leases[i].request.weight, s->plans[found].taken,
-                                                           a->leases[found].request.weight))
+                if (found == MATCH_NONE ||
+                    alloc_is_poorer(p->taken, p->weight, s->plans[found].taken, s->plans[found].weight))
                         found = i;
         }
         return found;
@@ -123,7 +123,7 @@ static struct cpuset spare_pus(const struct alloc *a, const struct alloc_solutio
 
         for (size_t i = 0; i < a->n_leases; i++)
                 if (s->plans[i].surplus > 0)
-                        spare = cpuset_or(&spare, &s->match.takes[i]);
+                        cpuset_merge(&spare, &s->match.takes[i]);
         return spare;
 }
 
@@ -134,7 +134,7 @@ static struct cpuset exchangeable_pus(const struct alloc *a, const struct alloc_
 
         for (size_t i = 0; i < a->n_leases; i++)
                 if (s->plans[i].surplus == 0 && !s->plans[i].fixed && !s->plans[i].forgiven)
-                        exchangeable = cpuset_or(&exchangeable, &s->match.takes[i]);
+                        cpuset_merge(&exchangeable, &s->match.takes[i]);
         return exchangeable;
 }
 
@@ -219,10 +219,11 @@ static void note_fresh(const struct alloc *a, struct alloc_solution *s)
 {
         s->fresh = (struct cpuset){0};
         for (size_t i = 0; i < a->n_leases; i++) {
-                struct cpuset held = alloc_lease_held(&a->leases[i]);
-                struct cpuset fresh = cpuset_andnot(&s->match.takes[i], &held);
+                struct cpuset fresh = s->match.takes[i];
 
-                s->fresh = cpuset_or(&s->fresh, &fresh);
+                cpuset_subtract(&fresh, &a->leases[i].own);
+                cpuset_subtract(&fresh, &a->leases[i].guest);
+                cpuset_merge(&s->fresh, &fresh);
         }
 }
 
@@ -230,7 +231,11 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
 {
         struct cpuset shared_only = cpuset_and(&s->free, &s->lent);
         struct cpuset ends = cpuset_or(s->room > 0 ? &s->free : &shared_only, &s->released);
+        const struct cpuset nothing = {0};
 
+        if (try_untaken(a, s, index, &nothing, &ends, false)) /* most often, and then no exchange need be prepared */
+                return true;
+        note_fresh(a, s);
         if (try_untaken(a, s, index, &s->fresh, &ends, false))
                 return true;
 
@@ -264,7 +269,6 @@ void alloc_solve(const struct alloc *a, struct alloc_solution *s)
                         continue;
                 }
                 s->plans[index].taken++;
-                note_fresh(a, s);
         }
         for (size_t i = 0; i < a->n_leases; i++)
                 trim(a, s, i);

@@ -43,6 +43,7 @@ struct alloc_lease {
 
 /* What the pure part finds out about one lease. */
 struct alloc_plan {
+        unsigned weight;                /* the request's, here where every PU given asks for it */
         unsigned share;                 /* PUs it is due */
         unsigned cap, min;              /* the most it can use, what it asked for at least */
         enum alloc_reason limit;        /* why its share is no larger; ALLOC_REASONS while it may still grow */

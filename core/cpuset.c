@@ -6,10 +6,18 @@
 
 #define BIT(pu) (UINT64_C(1) << ((pu) % 64))
 
+static unsigned least(unsigned a, unsigned b)
+{
+        return a < b ? a : b;
+}
+
 void cpuset_add(struct cpuset *set, unsigned pu)
 {
-        if (pu < CPUSET_MAX)
-                set->word[pu / 64] |= BIT(pu);
+        if (pu >= CPUSET_MAX)
+                return;
+        set->word[pu / 64] |= BIT(pu);
+        if (set->n_words <= pu / 64)
+                set->n_words = pu / 64 + 1;
 }
 
 void cpuset_add_range(struct cpuset *set, unsigned first, unsigned last)
@@ -24,14 +32,9 @@ void cpuset_remove(struct cpuset *set, unsigned pu)
                 set->word[pu / 64] &= ~BIT(pu);
 }
 
-bool cpuset_has(const struct cpuset *set, unsigned pu)
-{
-        return pu < CPUSET_MAX && (set->word[pu / 64] & BIT(pu));
-}
-
 bool cpuset_is_empty(const struct cpuset *set)
 {
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
+        for (unsigned i = 0; i < set->n_words; i++)
                 if (set->word[i])
                         return false;
         return true;
@@ -39,15 +42,14 @@ bool cpuset_is_empty(const struct cpuset *set)
 
 bool cpuset_equal(const struct cpuset *a, const struct cpuset *b)
 {
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
-                if (a->word[i] != b->word[i])
-                        return false;
-        return true;
+        return cpuset_is_subset(a, b) && cpuset_is_subset(b, a);
 }
 
 bool cpuset_intersects(const struct cpuset *a, const struct cpuset *b)
 {
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
+        unsigned n = least(a->n_words, b->n_words);
+
+        for (unsigned i = 0; i < n; i++)
                 if (a->word[i] & b->word[i])
                         return true;
         return false;
@@ -55,7 +57,7 @@ bool cpuset_intersects(const struct cpuset *a, const struct cpuset *b)
 
 bool cpuset_is_subset(const struct cpuset *a, const struct cpuset *b)
 {
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
+        for (unsigned i = 0; i < a->n_words; i++)
                 if (a->word[i] & ~b->word[i])
                         return false;
         return true;
@@ -65,52 +67,83 @@ unsigned cpuset_count(const struct cpuset *set)
 {
         unsigned n = 0;
 
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
+        for (unsigned i = 0; i < set->n_words; i++)
                 n += (unsigned)__builtin_popcountll(set->word[i]);
         return n;
 }
 
+void cpuset_merge(struct cpuset *set, const struct cpuset *b)
+{
+        for (unsigned i = 0; i < b->n_words; i++)
+                set->word[i] |= b->word[i];
+        if (set->n_words < b->n_words)
+                set->n_words = b->n_words;
+}
+
+void cpuset_restrict(struct cpuset *set, const struct cpuset *b)
+{
+        for (unsigned i = 0; i < set->n_words; i++)
+                set->word[i] &= b->word[i];
+}
+
+void cpuset_subtract(struct cpuset *set, const struct cpuset *b)
+{
+        unsigned n = least(set->n_words, b->n_words);
+
+        for (unsigned i = 0; i < n; i++)
+                set->word[i] &= ~b->word[i];
+}
+
 struct cpuset cpuset_and(const struct cpuset *a, const struct cpuset *b)
 {
-        struct cpuset r;
+        struct cpuset r = {.n_words = least(a->n_words, b->n_words)};
 
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
+        for (unsigned i = 0; i < r.n_words; i++)
                 r.word[i] = a->word[i] & b->word[i];
         return r;
 }
 
 struct cpuset cpuset_or(const struct cpuset *a, const struct cpuset *b)
 {
-        struct cpuset r;
+        struct cpuset r = *a;
 
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
-                r.word[i] = a->word[i] | b->word[i];
+        cpuset_merge(&r, b);
         return r;
 }
 
 struct cpuset cpuset_andnot(const struct cpuset *a, const struct cpuset *b)
 {
-        struct cpuset r;
+        struct cpuset r = *a;
 
-        for (unsigned i = 0; i < CPUSET_WORDS; i++)
-                r.word[i] = a->word[i] & ~b->word[i];
+        cpuset_subtract(&r, b);
         return r;
 }
 
 unsigned cpuset_next(const struct cpuset *set, unsigned from)
 {
-        if (from >= CPUSET_MAX)
+        unsigned i = from / 64;
+
+        if (i >= set->n_words)
                 return CPUSET_NONE;
 
-        unsigned i = from / 64;
         uint64_t word = set->word[i] & (~UINT64_C(0) << (from % 64));
 
         while (!word) {
-                if (++i == CPUSET_WORDS)
+                if (++i >= set->n_words)
                         return CPUSET_NONE;
                 word = set->word[i];
         }
         return i * 64 + (unsigned)__builtin_ctzll(word);
+}
+
+unsigned cpuset_first_common(const struct cpuset *a, const struct cpuset *b)
+{
+        unsigned n = least(a->n_words, b->n_words);
+
+        for (unsigned i = 0; i < n; i++)
+                if (a->word[i] & b->word[i])
+                        return i * 64 + (unsigned)__builtin_ctzll(a->word[i] & b->word[i]);
+        return CPUSET_NONE;
 }
 
 /* Reads a number at *p, which must be a digit; -ERANGE above the largest index. */

@@ -1,10 +1,13 @@
 #include "core/placement.h"
 
+#include <string.h>
+
 /* How much is lent where: all PUs, and the lease's own. */
 struct count {
         uint16_t busy, own;
 };
 
+/* Only as many of each are set as the machine has. */
 struct tally {
         struct count core[CPUSET_MAX], cache[CPUSET_MAX], node[CPUSET_MAX];
 };
@@ -61,9 +64,16 @@ static void tally_remove_own(struct tally *t, const struct machine_pu *pu)
         }
 }
 
+static void tally_clear(struct tally *t, const struct machine *m)
+{
+        memset(t->core, 0, m->n_cores * sizeof(t->core[0]));
+        memset(t->cache, 0, m->n_caches * sizeof(t->cache[0]));
+        memset(t->node, 0, m->n_nodes * sizeof(t->node[0]));
+}
+
 static void tally_init(struct tally *t, const struct machine *m, const struct cpuset *busy, const struct cpuset *own)
 {
-        *t = (struct tally){0};
+        tally_clear(t, m);
         for (unsigned i = 0; i < m->n_pus; i++) {
                 bool is_own = cpuset_has(own, m->pus[i].os);
 
@@ -164,10 +174,11 @@ bool placement_next(const struct machine *m, const struct cpuset *free, const st
 unsigned placement_order(const struct machine *m, const struct cpuset *usable, struct placement_choice *ret_choices)
 {
         struct cpuset free = *usable;
-        struct tally tally = {0};
+        struct tally tally;
         enum placement_reason reason;
         unsigned n_written = 0, index;
 
+        tally_clear(&tally, m);
         while (choose(m, &tally, &free, &index, &reason) > 0) {
                 const struct machine_pu *pu = &m->pus[index];
 

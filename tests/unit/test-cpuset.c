@@ -57,6 +57,18 @@ int main(void)
         CHECK_INT(cpuset_count(&only), 8);
         CHECK(cpuset_is_subset(&both, &a) && !cpuset_is_subset(&a, &b) && cpuset_intersects(&a, &b));
 
+        CHECK_INT(cpuset_first_common(&a, &b), 8);
+        CHECK_INT(cpuset_first_common(&only, &b), CPUSET_NONE);
+
+        /* In place the same comes out, whichever set is the longer one. */
+        struct cpuset merged = a, restricted = b, subtracted = a;
+
+        cpuset_merge(&merged, &b);
+        cpuset_restrict(&restricted, &a);
+        cpuset_subtract(&subtracted, &b);
+        CHECK(cpuset_equal(&merged, &either) && cpuset_equal(&restricted, &both) && cpuset_equal(&subtracted, &only));
+        CHECK(cpuset_equal(&both, &restricted) && !cpuset_equal(&both, &b) && !cpuset_equal(&b, &both));
+
         unsigned n = 0;
         CPUSET_FOREACH (pu, &b)
                 n++;
