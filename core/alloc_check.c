@@ -79,6 +79,8 @@ const char *alloc_check(const struct alloc *a)
 
         if (!cpuset_is_subset(&a->usable, &a->online))
                 return "a PU that is not there is usable";
+        if (a->restless)
+                return "settling did not come to rest";
         for (size_t i = 0; i < a->n_leases && !broken; i++) {
                 broken = check_charge(a, &a->leases[i]);
                 if (!broken)

@@ -178,9 +178,21 @@ static bool drop_untold(struct alloc_lease *l)
         return dropped;
 }
 
+/* Whether the lease has just what it is to have, as most leases in most steps. */
+static bool is_content(const struct alloc *a, size_t index)
+{
+        const struct alloc_lease *l = &a->leases[index];
+
+        return cpuset_is_empty(&l->guest) && cpuset_is_empty(&l->wanted) &&
+               cpuset_equal(&l->own, &a->solution.match.takes[index]);
+}
+
 /* True where it wants other PUs than before. */
 static bool want_back(struct alloc *a, size_t index)
 {
+        if (is_content(a, index))
+                return false;
+
         struct alloc_lease *l = &a->leases[index];
         struct cpuset before = l->wanted, coming = l->coming;
         struct cpuset guests = guests_kept(a, index);
@@ -190,8 +202,8 @@ static bool want_back(struct alloc *a, size_t index)
 
         l->coming = cpuset_and(&guests, &a->solution.match.takes[index]);
         l->wanted = owned_wanted(a, index, &guests);
-        l->wanted = cpuset_or(&l->wanted, &foreign);
-        l->wanted = cpuset_or(&l->wanted, &unkept);
+        cpuset_merge(&l->wanted, &foreign);
+        cpuset_merge(&l->wanted, &unkept);
         CPUSET_FOREACH (pu, &held) {
                 struct alloc_lend *lend = &l->lends[pu];
 
@@ -227,7 +239,7 @@ bool alloc_settle(struct alloc *a)
         a->solution.needed = somebody_needs(a);
         for (size_t i = 0; i < a->n_leases; i++) {
                 changed |= want_back(a, i);
-                a->solution.guests = cpuset_or(&a->solution.guests, &a->leases[i].guest);
+                cpuset_merge(&a->solution.guests, &a->leases[i].guest);
         }
         return changed;
 }
@@ -269,17 +281,17 @@ static uint64_t wanted_deadline(const struct alloc_lease *l)
 static enum alloc_reason holding_reason(const struct alloc *a, const struct alloc_lease *l,
                                         const struct alloc_grant *next)
 {
-        const struct alloc_plan *p = &a->solution.plans[l - a->leases];
+        size_t index = (size_t)(l - a->leases);
 
         if (l->claimed)
                 return ALLOC_CLAIMED;
         if (cpuset_is_empty(&next->pus))
-                return p->limit == ALLOC_NOT_ALLOWED ? ALLOC_NOT_ALLOWED : ALLOC_ALL_LENT;
+                return cpuset_is_empty(&a->solution.match.may[index]) ? ALLOC_NOT_ALLOWED : ALLOC_ALL_LENT;
         if (cpuset_is_empty(&l->own))
                 return ALLOC_SHARED_FIRST;
         if (!cpuset_is_empty(&l->grant.pus) && !cpuset_is_subset(&next->pus, &l->grant.pus))
                 return ALLOC_GROWN;
-        return p->limit;
+        return a->solution.plans[index].limit;
 }
 
 static bool same_grant(const struct alloc_grant *a, const struct alloc_grant *b)

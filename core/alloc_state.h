@@ -78,6 +78,7 @@ struct alloc {
         struct cpuset usable; /* of these, what policy leaves */
         unsigned budget;
         uint64_t now;
+        bool restless;              /* the latest step's last round still changed something */
         struct alloc_lease *leases; /* by opening */
         size_t n_leases, allocated;
         unsigned width;                 /* OS indices that lends has room for */

@@ -418,6 +418,33 @@ static void a_lost_connection(void)
                   "claim 1: no such lease\n");
 }
 
+/* It is due a PU, for which lease 1 could take another, but lease 1 cannot be asked. So it waits, and not because
+ * nothing is left that it may use. */
+static void a_waiting_run_hears_what_it_waits_for(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+        struct cpuset pus;
+        enum alloc_reason reason;
+
+        scene_begin(&s, 2);
+        r.max = 1;
+        scene_open(&s, 1, r);
+        scene_step(&s, "detach", (struct alloc_event){.type = ALLOC_DETACH, .lease = 1});
+        r.background = true;
+        r.allowed = scene_set("0");
+        CHECK_INT(alloc_suggest(s.alloc, &r, &pus, &reason), 0);
+        CHECK(cpuset_is_empty(&pus));
+        CHECK_INT(reason, ALLOC_ALL_LENT);
+        scene_open(&s, 2, r);
+        scene_end(&s, __func__,
+                  "open 1\n"
+                  "  1/1 has 0: its maximum\n"
+                  "detach 1\n"
+                  "open 2\n"
+                  "  2/1 waits, number 1: every CPU is lent\n");
+}
+
 int main(void)
 {
         two_runs_share_and_one_ends();
@@ -425,6 +452,7 @@ int main(void)
         weights_divide();
         the_first_pu_is_shared_when_all_are_lent();
         a_background_run_waits();
+        a_waiting_run_hears_what_it_waits_for();
         a_run_that_does_not_answer_shares();
         a_late_return_names_an_old_generation();
         pus_go_offline();
