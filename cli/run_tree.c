@@ -63,7 +63,6 @@ static pid_t parent_of(pid_t pid)
         CLEANUP_CLOSE int fd = -1;
         const char *after;
         ssize_t n;
-        int parent;
 
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,9 +73,9 @@ static pid_t parent_of(pid_t pid)
                 return 0;
         buf[n] = '\0';
         after = strrchr(buf, ')');
-        if (!after || sscanf(after + 1, " %*c %d", &parent) != 1)
+        if (!after || strlen(after) <= strlen(") S "))
                 return 0;
-        return parent;
+        return (pid_t)strtol(after + strlen(") S "), NULL, 10);
 }
 
 /* One pass over /proc gives every process and its parent: the children files under /proc/PID/task exist only with
