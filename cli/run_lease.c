@@ -135,7 +135,7 @@ static int wait_for_first(struct schedctl_lease *lease, bool quiet)
 static int acquire(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
 {
         CLEANUP_LEASE struct schedctl_lease *lease = NULL;
-        int r = client_acquire(request, CLIENT_NO_WAIT, &lease);
+        int r = client_acquire(request, CLIENT_NO_WAIT | CLIENT_NO_RESTART, &lease);
 
         if (r >= 0)
                 r = wait_for_first(lease, quiet);

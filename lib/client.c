@@ -14,8 +14,8 @@
 
 enum {
         LABEL_MAX = 128,
-        CLAIM_TRIES = 6,     /* after these the lease's service is gone for good */
-        CLAIM_FIRST_MS = 50, /* doubles: the six span 1.6 s of the 5 s in which a lease may be claimed */
+        CLAIM_FIRST_MS = 50,  /* doubles with every try */
+        CLAIM_LAST_MS = 1600, /* and stays there: well within the 5 s in which a restarted service keeps the lease */
 };
 
 struct schedctl_lease {
@@ -101,6 +101,12 @@ static int watch(struct schedctl_lease *lease, int fd)
         return epoll_ctl(lease->poll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* Closing would do, were it not for forks: a copy of the descriptor in another process keeps a dead stream readable. */
+static void unwatch(const struct schedctl_lease *lease, int fd)
+{
+        epoll_ctl(lease->poll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 static int take_grant(struct schedctl_lease *lease, const struct varlink_reply *reply)
 {
         struct client_grant grant;
@@ -156,10 +162,15 @@ static void set_timer(struct schedctl_lease *lease, unsigned ms)
         timerfd_settime(lease->timer_fd, 0, &when, NULL);
 }
 
+static unsigned claim_pause(unsigned claims)
+{
+        return claims < 5 ? CLAIM_FIRST_MS << claims : CLAIM_LAST_MS;
+}
+
 /* 1 where the lease was claimed, else -ENOTCONN, and the timer set for the next try if there is one. */
 static int try_claim(struct schedctl_lease *lease)
 {
-        if (lease->ended || lease->claims >= CLAIM_TRIES) {
+        if (lease->ended) {
                 set_timer(lease, 0);
                 return -ENOTCONN;
         }
@@ -172,13 +183,13 @@ static int try_claim(struct schedctl_lease *lease)
         }
         if (r == -ESRCH) /* a service that knows nothing of this lease will not learn of it */
                 lease->ended = true;
-        lease->claims++;
-        set_timer(lease, lease->ended || lease->claims == CLAIM_TRIES ? 0 : CLAIM_FIRST_MS << (lease->claims - 1));
+        set_timer(lease, lease->ended ? 0 : claim_pause(lease->claims++));
         return -ENOTCONN;
 }
 
 static int lose_stream(struct schedctl_lease *lease)
 {
+        unwatch(lease, lease->stream.fd);
         channel_close(&lease->stream);
         channel_close(&lease->calls);
         return try_claim(lease);
@@ -292,6 +303,7 @@ int client_acquire(const struct schedctl_request *request, unsigned flags, struc
                 r = schedctl_lease_wait(lease, -1);
         if (r < 0)
                 return r;
+        lease->no_start |= (flags & CLIENT_NO_RESTART) != 0;
         *ret_lease = TAKE(lease);
         return 0;
 }

@@ -43,6 +43,9 @@ int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
 enum client_flags {
         CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */
         CLIENT_NO_WAIT = 2,  /* return with the first answer even if the lease holds nothing yet */
+        /* A service may be started for this lease's beginning but not in place of one that went: for a caller whose
+         * descendants are ended with it, as a service started now would be one of them. */
+        CLIENT_NO_RESTART = 4,
 };
 
 /* schedctl_acquire() with flags; request may be NULL. */
