@@ -241,7 +241,8 @@ _REPORTING = (
     "pytest_runtest_logreport",
     "pytest_runtest_logfinish",
 )
-_REPORTERS = ("terminalreporter", "lfplugin", "nfplugin", "stepwiseplugin")
+_REPORTERS = ("lfplugin", "nfplugin", "stepwiseplugin")
+_TERMINAL = "terminalreporter"
 
 
 def install(worker: Worker) -> None:
@@ -269,6 +270,19 @@ def unregister_reporters(config: Any) -> None:
     for name in _REPORTERS:
         if config.pluginmanager.hasplugin(name):
             config.pluginmanager.unregister(name=name)
+    if config.pluginmanager.hasplugin(_TERMINAL):
+        terminal = config.pluginmanager.unregister(name=_TERMINAL)
+        config.pluginmanager.register(SilentTerminal(terminal), _TERMINAL)
+
+
+class SilentTerminal:
+    """The terminal's plugin without its hooks: pytest highlights assertions by its writer."""
+
+    def __init__(self, terminal: Any) -> None:
+        self._terminal = terminal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
 
 
 class _Xml:
