@@ -25,6 +25,8 @@ static void visit_neighbours(struct match *m, uint32_t lease, const struct cpuse
 uint32_t match_reach(struct match *m, uint32_t lease, const struct cpuset *passable, const struct cpuset *ends)
 {
         m->n_visited = 0;
+        if (cpuset_is_empty(ends))
+                return MATCH_NONE;
         if (cpuset_intersects(&m->may[lease], ends)) { /* most often, and then no path need be remembered */
                 visit(m, lease, lease, CPUSET_NONE);
                 return lease;

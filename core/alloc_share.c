@@ -196,23 +196,39 @@ static bool goes_before(const struct alloc_plan *p, const struct alloc_plan *q)
         return r != t ? r < t : alloc_is_poorer(p->share, p->weight, q->share, q->weight);
 }
 
+/* The lease that is to get the next PU; any of them where none is to get more. */
+static uint32_t find_next(const struct alloc *a, const struct alloc_solution *s)
+{
+        uint32_t next = 0;
+
+        for (uint32_t i = 1; i < a->n_leases; i++)
+                if (goes_before(&s->plans[i], &s->plans[next]))
+                        next = i;
+        return next;
+}
+
+static void fill_one(const struct alloc *a, struct alloc_solution *s, uint32_t index, unsigned *total)
+{
+        if (rank_of(&s->plans[index]) == RANK_START)
+                start(a, s, index, total);
+        else if (rank_of(&s->plans[index]) != RANK_FULL)
+                give_one(a, s, index, total);
+}
+
 void alloc_share(const struct alloc *a, struct alloc_solution *s)
 {
         unsigned total = 0;
 
         plan_all(a, s);
         s->free = a->usable;
-        for (;;) {
-                uint32_t next = 0;
+        while (a->n_leases > 0 && total < s->limit && !cpuset_is_empty(&s->free)) {
+                uint32_t next = find_next(a, s);
 
-                for (uint32_t i = 1; i < a->n_leases; i++)
-                        if (goes_before(&s->plans[i], &s->plans[next]))
-                                next = i;
-                if (a->n_leases == 0 || rank_of(&s->plans[next]) == RANK_FULL)
+                if (rank_of(&s->plans[next]) == RANK_FULL)
                         return;
-                if (rank_of(&s->plans[next]) == RANK_START)
-                        start(a, s, next, &total);
-                else
-                        give_one(a, s, next, &total);
+                fill_one(a, s, next, &total);
         }
+        /* Nothing is left: in whatever order they ask, each only finds out what limits it. */
+        for (uint32_t i = 0; i < a->n_leases; i++)
+                fill_one(a, s, i, &total);
 }

@@ -73,6 +73,26 @@ static void leases_of_a_user_are_bounded(void)
         scene_end(&s, __func__, "");
 }
 
+static void leases_are_bounded(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+
+        scene_begin(&s, 2);
+        r.background = true;
+        for (alloc_id id = 1; id <= ALLOC_LEASES_MAX; id++) {
+                r.uid = (uint32_t)(id / ALLOC_LEASES_PER_UID_MAX);
+                CHECK_INT(try_open(&s, id, r), 0);
+        }
+        r.uid = UINT32_MAX;
+        CHECK_INT(try_open(&s, ALLOC_LEASES_MAX + 1, r), ALLOC_ERROR_TOO_MANY_LEASES);
+        CHECK(!alloc_check(s.alloc));
+        scene_step(&s, "close", (struct alloc_event){.type = ALLOC_CLOSE, .lease = ALLOC_LEASES_MAX});
+        CHECK_INT(try_open(&s, ALLOC_LEASES_MAX + 1, r), 0);
+        CHECK(!alloc_check(s.alloc));
+        scene_end(&s, __func__, "close 1024\n");
+}
+
 /* On a machine so large that a few leases could take every slot, each leaves most of what is left. */
 static void slots_last_for_many_leases(void)
 {
@@ -170,6 +190,7 @@ int main(void)
         malformed_requests_are_refused();
         an_unknown_lease_is_refused();
         leases_of_a_user_are_bounded();
+        leases_are_bounded();
         slots_last_for_many_leases();
         slots_are_kept();
         a_suggestion_is_the_fair_share();
