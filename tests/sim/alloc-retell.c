@@ -1,0 +1,99 @@
+#include "tests/sim/alloc-retell.h"
+
+#include "tests/sim/alloc-events.h"
+
+void history_quiesce(struct history *h)
+{
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct alloc_lease_view v = alloc_lease_at(h->alloc, i);
+                struct cpuset pus = v.grant->pus;
+
+                if (v.detached)
+                        history_step(h, (struct alloc_event){.type = ALLOC_CLAIM, .lease = v.id, .pus = &pus});
+        }
+        for (unsigned round = 0;; round++) {
+                bool asked = false;
+
+                for (size_t i = 0; i < h->n_clients; i++) {
+                        asked |= !cpuset_is_empty(&alloc_lease_at(h->alloc, i).grant->wanted);
+                        history_answer(h, i, true);
+                }
+                if (!asked)
+                        break;
+                history_require(h, round < HISTORY_LEASES, "it does not come to rest although everybody answers");
+        }
+        history_require(h, alloc_next_deadline(h->alloc) == ALLOC_NEVER, "a deadline without anything to wait for");
+        history_require_law(h, laws_shares_are_fair(h->alloc, &h->facts));
+        history_require_law(h, laws_limits_hold(h->alloc, &h->facts));
+}
+
+/* Who waits, and who shares a PU up to the bound, depends on who came first. */
+static bool anybody_waits(const struct history *h)
+{
+        for (size_t i = 0; i < h->n_clients; i++)
+                if (h->clients[i].before.position > 0)
+                        return true;
+        return h->backgrounds;
+}
+
+/* Every PU, a budget of one, and every lease as small as can be. */
+static void open_all(struct history *other, const struct history *h)
+{
+        struct machine machine = world_machine(h->shape, h->n_pus, NULL);
+
+        cpuset_add_range(&other->facts.usable, 0, h->n_pus - 1);
+        history_step(other,
+                     (struct alloc_event){.type = ALLOC_MACHINE, .machine = &machine, .usable = &other->facts.usable});
+        machine_finish(&machine);
+        history_step(other, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = other->facts.budget});
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct alloc_request r = *alloc_lease_at(h->alloc, i).request;
+                struct alloc_event event = {.type = ALLOC_OPEN, .lease = h->clients[i].id, .request = &r};
+
+                cpuset_subtract(&r.allowed, &h->clients[i].unusable);
+                r.weight = r.min = r.max = 1;
+                history_add_client(other, event.lease);
+                history_require(h, history_step(other, event) == 0, "a lease could not be opened anew");
+        }
+}
+
+/* Then the facts as they are, the last one first. */
+static void tell_facts(struct history *other, const struct history *h)
+{
+        struct machine machine = world_machine(h->shape, h->n_pus, &h->offline);
+
+        for (size_t i = h->n_clients; i-- > 0;)
+                history_step(other, (struct alloc_event){.type = ALLOC_UPDATE,
+                                                         .lease = h->clients[i].id,
+                                                         .request = alloc_lease_at(h->alloc, i).request});
+        other->facts.budget = h->facts.budget;
+        history_step(other, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = h->facts.budget});
+        other->facts.usable = h->facts.usable;
+        history_step(other,
+                     (struct alloc_event){.type = ALLOC_MACHINE, .machine = &machine, .usable = &h->facts.usable});
+        machine_finish(&machine);
+}
+
+static unsigned count_held(const struct history *h, size_t index)
+{
+        return cpuset_count(&alloc_lease_at(h->alloc, index).grant->pus);
+}
+
+void history_retell(const struct history *h)
+{
+        static struct history other;
+
+        if (anybody_waits(h))
+                return;
+        other = (struct history){.seed = h->seed, .rng = h->rng, .now = 1, .shape = h->shape, .n_pus = h->n_pus};
+        other.facts = (struct laws_facts){.budget = 1, .unusable = other.unusable};
+        history_require(h, alloc_create(&other.alloc) == 0, "no memory");
+        open_all(&other, h);
+        tell_facts(&other, h);
+        history_quiesce(&other);
+        for (size_t i = 0; i < h->n_clients && !anybody_waits(&other); i++)
+                history_require(h, count_held(h, i) == count_held(&other, i),
+                                "the same facts in another order gave another solution");
+        alloc_actions_finish(&other.actions);
+        alloc_destroy(other.alloc);
+}
