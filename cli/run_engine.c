@@ -27,20 +27,38 @@ uint64_t run_now(const struct run *run)
 
 /* Slots */
 
-bool run_take_slot(struct run *run, unsigned *ret_slot)
+unsigned run_take_slot(struct run *run)
 {
-        for (unsigned i = 0; i < run->lease.n_slots; i++)
-                if (!cpuset_has(&run->slots_used, run->lease.slots[i])) {
-                        cpuset_add(&run->slots_used, run->lease.slots[i]);
-                        *ret_slot = run->lease.slots[i];
-                        return true;
+        for (size_t i = 0; i < run->lease.n_slots; i++) {
+                unsigned slot = run->lease.slots[i];
+
+                if (!cpuset_has(&run->slots_used, slot)) {
+                        cpuset_add(&run->slots_used, slot);
+                        return slot;
                 }
-        return false;
+        }
+        return RUN_NO_SLOT;
 }
 
 void run_give_slot(struct run *run, unsigned slot)
 {
+        if (slot == RUN_NO_SLOT)
+                return;
         cpuset_remove(&run->slots_used, slot);
+        run->slots_due = true;
+}
+
+void run_serve_slots_later(struct run *run)
+{
+        run->slots_due = true;
+}
+
+static void serve_slots(struct run *run)
+{
+        run->slots_due = false;
+        for (struct run_suite *s = run->suites; s; s = s->next)
+                if (run_suite_is_active(s))
+                        run_suite_serve_waiting(s);
 }
 
 /* The lease and its suites */
@@ -106,18 +124,24 @@ static void lease_changed(struct run *run)
                 (void)run_lease_return(&run->lease, &wanted);
 }
 
+static void say_connection(struct run *run)
+{
+        bool lost = !run_lease_is_connected(&run->lease);
+
+        if (lost != run->lease_lost && run->options->verbose)
+                fprintf(stderr, "schedctl: %s\n",
+                        lost ? "the service is gone; going on with the CPUs held"
+                             : "another service is there; the CPUs held were claimed from it");
+        run->lease_lost = lost;
+}
+
 static void on_lease(uv_poll_t *poll, int status, int events)
 {
         struct run *run = poll->data;
-        int r = run_lease_read(&run->lease);
 
-        if (r > 0) {
+        if (run_lease_read(&run->lease) > 0)
                 lease_changed(run);
-        } else if (r < 0) {
-                uv_poll_stop(poll);
-                if (run->options->verbose)
-                        fputs("schedctl: the service is gone; going on with the CPUs held\n", stderr);
-        }
+        say_connection(run);
 }
 
 /* Whether nothing else in COMMAND can use a PU: its only suite is COMMAND itself. */
@@ -150,8 +174,13 @@ static void on_settle(uv_prepare_t *prepare)
 {
         struct run *run = prepare->data;
 
-        if (run->share_due)
-                run_share(run);
+        /* Until nothing is due: the loop may sleep for long after this. */
+        while (run->share_due || run->slots_due) {
+                if (run->share_due)
+                        run_share(run);
+                if (run->slots_due)
+                        serve_slots(run);
+        }
 }
 
 /* Reporters */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@
 #include "cli/run_watch.h"
 
 struct run_suite;
+
+#define RUN_NO_SLOT UINT_MAX
 
 enum {
         RUN_LEFTOVER_GRACE_MS = 500, /* from SIGTERM to SIGKILL for what COMMAND leaves behind */
@@ -38,9 +41,10 @@ struct run {
         uv_loop_t loop;
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;
-        bool lease_watched, share_due;
-        bool history_off;         /* there is none to be had, as was said */
-        struct run_suite *suites; /* in the order of coming */
+        bool lease_watched, lease_lost; /* the service is gone, as was said */
+        bool share_due, slots_due;      /* to be done when the loop comes round */
+        bool history_off;               /* there is none to be had, as was said */
+        struct run_suite *suites;       /* in the order of coming */
         uint32_t n_suites_seen;
         struct cpuset slots_used; /* of lease.slots: indices */
         pid_t command;
@@ -57,9 +61,11 @@ int run_engine(const struct run_options *options, const char *dir, struct run_le
 /* For suites. */
 
 uint64_t run_now(const struct run *run); /* µs, monotonic */
-/* A slot for a worker; false where none is free. */
-bool run_take_slot(struct run *run, unsigned *ret_slot);
+/* A slot for a worker, or RUN_NO_SLOT where none is free: when one is given back, or run_serve_slots_later() was
+ * called, the loop calls every suite's run_suite_serve_waiting(). */
+unsigned run_take_slot(struct run *run);
 void run_give_slot(struct run *run, unsigned slot);
+void run_serve_slots_later(struct run *run);
 /* Divides what is held among the suites anew, each of which hears of its own through run_suite_set_pus(): now, or,
  * for a suite in the midst of a step, when the loop comes round. */
 void run_share(struct run *run);

@@ -175,7 +175,6 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
                 run_lease_close(&l);
                 return r;
         }
-        l.connected = l.lease != NULL;
         *ret_lease = l;
         return 0;
 }
@@ -188,23 +187,24 @@ void run_lease_close(struct run_lease *l)
         *l = (struct run_lease){0};
 }
 
-int run_lease_fd(const struct run_lease *l)
+bool run_lease_is_connected(const struct run_lease *l)
 {
-        return l->connected ? schedctl_lease_fd(l->lease) : -1;
+        return l->lease && client_lease_is_connected(l->lease);
 }
 
-int run_lease_read(struct run_lease *l)
+int run_lease_fd(const struct run_lease *l)
 {
-        int r;
+        return l->lease ? schedctl_lease_fd(l->lease) : -1;
+}
 
-        if (!l->connected)
-                return -ENOTCONN;
-        r = schedctl_lease_dispatch(l->lease);
-        if (r < 0) {
-                l->connected = false;
-                return -ENOTCONN;
+static size_t list_pus(const struct cpuset *pus, unsigned ret_list[static CPUSET_MAX])
+{
+        size_t n = 0;
+
+        CPUSET_FOREACH (pu, pus) {
+                ret_list[n++] = pu;
         }
-        return r > 0 ? (take_grant(l) < 0 ? 0 : 1) : 0;
+        return n;
 }
 
 /* Forgets PUs that were given back; the service confirms by a grant, which need not be waited for. */
@@ -223,34 +223,77 @@ static void drop(struct run_lease *l, const struct cpuset *pus)
                 l->wanted_by = 0;
 }
 
-static int give(struct run_lease *l, const struct cpuset *pus,
-                int (*how)(struct schedctl_lease *, const unsigned *, size_t))
+typedef int (*tell_return)(struct schedctl_lease *, const unsigned *, size_t);
+
+/* Without a service to be told it is kept in `unsaid`. */
+static int give(struct run_lease *l, const struct cpuset *pus, tell_return tell, struct cpuset *unsaid)
 {
         struct cpuset held = cpuset_and(&l->pus, pus);
         unsigned list[CPUSET_MAX];
-        size_t n = 0;
+        size_t n = list_pus(&held, list);
+        int r = -ENOTCONN;
 
-        CPUSET_FOREACH (pu, &held) {
-                list[n++] = pu;
-        }
+        if (n == 0)
+                return 0;
         drop(l, &held);
-        return n && l->connected ? how(l->lease, list, n) : 0;
+        if (run_lease_is_connected(l))
+                r = tell(l->lease, list, n);
+        if (r != -ENOTCONN)
+                return r;
+        cpuset_merge(unsaid, &held);
+        return 0;
 }
 
 int run_lease_return(struct run_lease *l, const struct cpuset *pus)
 {
-        return give(l, pus, schedctl_lease_return);
+        return give(l, pus, schedctl_lease_return, &l->unsaid_returned);
 }
 
 int run_lease_refuse(struct run_lease *l, const struct cpuset *pus)
 {
-        return give(l, pus, schedctl_lease_unusable);
+        return give(l, pus, schedctl_lease_unusable, &l->unsaid_refused);
+}
+
+static int set_max(struct run_lease *l, unsigned max)
+{
+        int r = run_lease_is_connected(l) ? client_lease_set_max(l->lease, max) : -ENOTCONN;
+
+        if (r != -ENOTCONN)
+                return r;
+        l->unsaid_max = max;
+        return 0;
 }
 
 int run_lease_lower(struct run_lease *l, const struct cpuset *pus)
 {
         struct cpuset left = cpuset_andnot(&l->pus, pus);
-        int r = l->connected ? client_lease_set_max(l->lease, cpuset_count(&left)) : 0;
+        int r = set_max(l, cpuset_count(&left));
 
         return r < 0 ? r : run_lease_return(l, pus);
+}
+
+/* A claim asks for all that the service had lent, what was given back since included. */
+static void say_unsaid(struct run_lease *l)
+{
+        struct cpuset returned = l->unsaid_returned, refused = l->unsaid_refused;
+        unsigned max = l->unsaid_max;
+
+        l->unsaid_returned = l->unsaid_refused = (struct cpuset){0};
+        l->unsaid_max = 0;
+        if (max)
+                (void)set_max(l, max);
+        (void)run_lease_return(l, &returned);
+        (void)run_lease_refuse(l, &refused);
+}
+
+int run_lease_read(struct run_lease *l)
+{
+        int r = schedctl_lease_dispatch(l->lease);
+
+        if (r <= 0)
+                return r < 0 ? -ENOTCONN : 0;
+        if (take_grant(l) < 0)
+                return 0;
+        say_unsaid(l);
+        return 1;
 }

@@ -1,6 +1,7 @@
 /* What the run may use: a lease of the service's, or, where no service is to be had, its own affinity mask.
  *
- * The set changes while the run lives. Order is the service's: best first.
+ * The set changes while the run lives. Order is the service's: best first. Where the service goes away the run keeps
+ * what it holds, and claims it from the next service that somebody starts; what it gives back meanwhile it says then.
  */
 #pragma once
 
@@ -14,7 +15,6 @@
 
 struct run_lease {
         struct schedctl_lease *lease; /* NULL: without a service */
-        bool connected;               /* the service answers */
         struct cpuset pus;            /* held */
         struct cpuset kept;           /* held and not wanted back */
         struct cpuset wanted;         /* held and wanted back */
@@ -23,6 +23,9 @@ struct run_lease {
         size_t n_order;
         unsigned *slots;
         size_t n_slots;
+        struct cpuset unsaid_returned; /* given back while no service was there to be told */
+        struct cpuset unsaid_refused;  /* likewise, as unusable */
+        unsigned unsaid_max;           /* likewise, the new max; 0: as it was */
 };
 
 /* Borrows. Without a service: a warning to stderr and the own mask, cut to --max. Negative errno where there is
@@ -31,10 +34,13 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
 /* Ends the lease. */
 void run_lease_close(struct run_lease *lease);
 
-/* Readable when run_lease_read() has something to read; -1 without a service. */
+/* Whether a service answers for it at the moment. */
+bool run_lease_is_connected(const struct run_lease *lease);
+
+/* Readable when run_lease_read() has something to do, the same for the lease's life; -1 without a service. */
 int run_lease_fd(const struct run_lease *lease);
-/* Takes what arrived: 1 the set changed, 0 not, -ENOTCONN the service is gone and the run goes on with what it has
- * (the descriptor is not to be watched any more). */
+/* Takes what arrived, or tries to claim: 1 the set may have changed, 0 not, -ENOTCONN no service is there; the run goes
+ * on with what it has, and the descriptor says when to call again. */
 int run_lease_read(struct run_lease *lease);
 
 /* Gives PUs back, or says that they cannot be pinned to. They are held no more. */

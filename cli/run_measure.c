@@ -32,6 +32,14 @@ static struct run_measure_pu *find_pu(struct run_measure *m, unsigned os)
         return NULL;
 }
 
+static void stop_counting(struct run_measure_pu *pu, uint64_t now)
+{
+        if (!pu->since || pu->spare)
+                return;
+        pu->held += now - pu->since;
+        pu->since = 0;
+}
+
 int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n)
 {
         struct run_measure_pu *grown = realloc(m->pus, (m->n_pus + n + 1) * sizeof(*grown));
@@ -39,11 +47,8 @@ int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_p
         if (!grown)
                 return -ENOMEM;
         m->pus = grown;
-        for (size_t i = 0; i < m->n_pus; i++) {
-                if (m->pus[i].since)
-                        m->pus[i].held += now - m->pus[i].since;
-                m->pus[i].since = 0;
-        }
+        for (size_t i = 0; i < m->n_pus; i++)
+                stop_counting(&m->pus[i], now);
         for (size_t i = 0; i < n; i++) {
                 struct run_measure_pu *pu = find_pu(m, pus[i].os);
 
@@ -52,9 +57,18 @@ int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_p
                         *pu = (struct run_measure_pu){.os = pus[i].os};
                 }
                 pu->speed = pus[i].speed;
-                pu->since = now;
+                if (!pu->since)
+                        pu->since = now;
         }
         return 0;
+}
+
+void run_measure_spare(struct run_measure *m, unsigned os)
+{
+        struct run_measure_pu *pu = find_pu(m, os);
+
+        if (pu && pu->since)
+                pu->spare = true;
 }
 
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed)

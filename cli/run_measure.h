@@ -29,6 +29,7 @@ struct run_measure_pu {
         double speed;
         uint64_t since; /* µs; 0: not held now */
         uint64_t held;  /* µs, before that */
+        bool spare;     /* given back because the suite had no more work for it */
 };
 
 struct run_measure {
@@ -45,7 +46,7 @@ struct run_measure {
 struct run_measure_figures {
         double makespan; /* seconds */
         double bound;    /* the least possible on the PUs held */
-        double serial;   /* on one fast core */
+        double serial;   /* items and set-ups alone, on one fast core */
 };
 
 int run_measure_init(struct run_measure *m, const struct run_listing *listing);
@@ -53,6 +54,8 @@ void run_measure_finish(struct run_measure *m);
 
 /* From `now` on these are held. -ENOMEM. */
 int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n);
+/* The suite ran dry on this one: it counts as held to the end, whoever has it then. */
+void run_measure_spare(struct run_measure *m, unsigned os);
 /* A checked DONE or SETUP record of a worker on a PU of that speed. */
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed);
 

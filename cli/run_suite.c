@@ -73,7 +73,7 @@ static int on_hello(struct run_suite *s, const json_t *message)
         }
         /* While the reporter collects there is time to ask. */
         if (r == 0)
-                r = run_machine_ask(&s->run->machine, s->run->lease.connected, &s->run->lease.pus);
+                r = run_machine_ask(&s->run->machine, run_lease_is_connected(&s->run->lease), &s->run->lease.pus);
         return r;
 }
 
@@ -92,7 +92,7 @@ static bool may_have_two(const struct run_suite *s)
 
         if (s->n_pus > 1)
                 return true;
-        if (!run->lease.connected || run->options->max == 1)
+        if (!run_lease_is_connected(&run->lease) || run->options->max == 1)
                 return false;
         return run->machine.n_usable != 1;
 }

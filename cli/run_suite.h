@@ -32,6 +32,7 @@ enum run_suite_state {
 
 enum run_worker_state {
         RUN_WORKER_NONE,
+        RUN_WORKER_WAITING,  /* for a slot */
         RUN_WORKER_STARTING, /* asked for */
         RUN_WORKER_READY,    /* its first record came */
 };
@@ -42,9 +43,10 @@ struct run_worker {
         unsigned pu;         /* where it is to be */
         unsigned started_on; /* the PU that the reporter was told */
         double speed;
-        unsigned slot;
-        bool doomed; /* spoke nonsense: to be killed */
-        double busy; /* seconds; of all processes under this number */
+        unsigned slot; /* or RUN_NO_SLOT */
+        bool retired;  /* its last record is sent */
+        bool doomed;   /* spoke nonsense: to be killed */
+        double busy;   /* seconds; of all processes under this number */
 };
 
 struct run_suite {
@@ -86,6 +88,8 @@ int run_suite_message(struct run_suite *suite, const char *event, json_t *messag
 void run_suite_close(struct run_suite *suite);
 /* What it may use from now on. */
 void run_suite_set_pus(struct run_suite *suite, const struct cpuset *pus);
+/* Slots may be free: starts the workers that wait for one. */
+void run_suite_serve_waiting(struct run_suite *suite);
 /* Whether it holds PUs. */
 bool run_suite_is_active(const struct run_suite *suite);
 /* Whether a process is one of its workers. */

@@ -72,6 +72,19 @@ static json_t *start_message(const struct run_suite *s, uint32_t number, const s
                          s->run->options->no_pin ? NULL : pus);
 }
 
+/* There may be fewer slots than workers alive: those that leave a PU end their item while others start on it. */
+static int start_if_slot(struct run_suite *s, uint32_t number)
+{
+        struct run_worker *w = &s->workers[number];
+
+        w->slot = run_take_slot(s->run);
+        if (w->slot == RUN_NO_SLOT)
+                return 0;
+        w->state = RUN_WORKER_STARTING;
+        w->started_on = w->pu;
+        return run_peer_send(s->peer, start_message(s, number, w));
+}
+
 static int start_worker(struct run_suite *s, const struct dispatch_action *a)
 {
         struct run_worker *w;
@@ -82,15 +95,14 @@ static int start_worker(struct run_suite *s, const struct dispatch_action *a)
         if (r < 0)
                 return r;
         w = &s->workers[a->worker];
-        *w = (struct run_worker){.state = RUN_WORKER_STARTING,
+        *w = (struct run_worker){.state = RUN_WORKER_WAITING,
                                  .pu = a->pu,
-                                 .started_on = a->pu,
                                  .speed = speed_of(s, a->pu),
+                                 .slot = RUN_NO_SLOT,
                                  .busy = w->busy};
-        run_take_slot(s->run, &w->slot);
         if (s->measure.n_workers <= a->worker)
                 s->measure.n_workers = a->worker + 1;
-        return run_peer_send(s->peer, start_message(s, a->worker, w));
+        return start_if_slot(s, a->worker);
 }
 
 static void pin_now(struct run_suite *s, const struct run_worker *w)
@@ -137,7 +149,11 @@ static int send_items(struct run_suite *s, size_t first, size_t *ret_n)
 static int retire_worker(struct run_suite *s, uint32_t worker)
 {
         const struct run_deal_record end = {.op = RUN_DEAL_END};
+        struct run_worker *w = &s->workers[worker];
 
+        w->retired = true;
+        if (w->state == RUN_WORKER_WAITING)
+                run_serve_slots_later(s->run);
         return run_deal_send(&s->deal, worker, &end, 1);
 }
 
@@ -180,6 +196,7 @@ static int act(struct run_suite *s, size_t at, size_t *ret_n)
         case DISPATCH_DO_RETIRE:
                 return retire_worker(s, action.worker);
         case DISPATCH_DO_RETURN:
+                run_measure_spare(&s->measure, action.pu);
                 run_spare(s->run, s, action.pu);
                 return 0;
         case DISPATCH_DO_LEFT:
@@ -432,8 +449,35 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
 int run_suite_failed(struct run_suite *s, uint32_t number)
 {
         struct dispatch_event event = {.type = DISPATCH_NO_WORKER, .worker = number};
+        const struct run_worker *w = worker_at(s, number);
 
-        return is_alive(worker_at(s, number)) ? drop_worker(s, number, &event) : -EPROTO;
+        if (!is_alive(w))
+                return -EPROTO;
+        /* The PU may be why: then the next try is to be elsewhere. */
+        if (!s->run->options->no_pin && !run_tree_may_use(w->started_on)) {
+                run_refuse(s->run, w->started_on);
+                run_share(s->run);
+        }
+        return drop_worker(s, number, &event);
+}
+
+/* One that was retired before a slot came never was. */
+static int serve_waiting(struct run_suite *s, uint32_t number)
+{
+        struct dispatch_event event = {.type = DISPATCH_EXITED, .worker = number, .item = DISPATCH_NONE};
+
+        if (s->workers[number].state != RUN_WORKER_WAITING)
+                return 0;
+        return s->workers[number].retired ? drop_worker(s, number, &event) : start_if_slot(s, number);
+}
+
+void run_suite_serve_waiting(struct run_suite *s)
+{
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                if (serve_waiting(s, i) < 0) {
+                        run_peer_close(s->peer);
+                        return;
+                }
 }
 
 /* Beginning */

@@ -204,6 +204,19 @@ int run_tree_pin(pid_t pid, const struct cpuset *pus)
         return 0;
 }
 
+bool run_tree_may_use(unsigned pu)
+{
+        struct cpuset before = {0}, only = {0};
+        bool may;
+
+        cpuset_add(&only, pu);
+        if (sched_getaffinity(0, sizeof(before.word), (cpu_set_t *)before.word) < 0)
+                return true; /* nothing can be said against it */
+        may = sched_setaffinity(0, sizeof(only.word), (const cpu_set_t *)only.word) == 0 || errno != EINVAL;
+        (void)sched_setaffinity(0, sizeof(before.word), (const cpu_set_t *)before.word);
+        return may;
+}
+
 ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size)
 {
         CLEANUP_CLOSE int fd = -1;

@@ -28,6 +28,9 @@ void run_tree_end(unsigned grace_ms);
 /* Sets the affinity of every thread of a process: 0, -ESRCH it is gone, -EINVAL no such PU may be used, -EPERM. */
 int run_tree_pin(pid_t pid, const struct cpuset *pus);
 
+/* Whether this process may be pinned to a PU; found out by trying, as cpusets change while we live. */
+bool run_tree_may_use(unsigned pu);
+
 /* Reads a process's command line: words with NULs between them, at most size - 1 bytes and a NUL; its length or a
  * negative errno. */
 ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size);

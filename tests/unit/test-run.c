@@ -197,33 +197,83 @@ static void record(struct run_measure *m, uint64_t now, enum run_done_op op, uin
         run_measure_record(m, now, &r, 1.0);
 }
 
-/* Two items of 1 s and 2 s whose module takes 0.5 s to set up, on two PUs. */
+/* A suite of items that nobody shares fixtures for, on two equal PUs from second 1 on. */
+struct measured {
+        json_t *message;
+        struct run_listing listing;
+        struct run_measure measure;
+};
+
+static const struct dispatch_pu two_pus[] = {{0, 1.0}, {1, 1.0}};
+
+static void measured_init(struct measured *t, const char *suite)
+{
+        t->message = json_loads(suite, 0, NULL);
+        CHECK_INT(run_message_suite(t->message, &t->listing), 0);
+        CHECK_INT(run_measure_init(&t->measure, &t->listing), 0);
+        CHECK_INT(run_measure_pus(&t->measure, 1000000, two_pus, 2), 0);
+        t->measure.begun = 1000000;
+}
+
+static struct run_measure_figures measured_figures(struct measured *t)
+{
+        struct run_measure_figures f;
+
+        CHECK_INT(run_measure_figures(&t->measure, &t->listing, &f), 0);
+        return f;
+}
+
+static void measured_finish(struct measured *t)
+{
+        run_measure_finish(&t->measure);
+        run_listing_finish(&t->listing);
+        json_decref(t->message);
+}
+
+static bool is_near(double a, double b)
+{
+        return fabs(a - b) < 1e-9;
+}
+
+/* Two items of 1 s and 2 s whose module takes 0.5 s to set up. */
 static void test_figures(void)
 {
-        const struct dispatch_pu pus[] = {{0, 1.0}, {1, 1.0}};
-        json_t *message = json_loads(SUITE("[\"a\",\"b\"]", "[0,0]", "[{\"id\":\"m\",\"parent\":-1}]"), 0, NULL);
         struct run_measure_figures f;
-        struct run_listing listing;
-        struct run_measure m;
+        struct measured t;
 
-        CHECK_INT(run_message_suite(message, &listing), 0);
-        CHECK_INT(run_measure_init(&m, &listing), 0);
-        CHECK_INT(run_measure_figures(&m, &listing, &f), 0);
+        measured_init(&t, SUITE("[\"a\",\"b\"]", "[0,0]", "[{\"id\":\"m\",\"parent\":-1}]"));
+        f = measured_figures(&t);
         CHECK(f.bound == 0 && f.makespan == 0);
-        CHECK_INT(run_measure_pus(&m, 1000000, pus, 2), 0);
-        m.begun = 1000000;
-        record(&m, 1500000, RUN_DONE_SETUP, 0, 0.5);
-        record(&m, 1500000, RUN_DONE_SETUP, 0, 0.5);
-        record(&m, 2500000, RUN_DONE_DONE, 0, 1);
-        record(&m, 3500000, RUN_DONE_DONE, 1, 2);
-        CHECK_INT(m.n_done, 2);
-        CHECK_INT(run_measure_figures(&m, &listing, &f), 0);
-        CHECK(fabs(f.makespan - 2.5) < 1e-9);
-        CHECK(fabs(f.serial - 3.5) < 1e-9);
+        record(&t.measure, 1500000, RUN_DONE_SETUP, 0, 0.5);
+        record(&t.measure, 1500000, RUN_DONE_SETUP, 0, 0.5);
+        record(&t.measure, 2500000, RUN_DONE_DONE, 0, 1);
+        record(&t.measure, 3500000, RUN_DONE_DONE, 1, 2);
+        CHECK_INT(t.measure.n_done, 2);
+        f = measured_figures(&t);
+        CHECK(is_near(f.makespan, 2.5));
+        CHECK(is_near(f.serial, 3.5));
         CHECK(f.bound > 1.99 && f.bound <= f.makespan);
-        run_measure_finish(&m);
-        run_listing_finish(&listing);
-        json_decref(message);
+        measured_finish(&t);
+}
+
+/* Items of 1, 1 and 2 s, the long one last, done after 3 s; PU 1 goes away after the first second. The bound is 2 s
+ * where the suite had no use for PU 1, and 3 s where it was taken away. */
+static void test_bound(bool spare, double bound)
+{
+        struct run_measure_figures f;
+        struct measured t;
+
+        measured_init(&t, SUITE("[\"a\",\"b\",\"c\"]", "[-1,-1,-1]", "[]"));
+        record(&t.measure, 2000000, RUN_DONE_DONE, 0, 1);
+        record(&t.measure, 2000000, RUN_DONE_DONE, 1, 1);
+        if (spare)
+                run_measure_spare(&t.measure, 1);
+        CHECK_INT(run_measure_pus(&t.measure, 2000000, two_pus, 1), 0);
+        record(&t.measure, 4000000, RUN_DONE_DONE, 2, 2);
+        f = measured_figures(&t);
+        CHECK(is_near(f.makespan, 3));
+        CHECK(is_near(f.bound, bound));
+        measured_finish(&t);
 }
 
 int main(void)
@@ -235,5 +285,7 @@ int main(void)
         test_deal();
         test_done_records();
         test_figures();
+        test_bound(true, 2);
+        test_bound(false, 3);
         return 0;
 }
