@@ -78,7 +78,7 @@ const char *alloc_reason_text(enum alloc_reason reason);
 /* What a lease holds, as the client is to see it: rule 3's snapshot. */
 struct alloc_grant {
         uint64_t generation;  /* rises with every change of pus, shared, wanted or lost */
-        struct cpuset pus;    /* held, those in shared included */
+        struct cpuset pus;    /* held, those in shared included; with those wanted back it may be more than max */
         struct cpuset shared; /* of pus, those lent to others too */
         struct cpuset wanted; /* of pus, those wanted back */
         enum alloc_reason wanted_reason;
@@ -91,7 +91,7 @@ struct alloc_grant {
 };
 
 enum alloc_event_type {
-        ALLOC_MACHINE,    /* machine, usable: topology and what policy leaves of it */
+        ALLOC_MACHINE,    /* machine, usable: topology and what policy leaves of it; machine NULL keeps the topology */
         ALLOC_BUDGET_SET, /* budget: PUs that may be lent at once, >= 1 */
         ALLOC_OPEN,       /* lease, request */
         ALLOC_UPDATE,     /* lease, request (uid, allowed and quota as before) */
@@ -108,7 +108,7 @@ struct alloc_event {
         enum alloc_event_type type;
         uint64_t now; /* µs, monotonic */
         alloc_id lease;
-        const struct machine *machine; /* copied */
+        const struct machine *machine; /* copied; NULL with ALLOC_MACHINE: as before, the first time it must be there */
         const struct cpuset *usable;
         unsigned budget;
         const struct alloc_request *request; /* copied */

@@ -35,6 +35,8 @@ static const char *check_grant(const struct alloc_lease *l)
                 return "a grant does not say what is shared";
         if (cpuset_is_empty(&held) != (g->position > 0))
                 return "a lease holds nothing and does not wait, or waits and holds something";
+        if (cpuset_count(&kept) > l->request.max)
+                return "a lease may keep more PUs than its max";
         if (cpuset_is_empty(&g->slots) || cpuset_count(&g->slots) < cpuset_count(&kept))
                 return "a lease has fewer slots than PUs that it may keep";
         if (cpuset_next(&g->slots, ALLOC_SLOTS_MAX) != CPUSET_NONE)

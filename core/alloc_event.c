@@ -215,15 +215,17 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
         cpuset_subtract(&l->wanted, &named);
 }
 
-/* What the client does not claim it does not use. It hears of what is wanted back only now, so time starts anew. */
+/* What the client does not claim it does not use. One that was away hears of what is wanted back only now, so time
+ * starts anew; for one that claims again it does not. */
 static void claim(struct alloc *a, struct alloc_lease *l, const struct cpuset *pus)
 {
         cpuset_restrict(&l->own, pus);
         cpuset_restrict(&l->guest, pus);
         cpuset_restrict(&l->coming, pus);
         cpuset_restrict(&l->wanted, pus);
-        CPUSET_FOREACH (pu, &l->wanted)
-                l->lends[pu].wanted_since = ALLOC_NEVER;
+        if (l->detached)
+                CPUSET_FOREACH (pu, &l->wanted)
+                        l->lends[pu].wanted_since = ALLOC_NEVER;
         l->detached = false;
         l->claimed = l->answer = true;
         take_slots(a, l);

@@ -3,6 +3,10 @@
 
 #include "core/alloc_state.h"
 
+enum {
+        ALLOC_ANSWERS_PER_LEASE_MAX = 64, /* in the play of a suggestion; a few are the rule */
+};
+
 size_t alloc_n_leases(const struct alloc *a)
 {
         return a->n_leases;
@@ -64,8 +68,9 @@ static int play(struct alloc *copy, alloc_id id, const struct alloc_request *req
 {
         struct alloc_actions actions = {0};
         int r = alloc_step(copy, &(struct alloc_event){.type = ALLOC_OPEN, .lease = id, .request = request}, &actions);
+        size_t left = copy->n_leases * ALLOC_ANSWERS_PER_LEASE_MAX;
 
-        while (r == 0 && answer_one(copy, &actions, &r))
+        while (r == 0 && left-- > 0 && answer_one(copy, &actions, &r))
                 ;
         alloc_actions_finish(&actions);
         return r;
