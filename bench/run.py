@@ -194,6 +194,8 @@ def main() -> int:
             benchmark.micro()
             benchmark.generated()
             benchmark.real()
+    except KeyboardInterrupt:
+        print("interrupted; of what was measured so far:", file=sys.stderr)
     finally:
         shutil.rmtree(scratch)
     benchmark.print()
