@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -16,6 +18,7 @@ SCHEDCTL = BUILD / "cli" / "schedctl"
 SCHEDD = BUILD / "daemon" / "schedd"
 PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by it
 ASKED_AT_MOST = 1000
+OTHERS_MARK = "SCHEDCTL_TEST_OTHERS"
 # As systemd passes a listening socket; here it comes as standard input.
 ACTIVATE = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&0 </dev/null'
 
@@ -96,6 +99,39 @@ class Runs:
     def program() -> str:
         return str(SCHEDCTL)
 
+    def plain_environment(self) -> Dict[str, str]:
+        """For what is not part of any run."""
+        return {k: v for k, v in self.environment.items() if k != "SCHEDCTL_TEST_MARK"}
+
+    def start_service(self) -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.environment["SCHEDCTL_SOCKET"])
+            listener.listen(16)
+            self.service = subprocess.Popen(
+                ["/bin/sh", "-c", ACTIVATE, str(SCHEDD)],
+                env=self.plain_environment(),
+                stdin=listener.fileno(),
+                stderr=subprocess.DEVNULL,
+            )
+
+    def kill_service(self) -> None:
+        self.service.kill()
+        self.service.wait()
+
+    def stop_services(self) -> None:
+        """Ours, and one that another client started."""
+        if self.service.poll() is None:
+            self.service.terminate()
+            self.service.wait()
+        for pid in processes_marked(f"{OTHERS_MARK}={self.directory}"):
+            os.kill(pid, signal.SIGTERM)
+            wait_gone(pid)
+
+    def use_another_client(self) -> None:
+        """It starts a service where none is."""
+        environment = {**self.plain_environment(), OTHERS_MARK: str(self.directory)}
+        subprocess.run([str(SCHEDCTL), "nproc"], env=environment, check=True, timeout=PATIENCE)
+
     def run(self, *arguments: object, **keywords: Any) -> "subprocess.CompletedProcess[str]":
         process = self.start(*arguments, **keywords)
         out, err = process.communicate(timeout=PATIENCE)
@@ -105,9 +141,13 @@ class Runs:
         """Processes of runs that are still there."""
         return processes_marked(self.mark)
 
-    def status(self) -> str:
+    def leases(self) -> List[Dict[str, Any]]:
+        leases: List[Dict[str, Any]] = json.loads(self.status("--json"))["leases"]
+        return leases
+
+    def status(self, *arguments: str) -> str:
         return subprocess.run(
-            [str(SCHEDCTL), "status"],
+            [str(SCHEDCTL), "status", *arguments],
             env=self.environment,
             text=True,
             capture_output=True,
@@ -126,7 +166,7 @@ class Runs:
 
 
 class Barrier:
-    """A FIFO on which what a run starts says that it is there."""
+    """A FIFO on which what a run starts says that it is there, or waits for us to say so."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -137,25 +177,19 @@ class Barrier:
         """For somebody to write something."""
         ready, _, _ = select.select([self._fd], [], [], PATIENCE)
         assert ready, "nobody came"
+        os.read(self._fd, 1)
+
+    def release(self, n: int = 1) -> None:
+        """Lets n of those through that read a byte each."""
+        os.write(self._fd, b"x" * n)
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Runs]:
     """Runs beside a service of their own, which is ready."""
     made = Runs(tmp_path)
-    plain = {k: v for k, v in made.environment.items() if k != "SCHEDCTL_TEST_MARK"}
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(plain["SCHEDCTL_SOCKET"])
-    listener.listen(16)
-    service = subprocess.Popen(
-        ["/bin/sh", "-c", ACTIVATE, str(SCHEDD)],
-        env=plain,
-        stdin=listener.fileno(),
-        stderr=subprocess.DEVNULL,
-    )
+    made.start_service()
     try:
         yield made
     finally:
-        service.terminate()
-        service.wait()
-        listener.close()
+        made.stop_services()
