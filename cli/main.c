@@ -37,6 +37,59 @@ static const struct verb *find_verb(const char *name)
         return NULL;
 }
 
+enum { VERB_NAME_MAX = 16 };
+
+/* The edits that make one word of the other (Levenshtein 1966), row by row. `b` is at most VERB_NAME_MAX long. */
+static size_t edits(const char *a, const char *b)
+{
+        size_t row[VERB_NAME_MAX + 1], n = strlen(b);
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = j;
+        for (size_t i = 1; a[i - 1]; i++) {
+                size_t diagonal = row[0];
+
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+                        diagonal = row[j];
+                        best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+                        row[j] = row[j] + 1 < best ? row[j] + 1 : best;
+                }
+        }
+        return row[n];
+}
+
+/* The verb that was probably meant, at most two letters away; NULL none. */
+static const struct verb *nearest_verb(const char *name)
+{
+        const struct verb *nearest = NULL;
+        size_t least = 0;
+
+        for (size_t i = 0; i < n_verbs; i++) {
+                size_t n = edits(name, verbs[i].name);
+
+                if (n <= 2 && n < strlen(verbs[i].name) && (!nearest || n < least)) {
+                        nearest = &verbs[i];
+                        least = n;
+                }
+        }
+        return nearest;
+}
+
+static int unknown_verb(const char *name)
+{
+        const struct verb *nearest = nearest_verb(name);
+
+        fprintf(stderr, "schedctl: no verb '%s'; ", name);
+        if (nearest)
+                fprintf(stderr, "did you mean '%s'?\n", nearest->name);
+        else
+                fputs("'schedctl --help' lists them\n", stderr);
+        return VERB_USAGE;
+}
+
 int main(int argc, char **argv)
 {
         const struct verb *verb;
@@ -54,9 +107,5 @@ int main(int argc, char **argv)
                 return 0;
         }
         verb = find_verb(argv[1]);
-        if (!verb) {
-                fprintf(stderr, "schedctl: no verb '%s'; 'schedctl --help' lists them\n", argv[1]);
-                return VERB_USAGE;
-        }
-        return verb->run(argc - 1, argv + 1);
+        return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(argv[1]);
 }

@@ -71,6 +71,14 @@ void run_measure_spare(struct run_measure *m, unsigned os)
                 pu->spare = true;
 }
 
+void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker)
+{
+        if (!m->begun)
+                m->begun = now;
+        if (m->n_workers <= worker)
+                m->n_workers = worker + 1;
+}
+
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed)
 {
         m->busy += record->wall;

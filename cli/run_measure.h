@@ -56,6 +56,8 @@ void run_measure_finish(struct run_measure *m);
 int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n);
 /* The suite ran dry on this one: it counts as held to the end, whoever has it then. */
 void run_measure_spare(struct run_measure *m, unsigned os);
+/* A worker is ready; numbers are used again. */
+void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker);
 /* A checked DONE or SETUP record of a worker on a PU of that speed. */
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed);
 

@@ -7,7 +7,7 @@
 #include "cli/run_options.h"
 #include "lib/util.h"
 
-enum { OPT_MIN = 256, OPT_MAX, OPT_START, OPT_NO_PIN, OPT_LABEL, OPT_ENGINE, OPT_VERBOSE, OPT_QUIET, OPT_JSON };
+enum { OPT_MIN = 256, OPT_MAX, OPT_START, OPT_NO_PIN, OPT_LABEL, OPT_ENGINE, OPT_JSON };
 
 static const struct option long_options[] = {
         {"workers", required_argument, NULL, 'w'},
@@ -17,8 +17,8 @@ static const struct option long_options[] = {
         {"no-pin", no_argument, NULL, OPT_NO_PIN},
         {"label", required_argument, NULL, OPT_LABEL},
         {"engine", required_argument, NULL, OPT_ENGINE},
-        {"verbose", no_argument, NULL, OPT_VERBOSE},
-        {"quiet", no_argument, NULL, OPT_QUIET},
+        {"verbose", no_argument, NULL, 'v'},
+        {"quiet", no_argument, NULL, 'q'},
         {"json", required_argument, NULL, OPT_JSON},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -29,9 +29,9 @@ static const struct {
         const char *variable;
         int option;
 } equivalents[] = {
-        {"SCHEDCTL_WORKERS", 'w'},       {"SCHEDCTL_MIN", OPT_MIN},         {"SCHEDCTL_MAX", OPT_MAX},
-        {"SCHEDCTL_START", OPT_START},   {"SCHEDCTL_PIN", OPT_NO_PIN},      {"SCHEDCTL_LABEL", OPT_LABEL},
-        {"SCHEDCTL_ENGINE", OPT_ENGINE}, {"SCHEDCTL_VERBOSE", OPT_VERBOSE}, {"SCHEDCTL_QUIET", OPT_QUIET},
+        {"SCHEDCTL_WORKERS", 'w'},       {"SCHEDCTL_MIN", OPT_MIN},    {"SCHEDCTL_MAX", OPT_MAX},
+        {"SCHEDCTL_START", OPT_START},   {"SCHEDCTL_PIN", OPT_NO_PIN}, {"SCHEDCTL_LABEL", OPT_LABEL},
+        {"SCHEDCTL_ENGINE", OPT_ENGINE}, {"SCHEDCTL_VERBOSE", 'v'},    {"SCHEDCTL_QUIET", 'q'},
         {"SCHEDCTL_JSON", OPT_JSON},
 };
 
@@ -60,23 +60,23 @@ static void print_help(void)
 {
         puts("usage: schedctl run [options] [--] COMMAND [argument…]\n"
              "\n"
-             "Runs COMMAND on borrowed CPUs; every pytest below it runs its tests in parallel.\n"
+             "Runs COMMAND on borrowed CPUs; any pytest in it runs its tests in parallel.\n"
              "\n"
-             "  -w, --workers N           at most N workers a suite (1: in pytest itself)\n"
-             "      --min N               ask for at least N CPUs\n"
-             "      --max N               borrow at most N CPUs\n"
-             "      --start auto|fork|spawn\n"
-             "                            how workers start: forked after collection or afresh\n"
-             "      --no-pin              set nobody's CPU affinity\n"
-             "      --label TEXT          shown by 'schedctl status'\n"
-             "      --engine schedctl|xdist\n"
-             "                            who deals the tests\n"
-             "      --json FILE           write the summary as JSON, a line per suite\n"
-             "      --verbose             say more at the end, and why\n"
-             "      --quiet               no summary line\n"
-             "  -h, --help                this\n"
+             "  -w, --workers N        at most N workers a suite (1: in pytest itself)\n"
+             "      --min N            ask for at least N CPUs\n"
+             "      --max N            borrow at most N CPUs\n"
+             "      --start HOW        start workers by fork (after collection) or spawn\n"
+             "                         (afresh); auto, the default, forks where that is safe\n"
+             "      --no-pin           set nobody's CPU affinity\n"
+             "      --label TEXT       shown by 'schedctl status'; otherwise COMMAND\n"
+             "      --engine WHICH     who deals the tests: schedctl, the default, or xdist\n"
+             "      --json FILE        write the summary as JSON, a line per suite\n"
+             "  -v, --verbose          say more at the end, and why\n"
+             "  -q, --quiet            no summary line\n"
+             "  -h, --help             print this\n"
              "\n"
-             "Each option has an environment variable, SCHEDCTL_WORKERS and so on: man schedctl-run.");
+             "Options have environment variables, SCHEDCTL_WORKERS=N and so on; the command\n"
+             "line wins. 'man schedctl-run' explains all of them.");
 }
 
 static bool parse_count(const char *text, unsigned *ret_count)
@@ -149,9 +149,9 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
                 return ok;
         case OPT_LABEL:
                 return parse_label(value, &o->label);
-        case OPT_VERBOSE:
+        case 'v':
                 return parse_switch(value, &o->verbose);
-        case OPT_QUIET:
+        case 'q':
                 return parse_switch(value, &o->quiet);
         case OPT_JSON:
                 o->json = value;
@@ -205,7 +205,7 @@ enum run_options_result run_options_parse(int argc, char **argv, struct run_opti
                 return RUN_OPTIONS_USAGE;
         optind = 0; /* glibc: start over, whoever parsed before */
         opterr = 0;
-        while ((option = getopt_long(argc, argv, "+:w:h", long_options, NULL)) != -1) {
+        while ((option = getopt_long(argc, argv, "+:w:vqh", long_options, NULL)) != -1) {
                 if (option == 'h') {
                         print_help();
                         return RUN_OPTIONS_HELP;

@@ -100,8 +100,6 @@ static int start_worker(struct run_suite *s, const struct dispatch_action *a)
                                  .speed = speed_of(s, a->pu),
                                  .slot = RUN_NO_SLOT,
                                  .busy = w->busy};
-        if (s->measure.n_workers <= a->worker)
-                s->measure.n_workers = a->worker + 1;
         return start_if_slot(s, a->worker);
 }
 
@@ -337,8 +335,8 @@ static void measure(struct run_suite *s, const struct run_done_record *record)
 {
         struct run_worker *w = worker_at(s, record->worker);
 
-        if (record->op == RUN_DONE_READY && !s->measure.begun)
-                s->measure.begun = run_now(s->run);
+        if (record->op == RUN_DONE_READY)
+                run_measure_ready(&s->measure, run_now(s->run), record->worker);
         if (record->op != RUN_DONE_DONE && record->op != RUN_DONE_SETUP)
                 return;
         run_measure_record(&s->measure, run_now(s->run), record, w ? w->speed : 1.0);
