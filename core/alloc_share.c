@@ -114,11 +114,12 @@ static void plan_all(const struct alloc *a, struct alloc_solution *s)
         s->match.n = a->n_leases;
 }
 
-static unsigned *group_used(struct alloc_solution *s, size_t index)
+static void count_in_group(struct alloc_solution *s, size_t index, int n)
 {
         size_t group = s->plans[index].group;
 
-        return group == SIZE_MAX ? NULL : &s->plans[group].group_used;
+        if (group != SIZE_MAX)
+                s->plans[group].group_used += (unsigned)n;
 }
 
 /* A quota leaves every lease its first PU. */
@@ -156,15 +157,16 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
 
         if (end == MATCH_NONE) {
                 p->limit = p->share == 0 ? ALLOC_ALL_LENT : ALLOC_FAIR_SHARE;
+                if (p->share == 0 && p->entitled) /* its first PU will be a shared one */
+                        count_in_group(s, index, 1);
                 return false;
         }
-        unsigned pu = cpuset_first_common(&s->match.may[end], &s->free), *used = group_used(s, index);
+        unsigned pu = cpuset_first_common(&s->match.may[end], &s->free);
 
         match_apply(&s->match, end, pu);
         cpuset_remove(&s->free, pu);
         p->share++;
-        if (used)
-                (*used)++;
+        count_in_group(s, index, 1);
         (*total)++;
         return true;
 }
@@ -173,7 +175,6 @@ static bool give_one(const struct alloc *a, struct alloc_solution *s, uint32_t i
 static void start(const struct alloc *a, struct alloc_solution *s, uint32_t index, unsigned *total)
 {
         struct alloc_plan *p = &s->plans[index];
-        unsigned *used = group_used(s, index);
 
         while (p->share < p->min)
                 if (!give_one(a, s, index, total))
@@ -183,8 +184,7 @@ static void start(const struct alloc *a, struct alloc_solution *s, uint32_t inde
         cpuset_merge(&s->free, &s->match.takes[index]);
         s->match.takes[index] = (struct cpuset){0};
         *total -= p->share;
-        if (used)
-                *used -= p->share;
+        count_in_group(s, index, -(int)p->share);
         p->share = 0;
         p->limit = ALLOC_ALL_LENT;
 }

@@ -316,6 +316,34 @@ static void a_quota_limits_a_group(void)
                   "  3/1 has 2,4-7: fair share\n");
 }
 
+/* Lease 3 can only share a first PU; for the quota that is one like any other. */
+static void a_shared_pu_counts_for_the_quota(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+
+        scene_begin(&s, 3);
+        r.allowed = scene_set("0");
+        scene_open(&s, 1, r);
+        r = scene_request();
+        r.quota = 2;
+        scene_open(&s, 2, r);
+        r.allowed = scene_set("0");
+        scene_open(&s, 3, r);
+        scene_answer(&s, 2);
+        scene_end(&s, __func__,
+                  "open 1\n"
+                  "  1/1 has 0: outside the allowed CPUs\n"
+                  "open 2\n"
+                  "  2/1 has 1-2: the cgroup's quota\n"
+                  "open 3\n"
+                  "  1/2 has 0, shared 0: outside the allowed CPUs\n"
+                  "  2/2 has 1-2, wanted 2 by 1000 ms (the cgroup's quota): the cgroup's quota\n"
+                  "  3/1 has 0, shared 0: shared, every CPU is lent\n"
+                  "return 2\n"
+                  "  2/3 has 1: the cgroup's quota\n");
+}
+
 static void the_budget_is_cut(void)
 {
         struct scene s;
@@ -459,6 +487,7 @@ int main(void)
         a_restart_and_a_claim();
         a_restricted_run_gets_its_pus_from_an_unrestricted_one();
         a_quota_limits_a_group();
+        a_shared_pu_counts_for_the_quota();
         the_budget_is_cut();
         a_suite_ends();
         a_pu_is_refused();
