@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from typing import Any
 
 import pytest
@@ -19,4 +19,4 @@ def worker_id(request: Any) -> str:
 def testrun_uid(request: Any) -> str:
     """An id of the whole run, the same in all workers."""
     given = getattr(request.config, "workerinput", None)
-    return str(given["testrunuid"]) if given else uuid.uuid4().hex
+    return str(given["testrunuid"]) if given else os.urandom(16).hex()

@@ -90,7 +90,7 @@ def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel)
         except Exception as error:
             channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
             return
-        worker.live(made)
+        worker.live(made, reporter.mask)
         coverage = cov.collected()
         if coverage is not None:
             channel.send(relay.encode((relay.COVERAGE, coverage)))

@@ -3,14 +3,14 @@ could run."""
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, Sequence
 
 from . import deal
 from .groups import Groups
 from .meter import Meter
 
 
-def run_here(session: Any, indexes: List[int], directory: str, groups: Groups) -> None:
+def run_here(session: Any, indexes: Sequence[int], directory: str, groups: Groups) -> None:
     """pytest's own loop over these items, with the engine hearing what they cost; ends early as
     pytest does."""
     records = deal.Records(directory, deal.NO_WORKER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, Generator, Optional
+from typing import TYPE_CHECKING, Any, Dict, Generator, Optional
 
 import pytest
 
@@ -13,6 +13,9 @@ from . import compat
 from .engine import VERSION, Engine, EngineGone
 from .surroundings import Surroundings
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from .suite import Suite
 
 _OPTIONS_IN_CHARGE = {
     # dest: what the user sees
@@ -87,14 +90,24 @@ class Participant:
         if why:
             self._tell("serial", why=why)
             return None
-        from .reporter import Reporter
+        from .suite import announce
 
-        reporter = Reporter(session, self._engine, self._surroundings, self._watch, self._wish)
         try:
-            reporter.join()
+            suite = announce(session, self._engine, self._watch, self._wish)
         except EngineGone as error:
             self._leave(str(error))
             return None
+        return self._run(session, self._engine, suite)
+
+    def _run(self, session: Any, engine: Engine, suite: "Suite") -> bool:
+        if not suite.workers:
+            from .inline import run_here
+
+            run_here(session, range(len(session.items)), suite.directory, suite.groups)
+            return True
+        from .reporter import Reporter
+
+        reporter = Reporter(session, engine, suite, self._surroundings, self._watch)
         try:
             return reporter.run()
         finally:

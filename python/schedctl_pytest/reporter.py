@@ -7,13 +7,14 @@ import gc
 import os
 import select
 import signal
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from . import cov, deal, fork, groups, relay, safety
-from .engine import VERSION, Engine, EngineGone
+from . import cov, deal, fork, relay
+from .engine import Engine, EngineGone
 from .inline import run_here
 from .results import Results
 from .screen import Screen
+from .suite import Suite
 from .surroundings import Surroundings
 from .watch import Watch
 
@@ -30,25 +31,24 @@ class Reporter:
         self,
         session: Any,
         engine: Engine,
+        suite: Suite,
         surroundings: Surroundings,
         watch: Watch,
-        wish: str,
     ) -> None:
         self.session = session
         self.config = session.config
         self.surroundings = surroundings
         self.watch = watch
-        self.directory = ""
-        self.run_id = ""
-        self.count = 0
-        self.plan: Dict[str, Any] = {}
-        self.groups = groups.Groups()
+        self.directory = suite.directory
+        self.run_id = suite.run_id
+        self.count = suite.workers
+        self.groups = suite.groups
+        self.mask: Iterable[int] = ()  # the signals that the user's pytest blocks
         self.ran_here: List[int] = []
         self._engine = engine
-        self._wish = wish
         self._results = Results(session)
         self._screen = Screen(self.config.pluginmanager.get_plugin("terminalreporter"))
-        self._start: Callable[["Reporter", Dict[str, Any]], fork.Handle] = fork.start
+        self._start = _starter(suite.start)
         self._handles: Dict[int, fork.Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
         self._all = select.poll()
@@ -62,12 +62,6 @@ class Reporter:
     # The run
 
     def run(self) -> bool:
-        """After join()."""
-        plan = self.plan
-        if plan["mode"] != "workers":
-            self._run_here(range(len(self.session.items)), last=None)
-            return True
-        self.count = plan["workers"]
         self._prepare()
         try:
             self._loop()
@@ -83,29 +77,6 @@ class Reporter:
             self._end()
         self._raise_as_pytest_does()
         return True
-
-    def join(self) -> None:
-        """Tells the engine what there is to run, and hears how. EngineGone where there is none."""
-        welcome = self._engine.expect("welcome")
-        if welcome.get("version") != VERSION:
-            raise EngineGone("another version of schedctl answers")
-        self.directory, self.run_id = welcome["dir"], welcome["run"]
-        start, why = safety.decide(self._wish, self.config, self.watch, [self._engine.fileno()])
-        if start == "spawn":
-            from . import spawn
-
-            self._start = spawn.start
-        of_item, self.groups = groups.of_items(self.session.items)
-        self._engine.send(
-            "suite",
-            items=[item.nodeid for item in self.session.items],
-            group=of_item,
-            groups=self.groups.groups,
-            start=start,
-            why=why,
-            maxfail=self.config.getoption("maxfail", 0) or 0,
-        )
-        self.plan = self._engine.expect("plan")
 
     def _prepare(self) -> None:
         """What every worker is to find done, once."""
@@ -180,14 +151,23 @@ class Reporter:
         number = order["worker"]
         self._screen.let_go()
         try:
-            handle = self._start(self, order)
+            handle = self._start_uninterrupted(order)
         except OSError as error:
             self._engine.send("failed", worker=number, error=str(error))
             return
-        self._handles[number] = handle
         self._watch(handle.reports, lambda: self._read(handle), urgent=False)
         self._watch(handle.pidfd, lambda: self._exited(handle), urgent=True)
         self._engine.send("started", worker=number, pid=handle.pid)
+
+    def _start_uninterrupted(self, order: Dict[str, Any]) -> fork.Handle:
+        """An interrupt in a fork's callbacks would be lost, and one before the worker is noted
+        would leave it behind. The worker lets interrupts in once it can handle them."""
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            handle = self._handles[order["worker"]] = self._start(self, order)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        return handle
 
     def forget(self) -> None:
         """In a forked worker: closes what is the reporter's."""
@@ -360,10 +340,7 @@ class Reporter:
 
     def _run_left(self) -> None:
         if self.ran_here and not self._stop_sent:
-            self._run_here(self.ran_here, last=None)
-
-    def _run_here(self, indexes: Any, last: Optional[int]) -> None:
-        run_here(self.session, list(indexes), self.directory, self.groups)
+            run_here(self.session, self.ran_here, self.directory, self.groups)
 
     def _raise_as_pytest_does(self) -> None:
         if self._ending is not None:
@@ -372,6 +349,14 @@ class Reporter:
             raise self.session.Failed(self.session.shouldfail)
         if self.session.shouldstop:
             raise self.session.Interrupted(self.session.shouldstop)
+
+
+def _starter(start: str) -> Callable[["Reporter", Dict[str, Any]], fork.Handle]:
+    if start == "fork":
+        return fork.start
+    from . import spawn
+
+    return spawn.start
 
 
 def _exception(kind: str, text: str, status: Optional[int]) -> BaseException:

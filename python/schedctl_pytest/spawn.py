@@ -135,6 +135,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any) -
         "reports": reports,
         "answers": answers,
         "alive": alive,
+        "mask": [int(number) for number in reporter.mask],
         "maxfail": bool(config.getoption("maxfail", 0)),
         "items": [item.nodeid for item in reporter.session.items],
         "groups": [group["id"] for group in reporter.groups.groups],

@@ -4,6 +4,7 @@ dealt."""
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import defaultdict
 from typing import Any, Dict, Generator, List
@@ -38,7 +39,18 @@ def main(order: Dict[str, Any]) -> None:
     except OSError as error:
         channel.send(relay.encode((relay.UNUSABLE, str(error))))
         sys.exit(1)
+    try:
+        ran = _session(order, channel)
+    except KeyboardInterrupt:
+        ran = False  # before pytest could handle it; the reporter says so
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(0 if ran else 1)
 
+
+def _session(order: Dict[str, Any], channel: Any) -> bool:
+    """Whether it came to running items."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, order["mask"])
     import pytest
 
     arguments = list(order["arguments"])
@@ -46,9 +58,7 @@ def main(order: Dict[str, Any]) -> None:
         arguments.append("--cov-append")  # else it begins by erasing what others have measured
     plugin = SpawnedWorker(order, channel)
     pytest.main(arguments, plugins=[plugin])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    sys.exit(0 if plugin.ran else 1)
+    return plugin.ran
 
 
 def _enter(order: Dict[str, Any]) -> None:
@@ -112,7 +122,7 @@ class SpawnedWorker:
             order["maxfail"],
         )
         worker.install(made)
-        worker.live(made)
+        worker.live(made, order["mask"])
         self.ran = True
         return True
 

@@ -4,7 +4,8 @@ it."""
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Optional
+import signal
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import pytest
 
@@ -318,11 +319,13 @@ def _forward_xml(worker: Worker) -> None:
     compat.set_junit(config, _Xml(worker))
 
 
-def live(worker: Worker) -> None:
-    """Runs the worker to its end, whatever that is; tells the reporter of interruptions."""
+def live(worker: Worker, mask: Iterable[int]) -> None:
+    """Runs the worker to its end, whatever that is; tells the reporter of interruptions. mask: the
+    signals that stay blocked, SIGINT having been blocked up to here."""
     from _pytest.outcomes import Exit
 
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         worker.run()
     except deal.Closed:
         pass
@@ -339,8 +342,6 @@ def live(worker: Worker) -> None:
 def _leave(worker: Worker, message: Any) -> None:
     """Ends as a session does that is interrupted: the fixtures are torn down, and nothing
     interrupts that again."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         worker.channel.send(relay.encode((relay.STOP, *message)))

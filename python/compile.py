@@ -1,0 +1,12 @@
+"""Compiles the installed plugin for the Python that installs it: users cannot write beside it, and
+would compile it in every run."""
+
+import compileall
+import os
+import sys
+
+if __name__ == "__main__":
+    stage = os.environ.get("DESTDIR", "")
+    folder = stage + sys.argv[1]
+    moved = {"stripdir": stage, "prependdir": "/"} if stage else {}
+    sys.exit(0 if compileall.compile_dir(folder, quiet=1, **moved) else 1)
