@@ -96,7 +96,7 @@ static void begin(const struct alloc *a, struct alloc_solution *s)
                 keep_guests(a, s, i);
         /* A lease that does not grow makes do with what it shares. */
         for (size_t i = 0; i < a->n_leases; i++)
-                s->plans[i].stuck = s->plans[i].fixed && alloc_lease_holds_any(&a->leases[i]);
+                s->plans[i].stuck = s->plans[i].fixed && alloc_lease_has_first(&a->leases[i], &s->match.may[i]);
 }
 
 /* The lease with the least per weight among those that lack something. */

@@ -96,6 +96,15 @@ static inline bool alloc_lease_holds_any(const struct alloc_lease *l)
         return !cpuset_is_empty(&l->own) || !cpuset_is_empty(&l->guest);
 }
 
+/* Whether the lease holds a PU of `may`, and so need not be given a first one. Who cannot be asked keeps what it has.
+ */
+static inline bool alloc_lease_has_first(const struct alloc_lease *l, const struct cpuset *may)
+{
+        if (l->detached)
+                return alloc_lease_holds_any(l);
+        return cpuset_intersects(&l->own, may) || cpuset_intersects(&l->guest, may);
+}
+
 /* Wanted back in vain for ALLOC_HARD_US. */
 static inline bool alloc_lend_overdue(const struct alloc_lend *lend, uint64_t now)
 {

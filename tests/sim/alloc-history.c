@@ -85,7 +85,7 @@ static void tell(struct history *h, const struct alloc_action *action)
         h->clients[index].told = action->grant;
 }
 
-static void record(struct history *h, alloc_id id)
+void history_record(struct history *h, alloc_id id)
 {
         size_t index = history_client_index(h, id);
         struct alloc_lease_view v;
@@ -110,7 +110,7 @@ static void check_actions(struct history *h)
                         history_require(h, !told, "a record is written after a grant is sent");
                 }
                 if (action->type == ALLOC_DO_PERSIST)
-                        record(h, action->lease);
+                        history_record(h, action->lease);
                 if (action->type == ALLOC_DO_END || action->type == ALLOC_DO_FORGET)
                         drop_client(h, action->lease);
         }
@@ -134,8 +134,11 @@ static void check_budget(const struct history *h)
 
         if (most < cpuset_count(&h->lent_before))
                 most = cpuset_count(&h->lent_before);
-        for (size_t i = 0; i < h->n_clients; i++)
-                most += cpuset_is_subset(&alloc_lease_at(h->alloc, i).grant->pus, &added);
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct cpuset usable = cpuset_and(&alloc_lease_at(h->alloc, i).grant->pus, &h->facts.usable);
+
+                most += cpuset_is_subset(&usable, &added);
+        }
         history_require(h, cpuset_is_empty(&added) || cpuset_count(&lent) <= most,
                         "more was lent than the budget allows");
 }
@@ -148,6 +151,8 @@ static void check_growth(const struct history *h)
                 bool silent = before->wanted_reason == ALLOC_UNANSWERED && v.grant->wanted_reason == ALLOC_UNANSWERED;
 
                 history_require(h, v.id == h->clients[i].id, "leases are not in the order of opening");
+                /* Where policy leaves nothing of what it has, it is due a first PU. */
+                silent &= cpuset_intersects(&before->pus, &h->facts.usable);
                 if ((v.detached || silent) && !cpuset_is_empty(&before->pus))
                         history_require(h, cpuset_count(&v.grant->pus) <= cpuset_count(&before->pus),
                                         "a lease grew that does not answer");

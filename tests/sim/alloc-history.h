@@ -60,5 +60,7 @@ size_t history_client_index(const struct history *h, alloc_id id);
 /* Lets the allocator take the step at the history's time, now and then with an allocation that fails, and asserts what
  * must hold after it. Returns 0 or the enum alloc_error. */
 int history_step(struct history *h, struct alloc_event event);
+/* The service writes down what the allocator shows of the lease. */
+void history_record(struct history *h, alloc_id id);
 /* Takes what the allocator shows for what was before the next step. */
 void history_remember(struct history *h);

@@ -79,5 +79,7 @@ void history_restart(struct history *h)
                 check_reserved(h, &h->clients[i], &v);
                 check_exclusive(h, i);
         }
+        for (size_t i = 0; i < h->n_clients; i++)
+                history_record(h, h->clients[i].id);
         history_remember(h);
 }

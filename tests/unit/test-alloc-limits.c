@@ -185,6 +185,42 @@ static void a_run_divides_its_lease(void)
                   "  2/5 has 2-3: CPUs became free\n");
 }
 
+/* What is withdrawn from lease 1 is all it has, and lease 2 is slow: a first PU is shared with lease 1 at once, so that
+ * it has something to move to. */
+static void all_that_a_run_has_is_withdrawn(void)
+{
+        struct scene s;
+
+        scene_begin(&s, 4);
+        scene_open(&s, 1, scene_request());
+        scene_open(&s, 2, scene_request());
+        scene_answer(&s, 1);
+        scene_usable(&s, "2-3");
+        scene_time(&s, 3500);
+        scene_answer(&s, 2);
+        scene_answer(&s, 1);
+        scene_end(&s, __func__,
+                  "open 1\n"
+                  "  1/1 has 0-3: all it may use\n"
+                  "open 2\n"
+                  "  1/2 has 0-3, shared 2, wanted 2-3 by 1000 ms (fair share): fair share\n"
+                  "  2/1 has 2, shared 2: shared, every CPU is lent\n"
+                  "return 1\n"
+                  "  1/3 has 0-1: fair share\n"
+                  "  2/2 has 2-3: CPUs became free\n"
+                  "policy\n"
+                  "  1/4 has 0-1,3, shared 3, wanted 0-1 by 1000 ms (the machine changed): CPUs became free\n"
+                  "  2/3 has 2-3, shared 3, wanted 3 by 1000 ms (fair share): fair share\n"
+                  "time\n"
+                  "  1/5 has 0-1,3, shared 3, wanted 0-1 by 1000 ms (wanted back in vain): wanted back in vain\n"
+                  "  2/4 has 2-3, shared 3, wanted 3 by 1000 ms (wanted back in vain): fair share\n"
+                  "return 2\n"
+                  "  1/6 has 0-1,3, wanted 0-1 by 1000 ms (wanted back in vain): wanted back in vain\n"
+                  "  2/5 has 2: fair share\n"
+                  "return 1\n"
+                  "  1/7 has 3: fair share\n");
+}
+
 int main(void)
 {
         malformed_requests_are_refused();
@@ -195,5 +231,6 @@ int main(void)
         slots_are_kept();
         a_suggestion_is_the_fair_share();
         a_run_divides_its_lease();
+        all_that_a_run_has_is_withdrawn();
         return 0;
 }
