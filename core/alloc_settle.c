@@ -1,8 +1,8 @@
 /* From the solution to what is held: a step that cannot fail.
  *
  * A PU that nobody owns goes to its taker at once. One that another lease still owns is wanted back from that lease;
- * when it has not come for ALLOC_HARD_US, its taker becomes a guest on it. A lease that would hold nothing it may use, and
- * must not wait, becomes a guest at once, on a PU that comes to it anyway or else on the least shared one.
+ * when it has not come for ALLOC_HARD_US, its taker becomes a guest on it. A lease that would hold nothing it may use,
+ * and must not wait, becomes a guest at once, on a PU that comes to it anyway or else on the least shared one.
  */
 #include "core/alloc_state.h"
 

@@ -154,7 +154,14 @@ static void take_grant(struct leases *l, const struct alloc_action *action)
         if (lease->unsent)
                 lease->grant.lost = lost;
         lease->unsent = true;
-        leases_send(l, lease);
+}
+
+static void send_to(struct leases *l, alloc_id id)
+{
+        struct lease *lease = by_id(l, id);
+
+        if (lease)
+                leases_send(l, lease);
 }
 
 /* The allocator has ended it: say why, and end the stream. */
@@ -176,14 +183,18 @@ static void end(struct leases *l, const struct alloc_action *action)
 
 static void act(struct leases *l)
 {
-        /* Sending may end a connection, whose lease then takes a step of its own: these actions are carried on. */
+        /* Sending may end a connection, whose lease then takes a step of its own: these actions are carried on. All
+         * grants are taken first, so that none of them replaces a newer one of that step. */
         struct alloc_actions actions = l->actions;
 
         write_state(l);
         l->actions = (struct alloc_actions){0};
-        for (size_t i = 0; i < actions.n; i++) {
+        for (size_t i = 0; i < actions.n; i++)
                 if (actions.items[i].type == ALLOC_DO_GRANT)
                         take_grant(l, &actions.items[i]);
+        for (size_t i = 0; i < actions.n; i++) {
+                if (actions.items[i].type == ALLOC_DO_GRANT)
+                        send_to(l, actions.items[i].lease);
                 else if (actions.items[i].type == ALLOC_DO_END)
                         end(l, &actions.items[i]);
         }
