@@ -9,9 +9,9 @@
 
 static struct cpuset every_pu(void)
 {
-        struct cpuset set;
+        struct cpuset set = {0};
 
-        memset(&set, 0xff, sizeof(set));
+        cpuset_add_range(&set, 0, CPUSET_MAX - 1);
         return set;
 }
 
