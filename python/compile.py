@@ -8,5 +8,6 @@ import sys
 if __name__ == "__main__":
     stage = os.environ.get("DESTDIR", "")
     folder = stage + sys.argv[1]
-    moved = {"stripdir": stage, "prependdir": "/"} if stage else {}
-    sys.exit(0 if compileall.compile_dir(folder, quiet=1, **moved) else 1)
+    strip, prepend = (stage, "/") if stage else (None, None)
+    compiled = compileall.compile_dir(folder, quiet=1, stripdir=strip, prependdir=prepend)
+    sys.exit(0 if compiled else 1)

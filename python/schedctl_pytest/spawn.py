@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from . import relay, safety, worker
+from . import cov, relay, safety, worker
 from .fork import Handle, pipes
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def node_down(handle: Handle, config: Any, status: int) -> None:
 def _order(reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any) -> Dict[str, Any]:
     config = reporter.config
     reports, answers, alive = ends
-    if config.pluginmanager.hasplugin("_cov"):
+    pytest_cov = config.pluginmanager.hasplugin("_cov")
+    if pytest_cov:
         import socket
 
         node.workerinput.setdefault("cov_master_host", socket.gethostname())
@@ -127,7 +128,8 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any) -
         "path": reporter.surroundings.path,
         "arguments": [str(argument) for argument in config.invocation_params.args],
         "input": node.workerinput,
-        "coverage": config.pluginmanager.hasplugin("_cov"),
+        "pytest_cov": pytest_cov,
+        "measure": None if pytest_cov else cov.settings(),
         "basetemp": str(base),
         "directory": reporter.directory,
         "number": order["worker"],

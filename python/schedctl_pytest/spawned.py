@@ -29,8 +29,10 @@ _OPTIONS: Dict[str, Any] = {
 
 def main(order: Dict[str, Any]) -> None:
     sys.path[:] = order["path"]
-    from . import relay, worker
+    from . import cov, relay, worker
 
+    if order["measure"]:
+        cov.begin(order["measure"])
     channel = worker.Channel(order["reports"], order["answers"])
     for fd in (order["reports"], order["answers"], order["alive"]):
         os.set_inheritable(fd, False)
@@ -54,7 +56,7 @@ def _session(order: Dict[str, Any], channel: Any) -> bool:
     import pytest
 
     arguments = list(order["arguments"])
-    if order["coverage"]:
+    if order["pytest_cov"]:
         arguments.append("--cov-append")  # else it begins by erasing what others have measured
     plugin = SpawnedWorker(order, channel)
     pytest.main(arguments, plugins=[plugin])
@@ -128,10 +130,13 @@ class SpawnedWorker:
 
     @compat.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: Any) -> None:
-        from . import deal, relay
+        from . import cov, deal, relay
 
         output = getattr(config, "workeroutput", {})
+        coverage = cov.collected() if self._order["measure"] else None
         try:
+            if coverage is not None:
+                self._channel.send(relay.encode((relay.COVERAGE, coverage)))
             self._channel.send(relay.encode((relay.OUTPUT, output)))
         except deal.Closed:
             pass

@@ -66,14 +66,19 @@ class Ran:
         return next(event for event in self.events if event.get("event") == name)
 
 
+_serial: Dict[Any, Ran] = {}
+
+
 class Suite:
     """Files of a test suite, and ways to run them."""
 
-    def __init__(self, path: Path, engine: str) -> None:
+    def __init__(self, path: Path, engine: str, runtime: Path) -> None:
+        """runtime: where the service of all of them listens."""
         self.path = path / "suite"
         self.path.mkdir()
         self.engine = engine
         self._scratch = path
+        self._runtime = runtime
         self._runs = 0
         (path / "recorder.py").write_text(RECORDER)
 
@@ -84,7 +89,15 @@ class Suite:
         return self
 
     def serial(self, *arguments: str, **environ: str) -> Ran:
-        return self.run([], arguments, environ)
+        """Once for the same files, arguments and environment, whoever asks."""
+        key = (self._files(), arguments, tuple(environ.items()))
+        if key not in _serial:
+            _serial[key] = self.run([], arguments, environ)
+        return _serial[key]
+
+    def _files(self) -> Tuple[Tuple[str, str], ...]:
+        files = (path for path in self.path.rglob("*") if path.is_file())
+        return tuple(sorted((str(p.relative_to(self.path)), p.read_text()) for p in files))
 
     def parallel(self, *arguments: str, start: str = "auto", w: int = 2, **environ: str) -> Ran:
         return self.run(self.launcher(start, w), arguments, environ)
@@ -98,14 +111,12 @@ class Suite:
     def environ(self, **extra: str) -> Dict[str, str]:
         dropped = ("PYTEST_", "SCHEDCTL", "COV_")
         environ = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-        runtime = self._scratch / "runtime"
-        runtime.mkdir(mode=0o700, exist_ok=True)
         environ.update(
             PYTHONPATH=str(self._scratch),
             PYTHONDONTWRITEBYTECODE="1",
             XDG_STATE_HOME=str(self._scratch / "state"),
-            XDG_RUNTIME_DIR=str(runtime),
-            SCHEDCTL_SOCKET=str(runtime / "socket"),
+            XDG_RUNTIME_DIR=str(self._runtime),
+            SCHEDCTL_SOCKET=str(self._runtime / "socket"),
         )
         return {**environ, **extra}
 
@@ -154,10 +165,17 @@ def schedctl() -> str:
     return str(program)
 
 
-@pytest.fixture(params=["double", "schedctl"])
-def engine(request: Any) -> str:
-    """Who deals: the protocol's small double, or the real one."""
-    return str(request.param)
+@pytest.fixture
+def engine() -> str:
+    """Who deals: the real one; "double" for the protocol's small double."""
+    return "schedctl"
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: Any) -> Path:
+    path: Path = tmp_path_factory.mktemp("runtime")
+    path.chmod(0o700)
+    return path
 
 
 @pytest.fixture(params=["fork", "spawn"])
@@ -166,5 +184,5 @@ def start(request: Any) -> str:
 
 
 @pytest.fixture
-def suite(tmp_path: Path, engine: str) -> Suite:
-    return Suite(tmp_path, engine)
+def suite(tmp_path: Path, engine: str, runtime: Path) -> Suite:
+    return Suite(tmp_path, engine, runtime)

@@ -94,15 +94,10 @@ def both(suite: Suite, start: str, *arguments: str) -> "tuple[Ran, Ran]":
 
 def test_every_outcome(suite: Suite, start: str) -> None:
     suite.write(test_outcomes=OUTCOMES, test_more="def test_more(): pass")
-    serial, ours = both(suite, start)
+    serial, ours = both(suite, start, "-rA")
     assert_same(serial, ours)
     assert sorted(map(repr, ours.reports)) == sorted(map(repr, serial.reports))
     assert sorted(ours.warnings) == sorted(serial.warnings)
-
-
-def test_failures_read_the_same(suite: Suite, start: str) -> None:
-    suite.write(test_outcomes=OUTCOMES)
-    serial, ours = both(suite, start, "-rA")
     assert sections(ours.out, "test_fails") == sections(serial.out, "test_fails")
     assert "said before failing" in ours.out
 
@@ -120,18 +115,13 @@ def sections(out: str, name: str) -> List[str]:
     [
         ["-k", "passes and not 3"],
         ["-m", "slow"],
-        ["-v"],
-        ["-q"],
-        ["-vv", "--durations=3"],
+        ["-q", "--tb=short", "-p", "no:faulthandler"],
+        ["-vv", "--durations=3", "--import-mode=importlib"],
         ["--deselect", "test_outcomes.py::test_fails"],
         ["test_outcomes.py::test_fails", "test_outcomes.py::test_warns"],
         ["-p", "no:terminal"],
-        ["-p", "no:warnings"],
-        ["-p", "no:faulthandler"],
-        ["--capture=sys"],
+        ["-p", "no:warnings", "--capture=sys"],
         ["-W", "error::UserWarning"],
-        ["--tb=short"],
-        ["--import-mode=importlib"],
     ],
     ids=" ".join,
 )
@@ -359,6 +349,29 @@ def test_coverage_is_the_same(suite: Suite, branch: List[str], start: str) -> No
     serial, ours = both(suite, start, *arguments)
     assert_same(serial, ours)
     assert covered_lines(serial) and covered_lines(ours) == covered_lines(serial)
+
+
+@pytest.mark.parametrize("branch", [[], ["--branch"]], ids=["lines", "branches"])
+def test_coverage_run_is_the_same(suite: Suite, branch: List[str], start: str) -> None:
+    """What Coverage itself starts; every worker runs but a part of what the lines need."""
+    pytest.importorskip("coverage")
+    tests = """
+        import pytest
+        from covered import covered
+
+        @pytest.mark.parametrize("n", range(6))
+        def test_covered(n): assert covered(n)
+    """
+    suite.write(covered=COVERED, test_covered=tests)
+    program = ("-m", "coverage", "run", "--source=.", *branch, "-m", "pytest", "-p", "recorder")
+    report = ("-m", "coverage", "report", "-m")
+    tables = []
+    launchers: List[List[str]] = [[], suite.launcher(start, 2)]
+    for launcher in launchers:
+        assert suite.run(launcher, (), {}, program).status == 0
+        tables.append(suite.run([], (), {}, report).out)
+        assert "covered.py" in tables[-1]
+    assert tables[0] == tables[1]
 
 
 def covered_lines(ran: Ran) -> List[str]:

@@ -4,6 +4,7 @@ end."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,19 @@ def test_two_sessions_of_one_process(suite: Suite) -> None:
     ran = suite.run(suite.launcher("auto", 2), (), {}, program=("-c", script))
     assert ran.status == 0
     assert len([event for event in ran.events if event.get("event") == "suite"]) == 2
+
+
+def test_inline_reads_as_serial(suite: Suite) -> None:
+    suite.write(test_one="def test_one(): pass", test_two="def test_two(): assert 0")
+    serial = suite.serial()
+    ours = suite.run(suite.launcher("auto", 2, "--mode", "inline"), (), {})
+    assert [record["arg"] for record in ours.events if record.get("record") == "done"] == [0, 1]
+    assert timeless(ours.out) == timeless(serial.out)
+
+
+def timeless(out: str) -> List[str]:
+    lines = [re.sub(r" in [\d.]+s=*", "", line).strip("= ") for line in out.splitlines()]
+    return [line for line in lines if not line.startswith("plugins:")]
 
 
 # pytest-xdist
@@ -312,6 +326,21 @@ def test_interrupt(suite: Suite, start: str, tmp_path: Path, group: bool) -> Non
     assert group or status == 2
     assert notes.read_text().count("down") == 2
     assert all(gone(pid) for pid in workers(notes))
+
+
+def test_interrupt_while_a_worker_is_forked(suite: Suite) -> None:
+    """Python swallows what is raised in a fork's callbacks."""
+    conftest = """
+        import os, signal
+
+        def interrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+
+        os.register_at_fork(after_in_child=interrupted)
+    """
+    ran = suite.write(conftest=conftest, test_some=TWENTY).parallel(start="fork")
+    assert ran.status == 2
+    assert "KeyboardInterrupt" in ran.out
 
 
 def test_killed_reporter_takes_its_workers_along(suite: Suite, start: str, tmp_path: Path) -> None:
