@@ -97,8 +97,9 @@ static void pin_all_but_workers(struct run *run)
 {
         CLEANUP(run_pids_finish) struct run_pids pids = {0};
 
-        if (run->options->no_pin || cpuset_is_empty(&run->lease.kept))
-                return;
+        if (run->options->no_pin || cpuset_equal(&run->pinned, &run->lease.kept))
+                return; /* most grants confirm what is known, and /proc is large */
+        run->pinned = run->lease.kept;
         sched_setaffinity(0, sizeof(run->lease.kept.word), (const cpu_set_t *)run->lease.kept.word);
         (void)run_tree_descendants(getpid(), &pids);
         for (size_t i = 0; i < pids.n; i++) {
@@ -157,8 +158,10 @@ void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
         cpuset_add(&set, pu);
         if (!is_whole_command(run, suite) || cpuset_count(&run->lease.kept) <= 1)
                 return;
-        if (run_lease_lower(&run->lease, &set) == 0 && !run->options->no_pin)
-                (void)run_tree_pin(suite->reporter, &run->lease.kept);
+        if (run_lease_lower(&run->lease, &set) < 0 || run->options->no_pin)
+                return;
+        (void)run_tree_pin(suite->reporter, &run->lease.kept);
+        run->pinned = run->lease.kept;
 }
 
 void run_refuse(struct run *run, unsigned pu)
@@ -290,6 +293,7 @@ static void adopt_lease_affinity(struct run *run)
                 fprintf(stderr, "schedctl run: the CPUs borrowed cannot be used here: %s\n", strerror(errno));
                 (void)run_lease_refuse(&run->lease, &run->lease.pus);
         }
+        run->pinned = run->lease.pus;
 }
 
 static int watch_fd(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callback)

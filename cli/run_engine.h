@@ -46,7 +46,8 @@ struct run {
         bool history_off;               /* there is none to be had, as was said */
         struct run_suite *suites;       /* in the order of coming */
         uint32_t n_suites_seen;
-        struct cpuset slots_used; /* of lease.slots: indices */
+        struct cpuset slots_used; /* of lease.slots */
+        struct cpuset pinned;     /* where all but workers are pinned to */
         pid_t command;
         int status; /* COMMAND's, once it has ended */
         bool ended;

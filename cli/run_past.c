@@ -10,8 +10,6 @@
 /* Of ten items, how many have to be known for guesses about the others to be better than learning as they run. */
 enum { KNOWN_OF_TEN = 9 };
 
-DEFINE_CLEANUP(struct history, history_close);
-
 static void warn(struct run *run, char *warning)
 {
         if (warning && !run->options->quiet)
@@ -19,18 +17,24 @@ static void warn(struct run *run, char *warning)
         free(warning);
 }
 
-static int open_history(struct run *run, struct history **ret_history)
+int run_past_open(struct run_suite *s)
 {
+        struct run *run = s->run;
         char *warning = NULL;
         int r;
 
-        *ret_history = NULL;
         if (run->history_off)
                 return 0;
-        r = history_open(NULL, ret_history, &warning);
-        run->history_off = r == 0 && !*ret_history;
+        r = history_open(NULL, &s->history, &warning);
+        run->history_off = r == 0 && !s->history;
         warn(run, warning);
         return r;
+}
+
+void run_past_close(struct run_suite *s)
+{
+        history_close(s->history);
+        s->history = NULL;
 }
 
 bool run_past_is_known(const struct run_past *past, uint32_t n_items)
@@ -102,16 +106,13 @@ static const char *project_of(const struct run_suite *s)
 
 int run_past_load(struct run_suite *s, struct run_past *ret_past)
 {
-        CLEANUP(cleanup_history_closep) struct history *h = NULL;
         struct run_past past = {0};
         int r = reserve(&s->listing, &past);
 
         if (r == 0)
-                r = open_history(s->run, &h);
+                r = load_items(s->history, project_of(s), &s->listing, &past);
         if (r == 0)
-                r = load_items(h, project_of(s), &s->listing, &past);
-        if (r == 0)
-                r = load_groups(h, project_of(s), &s->listing, &past);
+                r = load_groups(s->history, project_of(s), &s->listing, &past);
         if (r < 0) {
                 run_past_finish(&past);
                 return r;
@@ -167,7 +168,6 @@ void run_past_store(struct run_suite *s)
 {
         CLEANUP_FREE struct history_item *items = calloc(s->listing.n_items + (size_t)1, sizeof(*items));
         CLEANUP_FREE struct history_group *groups = calloc(s->listing.n_groups + (size_t)1, sizeof(*groups));
-        CLEANUP(cleanup_history_closep) struct history *h = NULL;
         struct history_suite suite = {.items = items, .groups = groups};
         char *warning = NULL;
 
@@ -177,8 +177,9 @@ void run_past_store(struct run_suite *s)
         suite.n_items = collect_items(s, items);
         suite.n_groups = collect_groups(s, groups);
         describe(s, &suite);
-        if (!suite.n_items || open_history(s->run, &h) < 0 || !h)
+        if (!suite.n_items)
                 return;
-        (void)history_store(h, project_of(s), &suite, &warning); /* without memory there is no past, and no harm */
+        (void)history_store(s->history, project_of(s), &suite,
+                            &warning); /* without memory there is no past, and no harm */
         warn(s->run, warning);
 }

@@ -11,11 +11,15 @@ struct run_past {
         double total;     /* seconds; of use where most are known */
 };
 
+/* While the reporter collects there is time for it. What is wrong with the history is said on stderr once. -ENOMEM. */
+int run_past_open(struct run_suite *suite);
+void run_past_close(struct run_suite *suite);
+
 /* Whether the total can be relied upon. */
 bool run_past_is_known(const struct run_past *past, uint32_t n_items);
 
 /* Items that the history does not know get their neighbours' median where it knows most, or stay unknown (< 0) for
- * the dispatcher to learn. What is wrong with the history is said on stderr once. -ENOMEM. */
+ * the dispatcher to learn. -ENOMEM. */
 int run_past_load(struct run_suite *suite, struct run_past *ret_past);
 void run_past_finish(struct run_past *past);
 

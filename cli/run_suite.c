@@ -74,7 +74,7 @@ static int on_hello(struct run_suite *s, const json_t *message)
         /* While the reporter collects there is time to ask. */
         if (r == 0)
                 r = run_machine_ask(&s->run->machine, run_lease_is_connected(&s->run->lease), &s->run->lease.pus);
-        return r;
+        return r < 0 ? r : run_past_open(s);
 }
 
 /* A worker started afresh repeats what the reporter did so far. */
@@ -304,6 +304,7 @@ void run_suite_set_pus(struct run_suite *s, const struct cpuset *pus)
 
 static void suite_free(struct run_suite *s)
 {
+        run_past_close(s);
         run_deal_close(&s->deal);
         dispatch_destroy(s->dispatch);
         dispatch_actions_finish(&s->actions);
