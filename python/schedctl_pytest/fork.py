@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from . import cov, relay, worker
+from . import cov, relay, said, worker
 
 if TYPE_CHECKING:
     from .reporter import Reporter
@@ -113,7 +113,7 @@ def _become_worker(
     )
     config.workerinput = worker.worker_input(number, reporter.count, reporter.run_id, sys.argv)
     config.workeroutput = {}
-    _restart_capture(config)
+    written = _own_streams(config, reporter.directory, number)
     _own_tmp_path(config, number)
     reporter.watch.seeds.restore()
     own_faulthandler(reporter.directory, number)
@@ -124,6 +124,7 @@ def _become_worker(
         reporter.directory,
         number,
         channel,
+        written,
         reporter.groups.known,
         bool(config.getoption("maxfail", 0)),
     )
@@ -146,17 +147,19 @@ def _leave(status: int) -> None:
         os._exit(status)
 
 
-def _restart_capture(config: Any) -> None:
+def _own_streams(config: Any, directory: str, number: int) -> said.Said:
     """Capture files share one offset with the reporter's and the other workers': get own ones."""
     manager = config.pluginmanager.get_plugin("capturemanager")
     if manager is None or not manager.is_globally_capturing():
-        return
+        return said.Said(directory, number)
     manager.read_global_capture()
     manager.stop_global_capturing()
+    written = said.Said(directory, number)
     manager.start_global_capturing()
     manager.suspend_global_capture()
     for stream in (manager._global_capturing.out, manager._global_capturing.err):
         _skip_empty_reads(stream)
+    return written
 
 
 def _skip_empty_reads(stream: Any) -> None:

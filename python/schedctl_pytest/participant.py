@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Dict, Generator, Optional
+from typing import Any, Dict, Generator, List, Optional, Set
 
 import pytest
 
@@ -135,8 +135,8 @@ class Participant:
 
     @compat.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
-        counts = _counts(session.config)
-        self._tell("result", exit=int(exitstatus), left=self._left, **counts)
+        counts, items = _counts(session.config), _outcomes(session)
+        self._tell("result", exit=int(exitstatus), left=self._left, **counts, **items)
 
     @compat.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -181,4 +181,28 @@ def _counts(config: Any) -> Dict[str, int]:
         "failed": len(stats.get("failed", ())),
         "skipped": len(stats.get("skipped", ())),
         "errors": len(stats.get("error", ())),
+    }
+
+
+def _outcomes(session: Any) -> Dict[str, List[int]]:
+    """Which items did not pass; nothing where nobody keeps count."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:
+        return {}
+    nodeids = {
+        "failed_items": _nodeids(terminal.stats, "failed", "error"),
+        "skipped_items": _nodeids(terminal.stats, "skipped"),
+    }
+    items = session.items if any(nodeids.values()) else ()
+    return {
+        field: [index for index, item in enumerate(items) if item.nodeid in wanted]
+        for field, wanted in nodeids.items()
+    }
+
+
+def _nodeids(stats: Any, *categories: str) -> Set[str]:
+    return {
+        getattr(report, "nodeid", "")
+        for category in categories
+        for report in stats.get(category, ())
     }

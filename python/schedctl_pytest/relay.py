@@ -21,6 +21,7 @@ COVERAGE = 4     # bytes of CoverageData.dumps()
 XML = 5          # nodeid or None for the suite, name, value
 UNUSABLE = 6     # text: this worker could not be started
 OUTPUT = 7       # workeroutput
+SAID = 8         # what was written to standard output and error past capture: two bytes
 # fmt: on
 
 _LENGTH = struct.Struct("=I")

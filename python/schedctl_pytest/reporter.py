@@ -9,7 +9,7 @@ import select
 import signal
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from . import cov, deal, fork, relay
+from . import cov, deal, fork, relay, said
 from .engine import Engine, EngineGone
 from .inline import run_here
 from .results import Results
@@ -214,6 +214,13 @@ class Reporter:
             handle.unusable = message[1]
         elif kind == relay.OUTPUT:
             handle.output = message[1]
+        elif kind == relay.SAID:
+            self._show(message[1:])
+
+    def _show(self, texts: said.Texts) -> None:
+        if any(texts):
+            self._screen.let_go()
+            said.show(texts)
 
     def _take_reports(
         self,
@@ -254,6 +261,7 @@ class Reporter:
             self._unwatch(fd)
         del self._handles[handle.number]
         status = handle.reap()
+        self._show(said.left_behind(self.directory, handle.number))
         self._node_down(handle, status)
         clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
         state = deal.take_state(self.directory, handle.number)
@@ -319,6 +327,7 @@ class Reporter:
             self._unwatch(fd)
         del self._handles[handle.number]
         handle.reap()
+        self._show(said.left_behind(self.directory, handle.number))
 
     def _signal(self, number: int) -> None:
         for handle in self._handles.values():

@@ -37,12 +37,12 @@ def main(order: Dict[str, Any]) -> None:
     for fd in (order["reports"], order["answers"], order["alive"]):
         os.set_inheritable(fd, False)
     try:
-        _enter(order)
+        written = _enter(order)
     except OSError as error:
         channel.send(relay.encode((relay.UNUSABLE, str(error))))
         sys.exit(1)
     try:
-        ran = _session(order, channel)
+        ran = _session(order, channel, written)
     except KeyboardInterrupt:
         ran = False  # before pytest could handle it; the reporter says so
     sys.stdout.flush()
@@ -50,7 +50,7 @@ def main(order: Dict[str, Any]) -> None:
     sys.exit(0 if ran else 1)
 
 
-def _session(order: Dict[str, Any], channel: Any) -> bool:
+def _session(order: Dict[str, Any], channel: Any, written: Any) -> bool:
     """Whether it came to running items."""
     signal.pthread_sigmask(signal.SIG_SETMASK, order["mask"])
     import pytest
@@ -58,24 +58,27 @@ def _session(order: Dict[str, Any], channel: Any) -> bool:
     arguments = list(order["arguments"])
     if order["pytest_cov"]:
         arguments.append("--cov-append")  # else it begins by erasing what others have measured
-    plugin = SpawnedWorker(order, channel)
+    plugin = SpawnedWorker(order, channel, written)
     pytest.main(arguments, plugins=[plugin])
     return plugin.ran
 
 
-def _enter(order: Dict[str, Any]) -> None:
-    """Before anything of the user's is loaded: the CPUs, and the end with reporter and engine."""
-    from . import deal, worker
+def _enter(order: Dict[str, Any]) -> Any:
+    """Before anything of the user's is loaded: the CPUs, the end with reporter and engine, and own
+    streams, which are returned."""
+    from . import deal, said, worker
 
     worker.pin(order["pus"])
     deal.die_with_reporter(order["alive"])
     sys.argv[:] = order["input"]["mainargv"]
+    return said.Said(order["directory"], order["number"])
 
 
 class SpawnedWorker:
-    def __init__(self, order: Dict[str, Any], channel: Any) -> None:
+    def __init__(self, order: Dict[str, Any], channel: Any, written: Any) -> None:
         self._order = order
         self._channel = channel
+        self._written = written
         self.ran = False
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
@@ -112,6 +115,7 @@ class SpawnedWorker:
     def pytest_runtestloop(self, session: Any) -> bool:
         from . import fork, worker
 
+        self._written.take()  # what loading and collecting say, the reporter has said
         order = self._order
         fork.own_faulthandler(order["directory"], order["number"])
         made = worker.Worker(
@@ -120,6 +124,7 @@ class SpawnedWorker:
             order["directory"],
             order["number"],
             self._channel,
+            self._written,
             GroupNumbers(order["groups"]),
             order["maxfail"],
         )

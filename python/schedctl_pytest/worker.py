@@ -11,6 +11,7 @@ import pytest
 
 from . import compat, deal, relay
 from .meter import Meter, clock
+from .said import Said
 
 GO_ON, STOP = b"g", b"s"
 
@@ -62,11 +63,13 @@ class Worker:
         directory: str,
         number: int,
         channel: Channel,
+        said: Said,
         group_of: Callable[[Any], int],
         maxfail: bool,
     ) -> None:
         self.session = session
         self.channel = channel
+        self._said = said
         self._items = items
         self._maxfail = maxfail
         self._group_of = group_of
@@ -96,6 +99,7 @@ class Worker:
         while self._bound is not None:
             self._run_item(self._bound)
         self._teardown(None)
+        self._say()
         self._records.flush()
 
     def _run_item(self, index: int) -> None:
@@ -110,6 +114,7 @@ class Worker:
         self._check_process()
         self._records.add(deal.DONE, index, wall, cpu, rss)
         ask = self._packer.failed and self._maxfail and not self._stopped
+        self._say()
         self.channel.send(self._packer.whole(ask))
         self._state.set(None)
         self._running = deal.NO_ITEM
@@ -118,6 +123,11 @@ class Worker:
             self._bind()
         if ask and not self._may_go_on():
             self._stop()
+
+    def _say(self) -> None:
+        texts = self._said.take()
+        if texts:
+            self.channel.send(relay.encode((relay.SAID, *texts)))
 
     def _forward_stop(self) -> None:
         """A plugin's wish to end the session holds for all workers."""

@@ -376,3 +376,29 @@ def test_coverage_run_is_the_same(suite: Suite, branch: List[str], start: str) -
 
 def covered_lines(ran: Ran) -> List[str]:
     return [line for line in ran.out.splitlines() if line.startswith("covered.py")]
+
+
+def test_output_past_capture_stays_together(suite: Suite, start: str) -> None:
+    """With -s, and where capture is switched off for a while; in a dying worker too."""
+    tests = """
+        import os, pytest, sys, time
+
+        @pytest.mark.parametrize("n", range(20))
+        def test_says(n, capsys):
+            with capsys.disabled():
+                print(f"<{n}")
+                os.system(f"echo ={n}")
+                print(f"{n}>")
+            if n == 7:
+                print("last words", flush=True)
+                os.write(1, b"of seven")
+                os._exit(1)
+    """
+    suite.write(test_says=tests)
+    for arguments in ([], ["-s"]):
+        ours = suite.parallel(*arguments, start=start)
+        assert ours.failed() == ["test_says.py::test_says[7]"]
+        for n in range(20):
+            if n != 7:
+                assert f"<{n}\n={n}\n{n}>\n" in ours.out
+    assert "last words" not in ours.out and "of seven" in ours.out
