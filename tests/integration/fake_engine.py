@@ -14,6 +14,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -210,6 +211,7 @@ class Engine:
 
     def run(self) -> int:
         process = subprocess.Popen(self.options.command, env=self.environment())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is pytest's to handle
         pidfd = os.pidfd_open(process.pid)
         suites: Dict[int, Suite] = {}
         while True:

@@ -395,8 +395,8 @@ def test_output_past_capture_stays_together(suite: Suite, start: str) -> None:
                 os._exit(1)
     """
     suite.write(test_says=tests)
-    for arguments in ([], ["-s"]):
-        ours = suite.parallel(*arguments, start=start)
+    for capture in ("fd", "no"):
+        ours = suite.parallel(f"--capture={capture}", start=start)
         assert ours.failed() == ["test_says.py::test_says[7]"]
         for n in range(20):
             if n != 7:
