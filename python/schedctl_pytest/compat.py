@@ -43,6 +43,22 @@ def replace_teardown_exact(session: Any, function: Callable[[Any], None]) -> Non
     session._setupstate.teardown_exact = function
 
 
+def reseed_numpy() -> None:
+    """In a forked worker, unless the user has seeded NumPy's global generator: then its first seed
+    is gone."""
+    import sys
+
+    numpy = sys.modules.get("numpy.random")
+    if numpy is None:
+        return
+    try:
+        seeded = numpy.mtrand._rand._bit_generator._seed_seq is None
+    except AttributeError:
+        return  # a version in which nobody can tell
+    if not seeded:
+        numpy.seed()
+
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -12,6 +12,8 @@ import random
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
+from . import compat
+
 _WORKER_VARIABLES = frozenset(
     ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
 )
@@ -86,7 +88,7 @@ class Watch:
 
 class Seeds:
     """random's state, where the user seeded it: every worker goes on from there, as a serial run
-    would."""
+    would. NumPy's is inherited, and drawn anew where the user did not seed it."""
 
     def __init__(self) -> None:
         self._seed: Optional[Callable[..., None]] = None
@@ -116,6 +118,7 @@ class Seeds:
         """In the child."""
         if self._state is not None:
             random.setstate(self._state)
+        compat.reseed_numpy()
 
 
 def sockets() -> Dict[int, str]:

@@ -324,6 +324,21 @@ def test_seeded_random_stays_seeded(suite: Suite) -> None:
     assert suite.parallel(start="fork", w=1).status == 0
 
 
+@pytest.mark.parametrize("seeded", [False, True])
+def test_numpy_is_as_random_as_serially(suite: Suite, seeded: bool) -> None:
+    pytest.importorskip("numpy")
+    tests = f"""
+        import numpy, pytest
+        numpy.random.seed(5) if {seeded} else None
+        inherited = numpy.random.get_state()[1].tolist()
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_state(n):
+            assert (numpy.random.get_state()[1].tolist() == inherited) is {seeded}
+    """
+    assert suite.write(test_numpy=tests).parallel(start="fork").status == 0
+
+
 COVERED = """
     def covered(n):
         if n == 3:
