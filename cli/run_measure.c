@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "cli/run_measure.h"
-#include "core/estimate.h"
 #include "lib/util.h"
 
 int run_measure_init(struct run_measure *m, const struct run_listing *listing)
@@ -95,15 +94,34 @@ void run_measure_record(struct run_measure *m, uint64_t now, const struct run_do
 
 void run_measure_exited(struct run_measure *m, const struct run_exited *exited)
 {
-        for (size_t i = 0; i < exited->n_finished; i++) {
-                m->n_done += !m->items[exited->finished[i]].done;
-                m->items[exited->finished[i]].done = true;
+        for (size_t i = 0; i < exited->finished.n; i++) {
+                m->n_done += !m->items[exited->finished.items[i]].done;
+                m->items[exited->finished.items[i]].done = true;
         }
         m->n_crashes += exited->status != 0;
         if (exited->running == RUN_NO_INDEX)
                 return;
         m->n_lost++;
         m->items[exited->running].lost = true;
+}
+
+static void set_outcome(struct run_measure *m, const struct run_items *list, enum estimate_outcome outcome)
+{
+        for (size_t i = 0; i < list->n; i++)
+                m->items[list->items[i]].outcome = outcome;
+}
+
+void run_measure_outcomes(struct run_measure *m, const struct run_result *result)
+{
+        if (!result->has_outcomes)
+                return;
+        for (uint32_t i = 0; i < m->n_items; i++)
+                m->items[i].outcome = m->items[i].done ? ESTIMATE_PASSED : ESTIMATE_UNKNOWN;
+        set_outcome(m, &result->skipped_items, ESTIMATE_SKIPPED);
+        set_outcome(m, &result->failed_items, ESTIMATE_FAILED);
+        for (uint32_t i = 0; i < m->n_items; i++)
+                if (m->items[i].lost)
+                        m->items[i].outcome = ESTIMATE_LOST;
 }
 
 static double item_work(const struct run_measure_item *item)

@@ -11,12 +11,14 @@
 #include "cli/run_deal.h"
 #include "cli/run_message.h"
 #include "core/dispatch.h"
+#include "core/estimate.h"
 
 struct run_measure_item {
         double wall, cpu; /* seconds as measured, group set-ups not counted in */
         uint64_t rss;     /* KiB */
         double speed;     /* of the PU */
         bool done, lost;
+        enum estimate_outcome outcome; /* unknown before the result */
 };
 
 struct run_measure_group {
@@ -63,6 +65,9 @@ void run_measure_record(struct run_measure *m, uint64_t now, const struct run_do
 
 /* A worker died: these it had finished, though their records may be lost with it, and one it was running. */
 void run_measure_exited(struct run_measure *m, const struct run_exited *exited);
+
+/* What became of the items, when all have run. */
+void run_measure_outcomes(struct run_measure *m, const struct run_result *result);
 
 /* -ENOMEM; figures are 0 where nothing ran in workers. */
 int run_measure_figures(struct run_measure *m, const struct run_listing *listing,

@@ -114,19 +114,22 @@ void run_listing_finish(struct run_listing *l)
         *l = (struct run_listing){0};
 }
 
-static int read_finished(const json_t *list, uint32_t n_items, struct run_exited *e)
+static int read_items_of(const json_t *message, const char *field, uint32_t n_items, struct run_items *ret_items)
 {
-        size_t n = json_array_size(list);
+        const json_t *list = json_object_get(message, field);
+        struct run_items r = {.n = json_array_size(list)};
 
-        if (!json_is_array(list) || n > n_items)
+        if (!json_is_array(list) || r.n > n_items)
                 return -EPROTO;
-        e->finished = calloc(n + 1, sizeof(*e->finished));
-        if (!e->finished)
+        r.items = calloc(r.n + 1, sizeof(*r.items));
+        if (!r.items)
                 return -ENOMEM;
-        for (e->n_finished = 0; e->n_finished < n; e->n_finished++)
-                if (read_index(json_array_get(list, e->n_finished), n_items, &e->finished[e->n_finished]) < 0 ||
-                    e->finished[e->n_finished] == RUN_NO_INDEX)
+        for (size_t i = 0; i < r.n; i++)
+                if (read_index(json_array_get(list, i), n_items, &r.items[i]) < 0 || r.items[i] == RUN_NO_INDEX) {
+                        free(r.items);
                         return -EPROTO;
+                }
+        *ret_items = r;
         return 0;
 }
 
@@ -139,11 +142,9 @@ int run_message_exited(const json_t *message, uint32_t n_items, struct run_exite
         if (r == 0)
                 r = read_index(json_object_get(message, "running"), n_items, &e.running);
         if (r == 0)
-                r = read_finished(json_object_get(message, "finished"), n_items, &e);
-        if (r < 0) {
-                run_exited_finish(&e);
+                r = read_items_of(message, "finished", n_items, &e.finished);
+        if (r < 0)
                 return r;
-        }
         e.worker = (uint32_t)worker;
         e.status = (int)json_integer_value(json_object_get(message, "status"));
         *ret_exited = e;
@@ -152,13 +153,14 @@ int run_message_exited(const json_t *message, uint32_t n_items, struct run_exite
 
 void run_exited_finish(struct run_exited *e)
 {
-        free(e->finished);
+        free(e->finished.items);
         *e = (struct run_exited){0};
 }
 
-int run_message_result(const json_t *message, struct run_result *ret_result)
+int run_message_result(const json_t *message, uint32_t n_items, struct run_result *ret_result)
 {
-        struct run_result result;
+        CLEANUP(run_result_finish) struct run_result result = {0};
+        int r = 0;
 
         if (run_message_number(message, "exit", INT_MAX, &result.exit) < 0 ||
             run_message_number(message, "passed", INT_MAX, &result.passed) < 0 ||
@@ -166,6 +168,21 @@ int run_message_result(const json_t *message, struct run_result *ret_result)
             run_message_number(message, "skipped", INT_MAX, &result.skipped) < 0 ||
             run_message_number(message, "errors", INT_MAX, &result.errors) < 0)
                 return -EPROTO;
+        result.has_outcomes = json_object_get(message, "failed_items") != NULL;
+        if (result.has_outcomes)
+                r = read_items_of(message, "failed_items", n_items, &result.failed_items);
+        if (r == 0 && result.has_outcomes)
+                r = read_items_of(message, "skipped_items", n_items, &result.skipped_items);
+        if (r < 0)
+                return r;
         *ret_result = result;
+        result = (struct run_result){0};
         return 0;
+}
+
+void run_result_finish(struct run_result *result)
+{
+        free(result->failed_items.items);
+        free(result->skipped_items.items);
+        *result = (struct run_result){0};
 }

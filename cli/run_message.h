@@ -33,16 +33,23 @@ struct run_listing {
         const char *why;
 };
 
+/* Items of a suite. */
+struct run_items {
+        uint32_t *items;
+        size_t n;
+};
+
 struct run_exited {
         uint32_t worker;
-        int status;         /* as waitpid() says it */
-        uint32_t running;   /* item or RUN_NO_INDEX */
-        uint32_t *finished; /* items */
-        size_t n_finished;
+        int status;       /* as waitpid() says it */
+        uint32_t running; /* item or RUN_NO_INDEX */
+        struct run_items finished;
 };
 
 struct run_result {
         json_int_t exit, passed, failed, skipped, errors;
+        bool has_outcomes; /* the lists are there: what ran and is in none of them passed */
+        struct run_items failed_items, skipped_items;
 };
 
 int run_message_hello(const json_t *message, struct run_hello *ret_hello);
@@ -50,7 +57,8 @@ int run_message_suite(const json_t *message, struct run_listing *ret_listing);
 void run_listing_finish(struct run_listing *listing);
 int run_message_exited(const json_t *message, uint32_t n_items, struct run_exited *ret_exited);
 void run_exited_finish(struct run_exited *exited);
-int run_message_result(const json_t *message, struct run_result *ret_result);
+int run_message_result(const json_t *message, uint32_t n_items, struct run_result *ret_result);
+void run_result_finish(struct run_result *result);
 
 /* A non-negative number of at most `max`. */
 int run_message_number(const json_t *message, const char *field, json_int_t max, json_int_t *ret_number);

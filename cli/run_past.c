@@ -136,7 +136,7 @@ static uint32_t collect_items(const struct run_suite *s, struct history_item *it
                                    .cpu = m->cpu,
                                    .rss = m->rss,
                                    .speed = m->speed > 0 ? m->speed : 1,
-                                   .outcome = m->lost ? ESTIMATE_LOST : ESTIMATE_UNKNOWN},
+                                   .outcome = m->lost ? ESTIMATE_LOST : m->outcome},
                 };
         }
         return n;

@@ -219,13 +219,17 @@ static int on_exited(struct run_suite *s, const json_t *message)
 
 static int on_result(struct run_suite *s, const json_t *message)
 {
-        int r = run_message_result(message, &s->result);
+        struct run_result result;
+        int r = run_message_result(message, s->listing.n_items, &result);
 
         if (r < 0)
                 return r;
+        run_result_finish(&s->result);
+        s->result = result;
         s->has_result = true;
         run_suite_read_records(s);
-        run_past_store(s);
+        run_measure_outcomes(&s->measure, &result);
+        run_past_store(s); /* while the reporter writes its summary */
         return 0;
 }
 
@@ -310,6 +314,7 @@ static void suite_free(struct run_suite *s)
         dispatch_actions_finish(&s->actions);
         run_measure_finish(&s->measure);
         run_listing_finish(&s->listing);
+        run_result_finish(&s->result);
         json_decref(s->message);
         json_decref(s->rootdir);
         json_decref(s->crashed);
@@ -332,6 +337,7 @@ void run_suite_close(struct run_suite *s)
 {
         if (s->n_handles)
                 run_suite_read_records(s);
+        run_past_store(s); /* of one that ended without a result */
         run_report_suite(&s->run->report, s);
         for (uint32_t i = 0; i < s->n_workers; i++)
                 if (s->workers[i].state != RUN_WORKER_NONE)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/run_past.h"
 #include "cli/run_suite.h"
 #include "cli/run_tree.h"
 #include "lib/util.h"
@@ -169,7 +168,6 @@ static int finish(struct run_suite *s)
                 r = run_peer_send(s->peer, json_pack("{s:s, s:O}", "event", "left", "items", s->left));
         if (r == 0)
                 r = run_peer_send(s->peer, json_pack("{s:s, s:O}", "event", "finished", "crashed", s->crashed));
-        run_past_store(s); /* while the reporter writes its summary */
         run_share_later(s->run);
         return r;
 }
@@ -432,8 +430,8 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
         struct dispatch_event event = {.type = DISPATCH_EXITED,
                                        .worker = exited->worker,
                                        .item = exited->running,
-                                       .list = exited->finished,
-                                       .n_list = exited->n_finished};
+                                       .list = exited->finished.items,
+                                       .n_list = exited->finished.n};
 
         run_suite_read_records(s);
         if (!is_alive(worker_at(s, exited->worker)))

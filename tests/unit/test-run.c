@@ -84,6 +84,37 @@ static void test_exited_messages(void)
         }
 }
 
+#define RESULT(lists) "{\"exit\":1,\"passed\":1,\"failed\":1,\"skipped\":0,\"errors\":0" lists "}"
+
+static void test_result_messages(void)
+{
+        static const struct {
+                const char *text;
+                int result;
+                size_t n_failed;
+        } cases[] = {
+                {RESULT(""), 0, 0},
+                {RESULT(",\"failed_items\":[2],\"skipped_items\":[]"), 0, 1},
+                {RESULT(",\"failed_items\":[2]"), -EPROTO, 0},
+                {RESULT(",\"failed_items\":[3],\"skipped_items\":[]"), -EPROTO, 0},
+                {RESULT(",\"failed_items\":[0],\"skipped_items\":[-1]"), -EPROTO, 0},
+                {RESULT(",\"failed_items\":7,\"skipped_items\":[]"), -EPROTO, 0},
+                {"{\"exit\":-1,\"passed\":1,\"failed\":1,\"skipped\":0,\"errors\":0}", -EPROTO, 0},
+                {"{}", -EPROTO, 0},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                json_t *message = json_loads(cases[i].text, 0, NULL);
+                struct run_result result = {0};
+
+                CHECK(message);
+                CHECK_INT(run_message_result(message, 3, &result), cases[i].result);
+                CHECK_INT(result.failed_items.n, cases[i].n_failed);
+                run_result_finish(&result);
+                json_decref(message);
+        }
+}
+
 #define WORDS(text) text, sizeof(text)
 
 static void test_command_lines(void)
@@ -280,6 +311,7 @@ int main(void)
 {
         test_suite_messages();
         test_exited_messages();
+        test_result_messages();
         test_command_lines();
         test_lists();
         test_deal();

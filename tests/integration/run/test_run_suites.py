@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -138,3 +140,29 @@ def test_pytest_of_a_test_is_left_alone(runs: Runs) -> None:
     result = runs.run("-w", 2, "--json", "summary", "--", *pytest_command())
     assert "2 passed" in result.stdout, result.stdout
     assert [s["items"] for s in summaries(runs.directory / "summary")] == [2]
+
+
+OUTCOMES = """
+import pytest
+def test_passes(): pass
+def test_fails(): assert False
+def test_is_skipped(): pytest.skip()
+@pytest.fixture
+def broken(): raise OSError
+def test_errors(broken): pass
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_outcomes_are_remembered(runs: Runs, workers: int) -> None:
+    (runs.directory / "test_outcomes.py").write_text(OUTCOMES)
+    runs.run("-w", workers, "--", *pytest_command())
+    (database,) = Path(runs.environment["XDG_STATE_HOME"]).rglob("history.db")
+    with closing(sqlite3.connect(database)) as history:
+        rows = dict(history.execute("SELECT id, outcome FROM item"))
+    assert rows == {
+        "test_outcomes.py::test_passes": 1,
+        "test_outcomes.py::test_fails": 2,
+        "test_outcomes.py::test_is_skipped": 3,
+        "test_outcomes.py::test_errors": 2,
+    }
