@@ -105,7 +105,7 @@ static const char *plural(int n)
         return n == 1 ? "" : "s";
 }
 
-/* schedctl: 597 tests on 2 workers (CPUs 0-1): 1.01 s, at best 0.93 s (92 %); one after the other 1.83 s (1.8x) */
+/* schedctl: 597 tests on 2 workers (CPUs 0-1): 1.01 s, bound 0.93 s (92 %), tests alone serially 1.83 s (1.8x) */
 static void print_line(const json_t *o)
 {
         double makespan = seconds(o, "seconds"), bound = seconds(o, "bound"), serial = seconds(o, "serial");
@@ -114,8 +114,8 @@ static void print_line(const json_t *o)
                 number(o, "workers"), plural(number(o, "workers")), strpbrk(text(o, "pus"), ",-") ? "s" : "",
                 text(o, "pus"));
         if (makespan > 0)
-                fprintf(stderr, ": %.2f s, bound %.2f s (%.0f %%), serially %.2f s (%.1fx)", makespan, bound,
-                        100 * bound / makespan, serial, serial / makespan);
+                fprintf(stderr, ": %.2f s, bound %.2f s (%.0f %%), tests alone serially %.2f s (%.1fx)", makespan,
+                        bound, 100 * bound / makespan, serial, serial / makespan);
         if (number(o, "lost"))
                 fprintf(stderr, ", %d killed %s worker%s", number(o, "lost"), number(o, "lost") == 1 ? "its" : "their",
                         plural(number(o, "lost")));
@@ -182,8 +182,7 @@ void run_report_print(struct run_report *report, const struct run_watch *watch)
         }
         if (watch->unreached && !watch->reached)
                 fputs("schedctl: a pytest could not be reached (python -I or -E, or an environment of its own): its "
-                      "tests "
-                      "ran serially\n",
+                      "tests ran serially\n",
                       stderr);
         else if (report->options->verbose && !watch->reached)
                 fputs("schedctl: no pytest ran\n", stderr);
