@@ -1,4 +1,4 @@
-"""What a run does without: a history, a home, room on the disk."""
+"""What a run does without: a service, a runtime directory, a history, a home, room on the disk."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def run_plain_suite(runs: Runs, **environment: str) -> "subprocess.CompletedProc
     assert "2 passed" in result.stdout
     assert summaries(runs.directory / "out")[0]["done"] == 2
     return result
+
+
+def test_no_service(runs: Runs) -> None:
+    nowhere = {"SCHEDCTL_SOCKET": str(runs.directory / "none"), "SCHEDCTL_SCHEDD": "/none"}
+    assert "on the CPUs of its own mask" in run_plain_suite(runs, **nowhere).stderr
+
+
+@pytest.mark.parametrize("directory", ["/none", "/proc"])
+def test_no_runtime_directory(runs: Runs, directory: str) -> None:
+    run_plain_suite(runs, XDG_RUNTIME_DIR=directory, TMPDIR=directory)
 
 
 def test_history_has_no_place(runs: Runs) -> None:
