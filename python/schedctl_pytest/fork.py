@@ -28,7 +28,7 @@ class Handle:
         self.pidfd = os.pidfd_open(pid)
         self.reports = reports
         self.answers = answers
-        self.buffer = bytearray()
+        self.inbox = relay.Inbox()
         self.finished: Dict[int, None] = {}
         self.open: Optional[int] = None  # an item of which a part was relayed
         self.unusable: Optional[str] = None
@@ -69,7 +69,12 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     reports_read, reports_write, answers_read, answers_write = pipes()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        for fd in (reports_read, reports_write, answers_read, answers_write):
+            os.close(fd)
+        raise
     if pid == 0:
         os.close(reports_read)
         os.close(answers_write)

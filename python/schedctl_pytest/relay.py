@@ -67,24 +67,33 @@ def text_of(value: Any) -> str:
         return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
 
 
-def messages(buffer: bytearray) -> Iterator[Tuple[Any, ...]]:
-    """Takes the whole messages out of the buffer's head."""
-    offset = 0
-    size = _LENGTH.size
-    available = len(buffer)
-    try:
-        with memoryview(buffer) as view:
-            while available - offset >= size:
-                (length,) = _LENGTH.unpack_from(view, offset)
-                end = offset + size + length
-                if end > available:
-                    break
-                message = marshal.loads(view[offset + size : end])
-                offset = end
-                yield message
-    finally:
-        if offset:
-            del buffer[:offset]
+class Inbox:
+    """What has arrived from one worker. Iterating takes the whole messages, each of them once,
+    whatever ends the iteration."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._taken = 0
+
+    def add(self, data: bytes) -> None:
+        if self._taken:
+            del self._buffer[: self._taken]
+            self._taken = 0
+        self._buffer += data
+
+    def __iter__(self) -> Iterator[Tuple[Any, ...]]:
+        while True:
+            begin = self._taken + _LENGTH.size
+            if begin > len(self._buffer):
+                return
+            (length,) = _LENGTH.unpack_from(self._buffer, self._taken)
+            end = begin + length
+            if end > len(self._buffer):
+                return
+            self._taken = end
+            with memoryview(self._buffer) as view:
+                message = marshal.loads(view[begin:end])
+            yield message
 
 
 class Packer:

@@ -191,8 +191,8 @@ class Reporter:
             if not data:
                 self._unwatch(handle.reports)
                 break
-            handle.buffer += data
-        for message in relay.messages(handle.buffer):
+            handle.inbox.add(data)
+        for message in handle.inbox:
             self._take(handle, message)
 
     def _take(self, handle: fork.Handle, message: Any) -> None:

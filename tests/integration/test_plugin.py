@@ -343,6 +343,20 @@ def test_interrupt_while_a_worker_is_forked(suite: Suite) -> None:
     assert "KeyboardInterrupt" in ran.out
 
 
+def test_interrupt_while_reports_are_relayed(suite: Suite, start: str) -> None:
+    """In the midst of a batch: what was shown is not shown again."""
+    conftest = """
+        def pytest_runtest_logreport(report):
+            if report.nodeid.endswith("[7]"):
+                raise KeyboardInterrupt
+    """
+    ran = suite.write(conftest=conftest, test_some=TWENTY).parallel(start=start)
+    assert ran.status == 2
+    assert "KeyboardInterrupt" in ran.out and "INTERNALERROR" not in ran.out + ran.err
+    calls = [nodeid for nodeid, when, _ in ran.outcomes() if when == "call"]
+    assert len(calls) == len(set(calls))
+
+
 def test_killed_reporter_takes_its_workers_along(suite: Suite, start: str, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     interrupt(suite, start, notes, signal.SIGKILL, group=False)
