@@ -196,13 +196,24 @@ static bool check_numbers(const struct run_options *o)
         return false;
 }
 
-enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options)
+/* What is wrong with the option that getopt_long() has just looked at. */
+static enum run_options_result complain(int option, char *const *argv)
 {
-        struct run_options o = {0};
+        const char *word = argv[optind - 1];
+
+        if (option == ':')
+                fprintf(stderr, "schedctl run: %s needs a value\n", word);
+        else if (option == '?')
+                fprintf(stderr, "schedctl run: option '%s' is not known; see 'schedctl run --help'\n", word);
+        else
+                fprintf(stderr, "schedctl run: --%s does not take '%s'\n", option_name(option), optarg);
+        return RUN_OPTIONS_USAGE;
+}
+
+static enum run_options_result read_command_line(int argc, char **argv, struct run_options *o)
+{
         int option;
 
-        if (!read_environment(&o))
-                return RUN_OPTIONS_USAGE;
         optind = 0; /* glibc: start over, whoever parsed before */
         opterr = 0;
         while ((option = getopt_long(argc, argv, "+:w:vqh", long_options, NULL)) != -1) {
@@ -210,27 +221,29 @@ enum run_options_result run_options_parse(int argc, char **argv, struct run_opti
                         print_help();
                         return RUN_OPTIONS_HELP;
                 }
-                if (option == ':') {
-                        fprintf(stderr, "schedctl run: %s needs a value\n", argv[optind - 1]);
-                        return RUN_OPTIONS_USAGE;
-                }
-                if (option == '?') {
-                        fprintf(stderr, "schedctl run: option '%s' is not known; see 'schedctl run --help'\n",
-                                argv[optind - 1]);
-                        return RUN_OPTIONS_USAGE;
-                }
-                if (!apply(&o, option, optarg, false)) {
-                        fprintf(stderr, "schedctl run: --%s does not take '%s'\n", option_name(option), optarg);
-                        return RUN_OPTIONS_USAGE;
-                }
+                if (option == ':' || option == '?' || !apply(o, option, optarg, false))
+                        return complain(option, argv);
         }
-        if (optind >= argc) {
+        o->command = argv + optind;
+        return RUN_OPTIONS_OK;
+}
+
+enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options)
+{
+        enum run_options_result result;
+        struct run_options o = {0};
+
+        if (!read_environment(&o))
+                return RUN_OPTIONS_USAGE;
+        result = read_command_line(argc, argv, &o);
+        if (result != RUN_OPTIONS_OK)
+                return result;
+        if (!*o.command) {
                 fputs("schedctl run: no COMMAND; see 'schedctl run --help'\n", stderr);
                 return RUN_OPTIONS_USAGE;
         }
         if (!check_numbers(&o))
                 return RUN_OPTIONS_USAGE;
-        o.command = argv + optind;
         *ret_options = o;
         return RUN_OPTIONS_OK;
 }

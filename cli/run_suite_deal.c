@@ -24,6 +24,12 @@ static bool is_alive(const struct run_worker *w)
         return w && w->state != RUN_WORKER_NONE;
 }
 
+/* Whether the reporter was told to start it. */
+static bool is_told(const struct run_worker *w)
+{
+        return is_alive(w) && w->state != RUN_WORKER_WAITING;
+}
+
 bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
 {
         for (uint32_t i = 0; i < s->n_workers; i++)
@@ -370,7 +376,7 @@ static int take_record(struct run_suite *s, const struct run_done_record *record
 {
         const struct run_worker *w = worker_at(s, record->worker);
 
-        if (record->worker != REPORTER && (!is_alive(w) || w->doomed))
+        if (record->worker != REPORTER && (!is_told(w) || w->doomed))
                 return 0;
         if (!is_sound(s, record)) {
                 doom(s, record);
@@ -414,7 +420,7 @@ int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
 {
         struct run_worker *w = worker_at(s, number);
 
-        if (!is_alive(w) || pid <= 1)
+        if (!is_told(w) || pid <= 1)
                 return -EPROTO;
         w->pid = pid;
         if (w->doomed)
@@ -434,7 +440,7 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
                                        .n_list = exited->finished.n};
 
         run_suite_read_records(s);
-        if (!is_alive(worker_at(s, exited->worker)))
+        if (!is_told(worker_at(s, exited->worker)))
                 return -EPROTO;
         if (exited->running != RUN_NO_INDEX && note_item(s->crashed, exited->running) < 0)
                 return -ENOMEM;
@@ -447,7 +453,7 @@ int run_suite_failed(struct run_suite *s, uint32_t number)
         struct dispatch_event event = {.type = DISPATCH_NO_WORKER, .worker = number};
         const struct run_worker *w = worker_at(s, number);
 
-        if (!is_alive(w))
+        if (!is_told(w))
                 return -EPROTO;
         /* The PU may be why: then the next try is to be elsewhere. */
         if (!s->run->options->no_pin && !run_tree_may_use(w->started_on)) {
