@@ -1,7 +1,8 @@
 /* One suite of a run: a reporter's connection, the dispatcher that decides, the workers that the reporter starts.
  *
  *     run_suite.c         from hello to the end: the reporter's messages, the plan
- *     run_suite_deal.c    the dispatcher's events and actions: records in, records out, workers' lives
+ *     run_suite_deal.c    the dispatcher's actions: records out, workers' lives
+ *     run_suite_records.c records in
  */
 #pragma once
 
@@ -103,8 +104,10 @@ bool run_suite_is_active(const struct run_suite *suite);
 /* Whether a process is one of its workers. */
 bool run_suite_has_worker(const struct run_suite *suite, pid_t pid);
 
-/* run_suite_deal.c, for run_suite.c. */
+/* Among these files. */
 
+/* The worker of that number if the reporter was told to start it, else NULL. */
+struct run_worker *run_suite_worker(struct run_suite *suite, uint32_t number);
 /* Opens the FIFO that reports come through; before the plan, as the reporter's own items are reported there too. */
 int run_suite_open_deal(struct run_suite *suite, const char *dir);
 /* Starts dealing. */

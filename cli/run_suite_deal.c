@@ -1,7 +1,6 @@
-/* The dispatcher's glue: what workers and the reporter say becomes events, its actions become records, messages and
- * affinities. */
+/* The dispatcher's glue: its actions become records, messages and affinities; what the reporter says of workers becomes
+ * events. */
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,6 @@
 #include "cli/run_suite.h"
 #include "cli/run_tree.h"
 #include "lib/util.h"
-
-/* Records of items that the reporter runs itself carry this worker number. */
-enum { REPORTER = UINT16_MAX };
 
 static struct run_worker *worker_at(struct run_suite *s, uint32_t number)
 {
@@ -24,10 +20,11 @@ static bool is_alive(const struct run_worker *w)
         return w && w->state != RUN_WORKER_NONE;
 }
 
-/* Whether the reporter was told to start it. */
-static bool is_told(const struct run_worker *w)
+struct run_worker *run_suite_worker(struct run_suite *s, uint32_t number)
 {
-        return is_alive(w) && w->state != RUN_WORKER_WAITING;
+        struct run_worker *w = worker_at(s, number);
+
+        return is_alive(w) && w->state != RUN_WORKER_WAITING ? w : NULL;
 }
 
 bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
@@ -296,114 +293,6 @@ int run_suite_step(struct run_suite *s, struct dispatch_event *event)
         return r;
 }
 
-/* Records */
-
-static bool is_seconds(double value)
-{
-        return isfinite(value) && value >= 0;
-}
-
-/* Whether a record can be believed: its numbers are in range. */
-static bool is_sound(const struct run_suite *s, const struct run_done_record *record)
-{
-        switch ((enum run_done_op)record->op) {
-        case RUN_DONE_READY:
-        case RUN_DONE_WANT:
-                return record->worker != REPORTER;
-        case RUN_DONE_STARTED:
-        case RUN_DONE_MISSING:
-                return record->arg < s->listing.n_items;
-        case RUN_DONE_DONE:
-                return record->arg < s->listing.n_items && is_seconds(record->wall) && is_seconds(record->cpu);
-        case RUN_DONE_SETUP:
-                return record->arg < s->listing.n_groups && is_seconds(record->wall);
-        }
-        return false;
-}
-
-/* A worker that writes what it cannot mean ends, and its items are dealt anew. */
-static void doom(struct run_suite *s, const struct run_done_record *record)
-{
-        struct run_worker *w = worker_at(s, record->worker);
-
-        fprintf(stderr, "schedctl run: worker gw%u sent a record that cannot be (op %u, %u); it is ended\n",
-                record->worker, record->op, record->arg);
-        if (!w)
-                return;
-        w->doomed = true;
-        if (w->pid > 0)
-                kill(w->pid, SIGKILL);
-}
-
-static void measure(struct run_suite *s, const struct run_done_record *record)
-{
-        struct run_worker *w = worker_at(s, record->worker);
-
-        if (record->op == RUN_DONE_READY)
-                run_measure_ready(&s->measure, run_now(s->run), record->worker);
-        if (record->op != RUN_DONE_DONE && record->op != RUN_DONE_SETUP)
-                return;
-        run_measure_record(&s->measure, run_now(s->run), record, w ? w->speed : 1.0);
-        if (w)
-                w->busy += record->wall;
-}
-
-static int step_record(struct run_suite *s, const struct run_done_record *record)
-{
-        static const enum dispatch_event_type types[] = {
-                [RUN_DONE_READY] = DISPATCH_READY, [RUN_DONE_STARTED] = DISPATCH_STARTED,
-                [RUN_DONE_DONE] = DISPATCH_DONE,   [RUN_DONE_WANT] = DISPATCH_WANT,
-                [RUN_DONE_SETUP] = DISPATCH_SETUP, [RUN_DONE_MISSING] = DISPATCH_UNAVAILABLE,
-        };
-        struct dispatch_event event = {
-                .type = types[record->op],
-                .worker = record->worker,
-                .item = record->arg,
-                .group = record->arg,
-                .wall = record->wall,
-                .cpu = record->cpu,
-                .list = &record->arg,
-                .n_list = 1,
-        };
-
-        if (record->op == RUN_DONE_READY)
-                s->workers[record->worker].state = RUN_WORKER_READY;
-        return run_suite_step(s, &event);
-}
-
-/* Records of the dead are late, and those of doomed workers are no loss. */
-static int take_record(struct run_suite *s, const struct run_done_record *record)
-{
-        const struct run_worker *w = worker_at(s, record->worker);
-
-        if (record->worker != REPORTER && (!is_told(w) || w->doomed))
-                return 0;
-        if (!is_sound(s, record)) {
-                doom(s, record);
-                return 0;
-        }
-        measure(s, record);
-        return s->dispatch && record->worker != REPORTER ? step_record(s, record) : 0;
-}
-
-void run_suite_read_records(struct run_suite *s)
-{
-        struct run_done_record records[RUN_DONE_BATCH];
-        size_t n;
-
-        while ((n = run_deal_read(&s->deal, records)) > 0)
-                for (size_t i = 0; i < n; i++)
-                        if (take_record(s, &records[i]) < 0) {
-                                run_peer_close(s->peer);
-                                return;
-                        }
-}
-
-static void on_records(uv_poll_t *poll, int status, int events)
-{
-        run_suite_read_records(poll->data);
-}
-
 /* Workers' lives */
 
 static int drop_worker(struct run_suite *s, uint32_t number, struct dispatch_event *event)
@@ -418,9 +307,9 @@ static int drop_worker(struct run_suite *s, uint32_t number, struct dispatch_eve
 
 int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
 {
-        struct run_worker *w = worker_at(s, number);
+        struct run_worker *w = run_suite_worker(s, number);
 
-        if (!is_told(w) || pid <= 1)
+        if (!w || pid <= 1)
                 return -EPROTO;
         w->pid = pid;
         if (w->doomed)
@@ -440,7 +329,7 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
                                        .n_list = exited->finished.n};
 
         run_suite_read_records(s);
-        if (!is_told(worker_at(s, exited->worker)))
+        if (!run_suite_worker(s, exited->worker))
                 return -EPROTO;
         if (exited->running != RUN_NO_INDEX && note_item(s->crashed, exited->running) < 0)
                 return -ENOMEM;
@@ -451,9 +340,9 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
 int run_suite_failed(struct run_suite *s, uint32_t number)
 {
         struct dispatch_event event = {.type = DISPATCH_NO_WORKER, .worker = number};
-        const struct run_worker *w = worker_at(s, number);
+        const struct run_worker *w = run_suite_worker(s, number);
 
-        if (!is_told(w))
+        if (!w)
                 return -EPROTO;
         /* The PU may be why: then the next try is to be elsewhere. */
         if (!s->run->options->no_pin && !run_tree_may_use(w->started_on)) {
@@ -483,20 +372,6 @@ void run_suite_serve_waiting(struct run_suite *s)
 }
 
 /* Beginning */
-
-int run_suite_open_deal(struct run_suite *s, const char *dir)
-{
-        int r = run_deal_open(&s->deal, dir);
-
-        if (r == 0)
-                r = uv_poll_init(&s->run->loop, &s->done_poll, s->deal.done);
-        if (r < 0)
-                return r;
-        uv_timer_init(&s->run->loop, &s->timer);
-        s->done_poll.data = s->timer.data = s;
-        s->n_handles = 2;
-        return uv_poll_start(&s->done_poll, UV_READABLE, on_records);
-}
 
 int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
 {
