@@ -111,8 +111,10 @@ def are_apart(leases: List[Dict[str, Any]]) -> bool:
 def test_a_pu_that_cannot_be_used(runs: Runs, start: str) -> None:
     (runs.directory / "test_plain.py").write_text(HELD.replace("n < 2", "False"))
     refused = max(os.sched_getaffinity(0))
+    library = runs.directory / "refuse-pu.so"  # LD_PRELOAD takes no path with a space
+    library.symlink_to(BUILD / "tests" / "refuse-pu.so")
     preload = {
-        "LD_PRELOAD": str(BUILD / "tests" / "refuse-pu.so"),
+        "LD_PRELOAD": str(library),
         "REFUSED_PU": str(refused),
         "ASAN_OPTIONS": "verify_asan_link_order=0",
     }

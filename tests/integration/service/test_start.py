@@ -161,7 +161,7 @@ def test_idle_exit_where_the_directory_is_gone(start: StartService, rundir: Path
 def test_clients_meet_a_leaving_service(build: Path, env: dict[str, str], rundir: Path) -> None:
     """A service that leaves whenever it is alone: every client gets an answer all the same."""
     hasty = rundir / "hasty"
-    hasty.write_text(f'#!/bin/sh\nexec {build}/daemon/schedd "$1" "$2" "$3" 0.001\n')
+    hasty.write_text(f'#!/bin/sh\nexec "{build}/daemon/schedd" "$1" "$2" "$3" 0.001\n')
     hasty.chmod(0o755)
     env = {**env, "SCHEDCTL_SCHEDD": str(hasty)}
     for _ in range(15):
