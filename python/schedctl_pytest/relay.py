@@ -153,7 +153,7 @@ class Packer:
 
 
 _KNOWN = frozenset(
-    "nodeid location keywords outcome longrepr when user_properties sections"
+    "nodeid _id location keywords outcome longrepr when user_properties sections"
     " duration start stop".split()
 )
 
@@ -171,13 +171,14 @@ def is_plain(report: Any, when: str) -> bool:
     )
 
 
-def plain_reports(item: Any, fields: Tuple[Any, ...], timed: bool) -> List[Any]:
-    """The three reports of a PLAIN message. timed: this pytest's reports have start and stop."""
+def plain_reports(item: Any, fields: Tuple[Any, ...], timed: bool, parsed: bool) -> List[Any]:
+    """The three reports of a PLAIN message. timed: this pytest's reports have start and stop;
+    parsed: they take the item's id in parts, and would take its text apart."""
     from pytest import TestReport
 
     make: Any = TestReport
-    nodeid, location = item.nodeid, fields[2]
-    keywords = {name: 1 for name in item.keywords}
+    nodeid, location = item.id if parsed else item.nodeid, fields[2]
+    keywords = dict.fromkeys(item.keywords, 1)
     reports = []
     for number, when in enumerate(_WHENS):
         duration, start, stop = fields[3 + 3 * number : 6 + 3 * number]
@@ -194,6 +195,12 @@ def is_timed() -> bool:
     from pytest import TestReport
 
     return "start" in inspect.signature(TestReport.__init__).parameters
+
+
+def is_parsed() -> bool:
+    from pytest import TestReport
+
+    return "_id" in TestReport.__annotations__
 
 
 # Warnings

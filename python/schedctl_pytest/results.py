@@ -16,6 +16,7 @@ class Results:
         self._config = session.config
         self._items = session.items
         self._timed = relay.is_timed()
+        self._parsed = relay.is_parsed()
         self._relayed = False
         self._crashed: Set[int] = set()
         self._hooks: Dict[Any, Any] = {}
@@ -37,7 +38,7 @@ class Results:
         hook, nodeid, location = self._hook(item), item.nodeid, message[2]
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         logreport = hook.pytest_runtest_logreport
-        for report in relay.plain_reports(item, message, self._timed):
+        for report in relay.plain_reports(item, message, self._timed, self._parsed):
             logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         self._relayed = True

@@ -361,3 +361,13 @@ def test_killed_reporter_takes_its_workers_along(suite: Suite, start: str, tmp_p
     notes = tmp_path / "notes"
     interrupt(suite, start, notes, signal.SIGKILL, group=False)
     wait_until(lambda: all(gone(pid) for pid in workers(notes)))
+
+
+def test_passing_reports_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pytest whose reports have an attribute more would take the slow way without a word."""
+    monkeypatch.syspath_prepend(plugin_path())
+    from schedctl_pytest import relay
+
+    report = pytest.TestReport("a.py::b", ("a.py", 0, "b"), {}, "passed", None, "call")
+    assert relay.is_plain(report, "call")
+    assert not relay.is_plain(report, "setup")
