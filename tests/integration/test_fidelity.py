@@ -401,9 +401,9 @@ def test_output_past_capture_stays_together(suite: Suite, start: str) -> None:
         @pytest.mark.parametrize("n", range(20))
         def test_says(n, capsys):
             with capsys.disabled():
-                print(f"<{n}")
+                print(f"<{n}", flush=True)
                 os.system(f"echo ={n}")
-                print(f"{n}>")
+                print(f"{n}>", flush=True)
             if n == 7:
                 print("last words", flush=True)
                 os.write(1, b"of seven")

@@ -14,7 +14,7 @@
 #include "tests/sim/alloc-retell.h"
 
 enum {
-        DEFAULT_COUNT = 400,
+        DEFAULT_COUNT = 2000,
         STEPS = 120,
         REPLAY_EVERY = 16,
 };

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,14 +212,26 @@ def test_borrow_example(build: Path, env: dict[str, str]) -> None:
 # Whom to trust.
 
 
+@pytest.fixture
+def public(build: Path) -> Iterator[Path]:
+    """The programs where any user can run them: the build folder may lie in a private one."""
+    folder = Path(tempfile.mkdtemp(prefix="schedctl-programs-"))
+    folder.chmod(0o755)
+    for program in ("cli/schedctl", "daemon/schedd"):
+        (folder / program).parent.mkdir()
+        shutil.copy(build / program, folder / program)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @as_root
-def test_another_users_service_is_refused(build: Path, env: dict[str, str], rundir: Path) -> None:
+def test_another_users_service_is_refused(public: Path, env: dict[str, str], rundir: Path) -> None:
     rundir.chmod(0o1777)
     path = rundir / "theirs"
     env = {**env, "SCHEDCTL_SOCKET": str(path)}
-    assert nproc(build, env, user=STRANGER).stderr == ""
+    assert nproc(public, env, user=STRANGER).stderr == ""
     try:
-        assert "Operation not permitted" in nproc(build, env).stderr
+        assert "Operation not permitted" in nproc(public, env).stderr
     finally:
         stop_service(path)
 
@@ -237,11 +250,11 @@ def strangers_env(env: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 @as_root
-def test_private_directory(build: Path, strangers_env: dict[str, str]) -> None:
+def test_private_directory(public: Path, strangers_env: dict[str, str]) -> None:
     if Path("/run/schedd/schedd.sock").exists():
         pytest.skip("this machine has a system service")
     private = Path(f"/tmp/schedd-{STRANGER}")
-    assert nproc(build, strangers_env, user=STRANGER).stderr == ""
+    assert nproc(public, strangers_env, user=STRANGER).stderr == ""
     status = private.lstat()
     assert status.st_uid == STRANGER and status.st_mode & 0o777 == 0o700
     pid_of(private / "schedd.sock")
@@ -250,7 +263,7 @@ def test_private_directory(build: Path, strangers_env: dict[str, str]) -> None:
 @as_root
 @pytest.mark.parametrize("how", ["foreign", "open", "symlink"])
 def test_planted_private_directory(
-    build: Path, strangers_env: dict[str, str], rundir: Path, how: str
+    public: Path, strangers_env: dict[str, str], rundir: Path, how: str
 ) -> None:
     if Path("/run/schedd/schedd.sock").exists():
         pytest.skip("this machine has a system service")
@@ -265,16 +278,16 @@ def test_planted_private_directory(
         if how == "open":
             os.chown(private, STRANGER, STRANGER)
             private.chmod(0o777)
-    assert "no service" in nproc(build, strangers_env, user=STRANGER).stderr
+    assert "no service" in nproc(public, strangers_env, user=STRANGER).stderr
     assert how != "symlink" or not list(target.iterdir())
 
 
 @as_root
-def test_another_users_runtime_directory(build: Path, env: dict[str, str], rundir: Path) -> None:
+def test_another_users_runtime_directory(public: Path, env: dict[str, str], rundir: Path) -> None:
     rundir.chmod(0o755)
     theirs = {**env, "XDG_RUNTIME_DIR": str(rundir)}
     del theirs["SCHEDCTL_SOCKET"]
-    assert "Operation not permitted" in nproc(build, theirs, user=STRANGER).stderr
+    assert "Operation not permitted" in nproc(public, theirs, user=STRANGER).stderr
     assert list(rundir.iterdir()) == []
 
 
