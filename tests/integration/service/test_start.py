@@ -37,7 +37,7 @@ def nproc(
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [build / "cli/schedctl", "nproc", *options],
-        env=env,
+        env=env if user is None else {**env, "SCHEDCTL_SCHEDD": str(build / "daemon/schedd")},
         user=user,
         group=user,
         extra_groups=[] if user is not None else None,
