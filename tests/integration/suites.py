@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -10,8 +11,9 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 import pytest
 
@@ -68,6 +70,26 @@ class Ran:
 
 _serial: Dict[Any, Ran] = {}
 
+_LOADED = frozenset(("xdist", "xdist.looponfail", "pytest_cov"))
+_ADDOPTS = "PYTEST_ADDOPTS"
+
+
+def unloaded(wanted: Iterable[str]) -> str:
+    """Options that keep pytest from loading plugins which happen to be installed, so that a suite
+    costs and means the same on every machine. wanted: names of entry points."""
+    loaded = _LOADED.union(wanted)
+    found = {entry.name for entry in plugins()} - loaded
+    return " ".join(f"-p no:{name}" for name in sorted(found))
+
+
+@functools.lru_cache(maxsize=None)
+def plugins() -> Tuple[metadata.EntryPoint, ...]:
+    """pytest's plugins that are installed for this interpreter."""
+    found = (
+        entry for distribution in metadata.distributions() for entry in distribution.entry_points
+    )
+    return tuple(entry for entry in found if entry.group == "pytest11" and entry.name != "schedctl")
+
 
 class Suite:
     """Files of a test suite, and ways to run them."""
@@ -77,6 +99,7 @@ class Suite:
         self.path = path / "suite"
         self.path.mkdir()
         self.engine = engine
+        self.wanted: Set[str] = set()
         self._scratch = path
         self._runtime = runtime
         self._runs = 0
@@ -88,9 +111,14 @@ class Suite:
             (self.path / f"{name}.py").write_text(textwrap.dedent(text))
         return self
 
+    def load(self, *names: str) -> "Suite":
+        """Lets pytest load these installed plugins, which it otherwise does not."""
+        self.wanted.update(names)
+        return self
+
     def serial(self, *arguments: str, **environ: str) -> Ran:
         """Once for the same files, arguments and environment, whoever asks."""
-        key = (self._files(), arguments, tuple(environ.items()))
+        key = (self._files(), arguments, tuple(environ.items()), tuple(sorted(self.wanted)))
         if key not in _serial:
             _serial[key] = self.run([], arguments, environ)
         return _serial[key]
@@ -118,7 +146,8 @@ class Suite:
             XDG_RUNTIME_DIR=str(self._runtime),
             SCHEDCTL_SOCKET=str(self._runtime / "socket"),
         )
-        return {**environ, **extra}
+        addopts = f"{unloaded(self.wanted)} {extra.get(_ADDOPTS, '')}".strip()
+        return {**environ, **extra, **({_ADDOPTS: addopts} if addopts else {})}
 
     def run(
         self,
