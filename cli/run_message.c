@@ -26,13 +26,16 @@ const char *run_message_text(const json_t *message, const char *field)
 
 int run_message_hello(const json_t *message, struct run_hello *ret_hello)
 {
+        const json_t *settings = json_object_get(message, "settings");
         json_int_t version, pid;
 
         if (run_message_number(message, "version", INT_MAX, &version) < 0 ||
-            run_message_number(message, "pid", INT_MAX, &pid) < 0)
+            run_message_number(message, "pid", INT_MAX, &pid) < 0 || (settings && !json_is_object(settings)))
                 return -EPROTO;
-        *ret_hello = (struct run_hello){
-                .version = version, .pid = (pid_t)pid, .rootdir = run_message_text(message, "rootdir")};
+        *ret_hello = (struct run_hello){.version = version,
+                                        .pid = (pid_t)pid,
+                                        .rootdir = run_message_text(message, "rootdir"),
+                                        .settings = settings};
         return 0;
 }
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum {
-        RUN_PROTOCOL_VERSION = 1,
+        RUN_PROTOCOL_VERSION = 2,
         RUN_ITEMS_MAX = 4 * 1000 * 1000, /* of one suite */
 };
 
@@ -21,6 +21,7 @@ struct run_hello {
         json_int_t version;
         pid_t pid;
         const char *rootdir;
+        const json_t *settings; /* an object, or NULL; run_settings.h reads it */
 };
 
 struct run_listing {

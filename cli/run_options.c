@@ -7,7 +7,17 @@
 #include "cli/run_options.h"
 #include "lib/util.h"
 
-enum { OPT_MIN = 256, OPT_MAX, OPT_START, OPT_NO_PIN, OPT_LABEL, OPT_ENGINE, OPT_JSON };
+enum {
+        OPT_MIN = 256,
+        OPT_MAX,
+        OPT_START,
+        OPT_NO_PIN,
+        OPT_LABEL,
+        OPT_ENGINE,
+        OPT_ITEM_TIMEOUT,
+        OPT_CONFIRM_FAILURES,
+        OPT_JSON
+};
 
 static const struct option long_options[] = {
         {"workers", required_argument, NULL, 'w'},
@@ -17,6 +27,8 @@ static const struct option long_options[] = {
         {"no-pin", no_argument, NULL, OPT_NO_PIN},
         {"label", required_argument, NULL, OPT_LABEL},
         {"engine", required_argument, NULL, OPT_ENGINE},
+        {"item-timeout", required_argument, NULL, OPT_ITEM_TIMEOUT},
+        {"confirm-failures", no_argument, NULL, OPT_CONFIRM_FAILURES},
         {"verbose", no_argument, NULL, 'v'},
         {"quiet", no_argument, NULL, 'q'},
         {"json", required_argument, NULL, OPT_JSON},
@@ -29,10 +41,18 @@ static const struct {
         const char *variable;
         int option;
 } equivalents[] = {
-        {"SCHEDCTL_WORKERS", 'w'},       {"SCHEDCTL_MIN", OPT_MIN},    {"SCHEDCTL_MAX", OPT_MAX},
-        {"SCHEDCTL_START", OPT_START},   {"SCHEDCTL_PIN", OPT_NO_PIN}, {"SCHEDCTL_LABEL", OPT_LABEL},
-        {"SCHEDCTL_ENGINE", OPT_ENGINE}, {"SCHEDCTL_VERBOSE", 'v'},    {"SCHEDCTL_QUIET", 'q'},
+        {"SCHEDCTL_WORKERS", 'w'},
+        {"SCHEDCTL_MIN", OPT_MIN},
+        {"SCHEDCTL_MAX", OPT_MAX},
+        {"SCHEDCTL_START", OPT_START},
+        {"SCHEDCTL_PIN", OPT_NO_PIN},
+        {"SCHEDCTL_LABEL", OPT_LABEL},
+        {"SCHEDCTL_ENGINE", OPT_ENGINE},
+        {"SCHEDCTL_VERBOSE", 'v'},
+        {"SCHEDCTL_QUIET", 'q'},
         {"SCHEDCTL_JSON", OPT_JSON},
+        {"SCHEDCTL_ITEM_TIMEOUT", OPT_ITEM_TIMEOUT},
+        {"SCHEDCTL_CONFIRM_FAILURES", OPT_CONFIRM_FAILURES},
 };
 
 static const char *const start_texts[] = {
@@ -70,6 +90,8 @@ static void print_help(void)
              "      --no-pin           set nobody's CPU affinity\n"
              "      --label TEXT       shown by 'schedctl status'; otherwise COMMAND\n"
              "      --engine WHICH     who deals the tests: schedctl, the default, or xdist\n"
+             "      --item-timeout S   end a worker whose test takes more than S seconds\n"
+             "      --confirm-failures run tests that failed once more, alone, at the end\n"
              "      --json FILE        write the summary as JSON, a line per suite\n"
              "  -v, --verbose          say more at the end, and why\n"
              "  -q, --quiet            no summary line\n"
@@ -105,6 +127,30 @@ static bool parse_choice(const char *text, const char *const *texts, size_t n, u
         return false;
 }
 
+bool run_start_parse(const char *text, enum run_start *ret_start)
+{
+        unsigned choice;
+
+        if (!parse_choice(text, start_texts, ELEMENTSOF(start_texts), &choice))
+                return false;
+        *ret_start = (enum run_start)choice;
+        return true;
+}
+
+static bool parse_seconds(const char *text, double *ret_seconds)
+{
+        double value;
+        char *end;
+
+        if (*text < '0' || *text > '9')
+                return false;
+        value = strtod(text, &end);
+        if (*end || !(value <= RUN_ITEM_TIMEOUT_MAX))
+                return false;
+        *ret_seconds = value;
+        return true;
+}
+
 /* A switch: value is NULL on the command line; "1" or "0" in the environment. */
 static bool parse_switch(const char *value, bool *ret_on)
 {
@@ -136,9 +182,14 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
         case OPT_MAX:
                 return parse_count(value, &o->max);
         case OPT_START:
-                ok = parse_choice(value, start_texts, ELEMENTSOF(start_texts), &choice);
-                o->start = (enum run_start)choice;
-                return ok;
+                o->start_given = true;
+                return run_start_parse(value, &o->start);
+        case OPT_ITEM_TIMEOUT:
+                o->item_timeout_given = true;
+                return parse_seconds(value, &o->item_timeout);
+        case OPT_CONFIRM_FAILURES:
+                o->confirm_failures_given = true;
+                return parse_switch(value, &o->confirm_failures);
         case OPT_ENGINE:
                 ok = parse_choice(value, engine_texts, ELEMENTSOF(engine_texts), &choice);
                 o->engine = (enum run_engine)choice;

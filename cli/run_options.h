@@ -19,12 +19,19 @@ enum {
         RUN_LABEL_MAX = 128,  /* bytes; the service's limit */
 };
 
-/* Texts belong to argv or the environment and live as long as the process. */
+/* Seconds; a week. */
+#define RUN_ITEM_TIMEOUT_MAX 604800.0
+
+/* Texts belong to argv or the environment and live as long as the process. What a project's file may say too has to be
+ * known as given or not. */
 struct run_options {
-        unsigned workers;  /* most workers a suite may have; 0: as many as PUs */
+        unsigned workers;  /* of each suite; 0: not given */
         unsigned min, max; /* PUs of the lease; 0: the service's default */
         enum run_start start;
         enum run_engine engine;
+        double item_timeout; /* seconds an item may take; 0: any time */
+        bool confirm_failures;
+        bool start_given, item_timeout_given, confirm_failures_given;
         bool no_pin;
         bool verbose;
         bool quiet;
@@ -42,5 +49,7 @@ enum run_options_result {
 /* Reads the environment first, then the command line (argv[0] is the verb), which wins. */
 enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options);
 
+/* False where the text is none of them. */
+bool run_start_parse(const char *text, enum run_start *ret_start);
 const char *run_start_text(enum run_start start);
 const char *run_engine_text(enum run_engine engine);

@@ -46,6 +46,24 @@ static void leave_serial(struct run_suite *s, const char *why)
         run_share(s->run);
 }
 
+static json_t *welcome_message(const struct run_suite *s, const char *uid, const char *dir)
+{
+        return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b}", "event", "welcome", "version",
+                         RUN_PROTOCOL_VERSION, "run", uid, "dir", dir, "quiet", s->run->options->quiet, "start",
+                         run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
+                         "confirm_failures", s->settings.confirm_failures);
+}
+
+/* What the project's file says that cannot be is said, and does not hold. */
+static void settle(struct run_suite *s, const struct run_hello *hello)
+{
+        char complaint[RUN_SETTINGS_COMPLAINT_MAX];
+
+        run_settings_weigh(s->run->options, hello->settings, &s->settings, complaint);
+        if (*complaint)
+                fprintf(stderr, "schedctl run: settings in %s: %s\n", hello->rootdir, complaint);
+}
+
 static int on_hello(struct run_suite *s, const json_t *message)
 {
         struct run_hello hello;
@@ -59,14 +77,13 @@ static int on_hello(struct run_suite *s, const json_t *message)
         s->rootdir = json_string(hello.rootdir);
         if (!s->rootdir || asprintf(&dir, "%s/suite-%u", s->run->dir, s->number) < 0)
                 return -ENOMEM;
+        settle(s, &hello);
         r = make_testrunuid(uid);
         if (r == 0)
                 r = run_suite_open_deal(s, dir);
         if (r < 0)
                 return r;
-        r = run_peer_send(s->peer,
-                          json_pack("{s:s, s:i, s:s, s:s, s:b}", "event", "welcome", "version", RUN_PROTOCOL_VERSION,
-                                    "run", uid, "dir", dir, "quiet", s->run->options->quiet));
+        r = run_peer_send(s->peer, welcome_message(s, uid, dir));
         if (r == 0 && hello.version != RUN_PROTOCOL_VERSION) {
                 leave_serial(s, "its plugin is of another version");
                 return 0;
@@ -104,13 +121,15 @@ static const char *why_inline(const struct run_suite *s, const struct run_past *
 
         if (l->n_items == 0)
                 return "no tests";
-        if (s->run->options->workers == 1)
+        if (s->settings.item_timeout > 0)
+                return NULL; /* what may hang has to be watched from outside */
+        if (s->settings.workers == 1)
                 return "one worker was asked for";
         if (l->n_items == 1)
                 return "one test";
         if (s->n_pus == 0)
                 return "other suites of this run have all its CPUs";
-        if (s->run->options->workers > 1)
+        if (s->settings.workers > 1)
                 return NULL;
         if (!may_have_two(s))
                 return "one CPU";
@@ -122,7 +141,7 @@ static const char *why_inline(const struct run_suite *s, const struct run_past *
 
 static uint32_t most_workers(const struct run_suite *s)
 {
-        uint32_t n = s->run->options->workers ? s->run->options->workers : DISPATCH_WORKERS_MAX;
+        uint32_t n = s->settings.workers ? s->settings.workers : DISPATCH_WORKERS_MAX;
 
         return n < DISPATCH_WORKERS_MAX ? n : DISPATCH_WORKERS_MAX;
 }
@@ -180,6 +199,8 @@ static int on_suite(struct run_suite *s, json_t *message)
         s->state = RUN_SUITE_RUNNING;
         run_share(s->run);
         why = why_inline(s, &past);
+        if (!why && s->n_pus == 0)
+                run_suite_set_pus(s, &s->run->lease.kept); /* beside the other suites' workers */
         if (!why)
                 return begin_workers(s, &past);
         leave_serial(s, why);

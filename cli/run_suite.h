@@ -16,6 +16,7 @@
 #include "cli/run_engine.h"
 #include "cli/run_measure.h"
 #include "cli/run_message.h"
+#include "cli/run_settings.h"
 #include "core/dispatch.h"
 
 /* Costs that decide whether workers are worth it, in seconds; measured on a 2-core virtual machine, where a serial
@@ -67,6 +68,7 @@ struct run_suite {
         uint64_t hello_at, suite_at; /* µs */
         json_t *message;             /* the suite's: owner of the listing's texts */
         json_t *rootdir;             /* of hello; a string */
+        struct run_settings settings;
         struct run_listing listing;
         struct run_measure measure;
         struct run_result result;

@@ -170,6 +170,7 @@ def _hello(config: Any) -> Dict[str, Any]:
         "pytest": pytest.__version__,
         "rootdir": str(config.rootpath),
         "argv": sys.argv,
+        "settings": {},
     }
 
 

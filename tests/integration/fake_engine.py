@@ -69,7 +69,17 @@ class Suite:
         return True
 
     def on_hello(self, message: Dict[str, Any]) -> None:
-        self.send("welcome", version=1, run="0" * 32, dir=self.directory, quiet=False)
+        options = self.engine.options
+        self.send(
+            "welcome",
+            version=2,
+            run="0" * 32,
+            dir=self.directory,
+            quiet=False,
+            start=options.start,
+            item_timeout=options.item_timeout,
+            confirm_failures=options.confirm_failures,
+        )
 
     def on_suite(self, message: Dict[str, Any]) -> None:
         if self.engine.options.mode == "inline":
@@ -246,6 +256,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--mode", choices=("workers", "inline"), default="workers")
     parser.add_argument("--start", default="auto")
+    parser.add_argument("--item-timeout", type=float, default=0.0)
+    parser.add_argument("--confirm-failures", action="store_true")
     parser.add_argument("--pythonpath", required=True)
     parser.add_argument("command", nargs="+")
     return Engine(parser.parse_args(arguments)).run()

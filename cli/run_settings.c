@@ -1,0 +1,84 @@
+#include "cli/run_settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+typedef bool (*setting_reader)(const json_t *value, struct run_settings *settings);
+
+static bool read_workers(const json_t *value, struct run_settings *settings)
+{
+        json_int_t number = json_integer_value(value);
+
+        if (!json_is_integer(value) || number < 1 || number > RUN_COUNT_MAX)
+                return false;
+        settings->workers = (unsigned)number;
+        return true;
+}
+
+static bool read_start(const json_t *value, struct run_settings *settings)
+{
+        const char *text = json_string_value(value);
+
+        return text && run_start_parse(text, &settings->start);
+}
+
+static bool read_item_timeout(const json_t *value, struct run_settings *settings)
+{
+        double seconds = json_number_value(value);
+
+        if (!json_is_number(value) || !(seconds >= 0 && seconds <= RUN_ITEM_TIMEOUT_MAX))
+                return false;
+        settings->item_timeout = seconds;
+        return true;
+}
+
+static bool read_confirm_failures(const json_t *value, struct run_settings *settings)
+{
+        settings->confirm_failures = json_is_true(value);
+        return json_is_boolean(value);
+}
+
+static const struct {
+        const char *field, *key, *wanted; /* of hello; in the project's file; what it takes */
+        setting_reader read;
+} readers[] = {
+        {"workers", "workers", "a number from 1 to 4096", read_workers},
+        {"start", "start", "\"auto\", \"fork\" or \"spawn\"", read_start},
+        {"item_timeout", "item-timeout", "a number of seconds from 0 to 604800", read_item_timeout},
+        {"confirm_failures", "confirm-failures", "true or false", read_confirm_failures},
+};
+
+/* Names one more setting, as far as there is room. */
+static void complain(const char *key, const json_t *value, const char *wanted, char *complaint)
+{
+        CLEANUP_FREE char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+        size_t used = strlen(complaint);
+
+        snprintf(complaint + used, RUN_SETTINGS_COMPLAINT_MAX - used, "%s%s is %.64s, which has to be %s",
+                 used ? "; " : "", key, text ? text : "?", wanted);
+}
+
+void run_settings_weigh(const struct run_options *o, const json_t *file, struct run_settings *ret_settings,
+                        char ret_complaint[static RUN_SETTINGS_COMPLAINT_MAX])
+{
+        struct run_settings s = {.start = RUN_START_AUTO};
+
+        *ret_complaint = '\0';
+        for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
+                const json_t *value = json_object_get(file, readers[i].field);
+
+                if (value && !readers[i].read(value, &s))
+                        complain(readers[i].key, value, readers[i].wanted, ret_complaint);
+        }
+        if (o->workers)
+                s.workers = o->workers;
+        if (o->start_given)
+                s.start = o->start;
+        if (o->item_timeout_given)
+                s.item_timeout = o->item_timeout;
+        if (o->confirm_failures_given)
+                s.confirm_failures = o->confirm_failures;
+        *ret_settings = s;
+}
