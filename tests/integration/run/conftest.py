@@ -13,6 +13,8 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
+import suites
+
 BUILD = Path(os.environ.get("SCHEDCTL_BUILD", "build")).resolve()
 SCHEDCTL = BUILD / "cli" / "schedctl"
 SCHEDD = BUILD / "daemon" / "schedd"
@@ -85,6 +87,7 @@ class Runs:
             XDG_RUNTIME_DIR=str(runtime),
             XDG_STATE_HOME=str(directory / "state"),
             PYTHONDONTWRITEBYTECODE="1",
+            PYTEST_ADDOPTS=suites.unloaded(()),
         )
 
     def start(self, *arguments: object, **keywords: Any) -> "subprocess.Popen[str]":
