@@ -21,15 +21,18 @@ from functools import partial
 from pathlib import Path
 
 import contenders
+import memory
 import micro
 import outcomes
 import real
 import report
+import reporting
 import suites
 from contenders import Job, Sample, Tools
 
 QUICK_SCALE = 0.2
 WAYS = ("serial", *contenders.XDIST, "schedctl")
+GROUPS = ("micro", "reporting", "memory", "generated", "real")
 
 
 def arguments() -> argparse.Namespace:
@@ -43,7 +46,10 @@ def arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="one round of suites of a fifth the size"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
-    parser.add_argument("--only", action="append", choices=["micro", "generated", "real"])
+    parser.add_argument("--only", action="append", choices=GROUPS)
+    parser.add_argument(
+        "--before", type=Path, metavar="BUILD", help="reporting: an earlier build to compare with"
+    )
     parser.add_argument(
         "--ways", default=",".join(WAYS), metavar="LIST", help=f"of {','.join(WAYS)}"
     )
@@ -51,7 +57,7 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     options.ways = options.ways.split(",")
     for what, given, known in (
-        ("suite", options.suites, {*generated, *fetched, "micro"}),
+        ("suite", options.suites, {*generated, *fetched, *GROUPS[:3]}),
         ("way", options.ways, set(WAYS)),
     ):
         if set(given) - known:
@@ -129,6 +135,7 @@ class Benchmark:
         self.ways: list[str] = options.ways
         self.samples: dict[str, dict[str, list[Sample]]] = {}
         self.facts: dict[str, object] = machine(tools)
+        self.tables: list[str] = []
 
     def wanted(self, name: str, group: str) -> bool:
         if self.options.suites:
@@ -162,10 +169,19 @@ class Benchmark:
             self.facts["acquire, µs"] = micro.acquire(self.tools)
             self.facts["run -- true, ms"] = micro.run_true(self.tools)
 
+    def costs(self) -> None:
+        """What reporting and workers cost besides time."""
+        if self.wanted("reporting", "reporting"):
+            self.tables.append(reporting.run(self.tools, self.rounds, self.options.before))
+        if self.wanted("memory", "memory"):
+            self.tables.append(memory.run(self.tools, self.rounds))
+
     def print(self) -> None:
         for name, value in self.facts.items():
             if not name.endswith("outcomes"):
                 print(f"{name}: {value}")
+        for table in self.tables:
+            print(f"\n{table}")
         bounds = {s.name: s.bound(self.tools.pus) for s in suites.SUITES if not self.options.quick}
         walls = {
             name: {way: [s.wall for s in found] for way, found in ways.items()}
@@ -180,7 +196,10 @@ class Benchmark:
             suite: {way: [vars(s) for s in found] for way, found in ways.items()}
             for suite, ways in self.samples.items()
         }
-        path.write_text(json.dumps({"facts": self.facts, "samples": samples}, indent=1) + "\n")
+        path.write_text(
+            json.dumps({"facts": self.facts, "tables": self.tables, "samples": samples}, indent=1)
+            + "\n"
+        )
 
 
 def main() -> int:
@@ -192,6 +211,7 @@ def main() -> int:
         benchmark = Benchmark(tools, options)
         with contenders.service(tools) if "schedctl" in benchmark.ways else nullcontext():
             benchmark.micro()
+            benchmark.costs()
             benchmark.generated()
             benchmark.real()
     except KeyboardInterrupt:

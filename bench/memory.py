@@ -1,0 +1,121 @@
+"""Memory of a whole run with eight workers: the proportional set sizes of all its processes, at
+their peak.
+
+A page that several processes share counts for each of them in part, so the sum is what the run
+takes from the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import contenders
+import report
+from contenders import Tools, environment
+
+WORKERS = 8
+INTERVAL_S = 0.1
+
+TESTS = """\
+import time
+import pytest
+{data}
+
+@pytest.mark.parametrize("n", range(400))
+def test_waits(n):
+    time.sleep(0.02)
+    {use}
+"""
+HEAP = 'data = {n: [f"record {n} {m}" for m in range(20)] for n in range(30_000)}'
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    data: str
+    use: str
+
+
+SUITES = (
+    Suite("nothing but pytest", "", "pass"),
+    Suite("60 MB of objects, unused", HEAP, "pass"),
+    Suite("60 MB of objects, a quarter read", HEAP, "sum(len(data[k]) for k in range(7_500))"),
+)
+
+
+def processes_below(root: int) -> list[int]:
+    """root and its descendants, as /proc has them now."""
+    found, waiting = [], [root]
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children") as file:
+                    waiting += map(int, file.read().split())
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def pss(pid: int) -> int:
+    """KiB; 0 for a process that has ended."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    except (OSError, ValueError):
+        return 0
+
+
+def peak(command: list[str], folder: Path, env: dict[str, str]) -> int:
+    """KiB: the largest sum that was seen while the command ran."""
+    process = subprocess.Popen(
+        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    largest = 0
+    while True:
+        largest = max(largest, sum(map(pss, processes_below(process.pid))))
+        try:
+            if process.wait(INTERVAL_S):
+                raise RuntimeError(f"{command} ended with {process.returncode}")
+            return largest
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def commands(tools: Tools) -> dict[str, Callable[[Path], int]]:
+    pytest = [str(tools.python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    run = [str(tools.build / "cli/schedctl"), "run", "-q", "-w", str(WORKERS), "--start"]
+    env = environment(tools)
+    xdist = env | {"PYTHONPATH": str(tools.xdist)}
+    return {
+        "serial": lambda folder: peak(pytest, folder, env),
+        "xdist": lambda folder: peak([*pytest, "-n", str(WORKERS)], folder, xdist),
+        "fork": lambda folder: peak([*run, "fork", "--", *pytest], folder, env),
+        "spawn": lambda folder: peak([*run, "spawn", "--", *pytest], folder, env),
+    }
+
+
+def run(tools: Tools, rounds: int) -> str:
+    """A table: medians, in turns."""
+    rows = []
+    for number, suite in enumerate(SUITES):
+        folder = tools.scratch / f"memory-{number}"
+        folder.mkdir()
+        (folder / "test_memory.py").write_text(TESTS.format(data=suite.data, use=suite.use))
+        ways = commands(tools)
+        peaks: dict[str, list[int]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, way in ways.items():
+                peaks[name].append(way(folder))
+        medians = {name: median(found) / 1024 for name, found in peaks.items()}
+        cells = [f"{medians[name]:.0f}" for name in ways]
+        rows.append([suite.name, *cells, f"{medians['fork'] / medians['xdist']:.2f}"])
+    contenders.forget(tools)
+    heads = ["MiB at 8 workers", "serial", "xdist", "fork", "spawn", "fork/xdist"]
+    return report.table(heads, rows)
