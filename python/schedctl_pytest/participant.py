@@ -11,6 +11,7 @@ import pytest
 
 from . import compat
 from .engine import VERSION, Engine, EngineGone
+from .settings import Settings, of_project
 from .surroundings import Surroundings
 from .watch import Watch
 
@@ -34,7 +35,6 @@ _CHOOSE = ("auto", "logical")
 class Participant:
     def __init__(self) -> None:
         self._socket = os.environ["SCHEDCTL_RUN"]
-        self._wish = os.environ.get("SCHEDCTL_START", "auto")
         self._xdist = os.environ.get("SCHEDCTL_ENGINE", "schedctl") == "xdist"
         self._surroundings = Surroundings()
         self._watch = Watch()
@@ -46,6 +46,7 @@ class Participant:
             self._engine = Engine(self._socket)
         except OSError as error:
             self._unreachable = str(error)
+        self._settings = Settings()
         self._left: "list[int]" = []
 
     # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is
@@ -76,8 +77,9 @@ class Participant:
         if self._engine is None:
             self._leave(self._unreachable)
             return
+        self._settings = of_project(config)
         try:
-            self._engine.send("hello", **_hello(config))
+            self._engine.send("hello", **_hello(config, self._settings))
         except EngineGone as error:
             self._leave(str(error))
 
@@ -93,7 +95,7 @@ class Participant:
         from .suite import announce
 
         try:
-            suite = announce(session, self._engine, self._watch, self._wish)
+            suite = announce(session, self._engine, self._watch, self._settings)
         except EngineGone as error:
             self._leave(str(error))
             return None
@@ -162,7 +164,7 @@ class Participant:
             self._engine = None
 
 
-def _hello(config: Any) -> Dict[str, Any]:
+def _hello(config: Any, settings: Settings) -> Dict[str, Any]:
     return {
         "version": VERSION,
         "pid": os.getpid(),
@@ -170,7 +172,7 @@ def _hello(config: Any) -> Dict[str, Any]:
         "pytest": pytest.__version__,
         "rootdir": str(config.rootpath),
         "argv": sys.argv,
-        "settings": {},
+        "settings": settings.hello,
     }
 
 

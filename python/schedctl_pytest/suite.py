@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict, List
 
-from . import safety
+from . import safety, serial
 from .engine import VERSION, Engine, EngineGone
 from .groups import Groups, of_items
+from .settings import Settings
 from .watch import Watch
 
 
@@ -15,22 +16,24 @@ class Suite:
     reporter is to run the items itself."""
 
     def __init__(
-        self, directory: str, run_id: str, groups: Groups, start: str, workers: int
+        self, welcome: Dict[str, Any], groups: Groups, start: str, workers: int, run_id: str
     ) -> None:
-        self.directory = directory
+        self.directory: str = welcome["dir"]
         self.run_id = run_id
         self.groups = groups
         self.start = start
         self.workers = workers
+        self.item_timeout: float = welcome["item_timeout"]  # seconds; 0 for none
+        self.confirm: bool = welcome["confirm_failures"]
 
 
-def announce(session: Any, engine: Engine, watch: Watch, wish: str) -> Suite:
+def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> Suite:
     """Tells the engine what there is to run. EngineGone where it is not there, or another version
     of it."""
     welcome = engine.expect("welcome")
     if welcome.get("version") != VERSION:
         raise EngineGone("another version of schedctl answers")
-    start, why = safety.decide(wish, session.config, watch, [engine.fileno()])
+    start, why = safety.decide(welcome["start"], session.config, watch, [engine.fileno()])
     of_item, groups = of_items(session.items)
     engine.send(
         "suite",
@@ -40,7 +43,32 @@ def announce(session: Any, engine: Engine, watch: Watch, wish: str) -> Suite:
         start=start,
         why=why,
         maxfail=session.config.getoption("maxfail", 0) or 0,
+        **_constraints(session.items, settings),
     )
     plan = engine.expect("plan")
     workers = plan["workers"] if plan["mode"] == "workers" else 0
-    return Suite(welcome["dir"], welcome["run"], groups, start, workers)
+    # pytest-xdist's option: the id that the user wants.
+    run_id = getattr(session.config.option, "testrunuid", None) or welcome["run"]
+    return Suite(welcome, groups, start, workers, run_id)
+
+
+def _constraints(items: List[Any], settings: Settings) -> Dict[str, Any]:
+    """The fields of ``suite`` that are absent where there is nothing to say."""
+    fields: Dict[str, Any] = {}
+    together = serial.groups(items, settings.serial)
+    if together is not None:
+        fields["serial"] = together
+    alone = _alone(items, settings)
+    if alone:
+        fields["alone"] = alone
+    return fields
+
+
+def _alone(items: List[Any], settings: Settings) -> List[int]:
+    """Items that the reporter is to run itself."""
+    if not settings.alone:
+        return []
+    from . import patterns
+
+    named = patterns.compiled(settings.alone)
+    return [index for index, item in enumerate(items) if named.match(item.nodeid)]

@@ -1,0 +1,80 @@
+"""Items that must not run beside each other: ``xdist_group`` marks and the project's serial groups.
+
+An item may be in several groups. It ties them together: all their items then run on one worker. So
+what pytest-xdist promises of marks holds as well, which gives items with the same set of names to
+one worker.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, FrozenSet, List, Optional, Pattern
+
+MARK = "xdist_group"
+_NOTHING: FrozenSet[str] = frozenset()
+
+
+def groups(items: List[Any], named: Dict[str, List[str]]) -> Optional[List[int]]:
+    """Per item the number of its group or -1; None where there are none. named: from the settings,
+    a group's name to its patterns; a mark of the same name means the same group."""
+    marks = _Marks()
+    compiled = _compiled(named) if named else {}
+    names: List[FrozenSet[str]] = []
+    for item in items:
+        found = marks.of(item)
+        for name, pattern in compiled.items():
+            if pattern.match(item.nodeid):
+                found |= {name}
+        names.append(found)
+    return _numbered(names) if any(names) else None
+
+
+def _compiled(named: Dict[str, List[str]]) -> Dict[str, Pattern[str]]:
+    from . import patterns
+
+    return {name: patterns.compiled(texts) for name, texts in named.items()}
+
+
+def _numbered(names: List[FrozenSet[str]]) -> List[int]:
+    tied = _Tied()
+    for group in names:
+        tied.tie(group)
+    numbers: Dict[str, int] = {}
+    return [
+        numbers.setdefault(tied.first(next(iter(group))), len(numbers)) if group else -1
+        for group in names
+    ]
+
+
+class _Marks:
+    """Which groups the marks of an item and of what it is in name."""
+
+    def __init__(self) -> None:
+        self._of_parents: Dict[Any, FrozenSet[str]] = {None: _NOTHING}
+
+    def of(self, item: Any) -> FrozenSet[str]:
+        above = self._of_parents.get(item.parent)
+        if above is None:
+            above = self._of_parents[item.parent] = self.of(item.parent)
+        own = getattr(item, "own_markers", ())
+        return above | {_name(mark) for mark in own if mark.name == MARK} if own else above
+
+
+def _name(mark: Any) -> str:
+    return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+
+
+class _Tied:
+    """Disjoint sets of names."""
+
+    def __init__(self) -> None:
+        self._above: Dict[str, str] = {}
+
+    def tie(self, names: FrozenSet[str]) -> None:
+        firsts = [self.first(name) for name in names]
+        for first in firsts[1:]:
+            self._above[self.first(first)] = self.first(firsts[0])
+
+    def first(self, name: str) -> str:
+        while name in self._above:
+            name = self._above[name]
+        return name
