@@ -8,13 +8,10 @@ import sys
 import threading
 from typing import Any, Iterable, List, Optional, Tuple
 
+from . import vetted
 from .watch import Watch, sockets
 
-# What these do for each of pytest-xdist's nodes is not needed in a forked worker.
-VETTED_NODE_HOOKS = frozenset(
-    "xdist pytest_cov pytest_rerunfailures pytest_harvest pytest_metadata pytest_html".split()
-)
-_VETTED_THREADS = frozenset(("pytest_rerunfailures",))
+VETTED_NODE_HOOKS = frozenset(vetted.NODE_HOOKS)
 
 
 def decide(wish: str, config: Any, watch: Watch, own: Iterable[int]) -> Tuple[str, str]:
@@ -56,7 +53,8 @@ def threads() -> List[str]:
     named = [
         thread.name
         for thread in threading.enumerate()
-        if thread is not threading.main_thread() and _target_package(thread) not in _VETTED_THREADS
+        if thread is not threading.main_thread()
+        and vetted.package(getattr(thread, "_target", None)) not in vetted.THREADS
     ]
     if named:
         return [f"thread {name!r} runs" for name in named]
@@ -64,11 +62,6 @@ def threads() -> List[str]:
     if native > _openblas_threads():
         return [f"{native} native threads run"]
     return []
-
-
-def _target_package(thread: Any) -> str:
-    target = getattr(thread, "_target", None)
-    return str(getattr(target, "__module__", "")).partition(".")[0]
 
 
 def _openblas_threads() -> int:
@@ -106,17 +99,22 @@ def _rerunfailures_socket(config: Any) -> int:
 
 
 def node_hooks(config: Any) -> List[str]:
-    """Plugins that prepare each of pytest-xdist's nodes."""
-    hook = getattr(config.hook, "pytest_configure_node", None)
-    if hook is None:
-        return []
-    return [f"{name} prepares each worker" for name in node_hook_modules(hook)]
+    """Plugins that prepare each of pytest-xdist's nodes, or take something from each at its end,
+    which others than forked workers put together when their session finishes."""
+    return [
+        f"{name} {does}"
+        for hook, does in (
+            ("pytest_configure_node", "prepares each worker"),
+            ("pytest_testnodedown", "collects from each worker"),
+        )
+        for name in node_hook_modules(getattr(config.hook, hook, None))
+    ]
 
 
 def node_hook_modules(hook: Any) -> List[str]:
     names = []
-    for implementation in hook.get_hookimpls():
-        name = str(getattr(implementation.function, "__module__", ""))
-        if name.partition(".")[0] not in VETTED_NODE_HOOKS:
-            names.append(name)
+    for implementation in hook.get_hookimpls() if hook is not None else ():
+        package = vetted.package(implementation.function)
+        if package not in vetted.NODE_HOOKS and package not in vetted.HANDED_OVER:
+            names.append(str(implementation.function.__module__))
     return names

@@ -13,14 +13,22 @@ MARK = "xdist_group"
 _NOTHING: FrozenSet[str] = frozenset()
 
 
-def groups(items: List[Any], named: Dict[str, List[str]]) -> Optional[List[int]]:
+Names = List[FrozenSet[str]]  # per item
+
+
+def groups(
+    items: List[Any], named: Dict[str, List[str]], dependent: Optional[Names] = None
+) -> Optional[List[int]]:
     """Per item the number of its group or -1; None where there are none. named: from the settings,
-    a group's name to its patterns; a mark of the same name means the same group."""
+    a group's name to its patterns; a mark of the same name means the same group. dependent: groups
+    of other plugins' making."""
     marks = _Marks()
     compiled = _compiled(named) if named else {}
-    names: List[FrozenSet[str]] = []
-    for item in items:
+    names: Names = []
+    for index, item in enumerate(items):
         found = marks.of(item)
+        if dependent is not None:
+            found |= dependent[index]
         for name, pattern in compiled.items():
             if pattern.match(item.nodeid):
                 found |= {name}
@@ -34,7 +42,7 @@ def _compiled(named: Dict[str, List[str]]) -> Dict[str, Pattern[str]]:
     return {name: patterns.compiled(texts) for name, texts in named.items()}
 
 
-def _numbered(names: List[FrozenSet[str]]) -> List[int]:
+def _numbered(names: Names) -> List[int]:
     tied = _Tied()
     for group in names:
         tied.tie(group)

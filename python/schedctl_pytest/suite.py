@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from . import safety, serial
+from . import alone, dependent, safety, serial
 from .engine import VERSION, Engine, EngineGone
 from .groups import Groups, of_items
 from .settings import Settings
@@ -33,7 +33,9 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
     welcome = engine.expect("welcome")
     if welcome.get("version") != VERSION:
         raise EngineGone("another version of schedctl answers")
-    start, why = safety.decide(welcome["start"], session.config, watch, [engine.fileno()])
+    config = session.config
+    start, why = safety.decide(welcome["start"], config, watch, [engine.fileno()])
+    apart = alone.of_items(session.items, config, settings.alone)
     of_item, groups = of_items(session.items)
     engine.send(
         "suite",
@@ -41,9 +43,9 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
         group=of_item,
         groups=groups.groups,
         start=start,
-        why=why,
-        maxfail=session.config.getoption("maxfail", 0) or 0,
-        **_constraints(session.items, settings),
+        why="; ".join(filter(None, (why, apart.why))),
+        maxfail=config.getoption("maxfail", 0) or 0,
+        **_constraints(session.items, config, settings, apart.items),
     )
     plan = engine.expect("plan")
     workers = plan["workers"] if plan["mode"] == "workers" else 0
@@ -52,23 +54,14 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
     return Suite(welcome, groups, start, workers, run_id)
 
 
-def _constraints(items: List[Any], settings: Settings) -> Dict[str, Any]:
+def _constraints(
+    items: List[Any], config: Any, settings: Settings, apart: List[int]
+) -> Dict[str, Any]:
     """The fields of ``suite`` that are absent where there is nothing to say."""
     fields: Dict[str, Any] = {}
-    together = serial.groups(items, settings.serial)
+    together = serial.groups(items, settings.serial, dependent.of_items(items, config))
     if together is not None:
         fields["serial"] = together
-    alone = _alone(items, settings)
-    if alone:
-        fields["alone"] = alone
+    if apart:
+        fields["alone"] = apart
     return fields
-
-
-def _alone(items: List[Any], settings: Settings) -> List[int]:
-    """Items that the reporter is to run itself."""
-    if not settings.alone:
-        return []
-    from . import patterns
-
-    named = patterns.compiled(settings.alone)
-    return [index for index, item in enumerate(items) if named.match(item.nodeid)]

@@ -12,17 +12,13 @@ import random
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
-from . import compat
+from . import compat, vetted
 
 _WORKER_VARIABLES = frozenset(
     ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
 )
-# These ask whether they are in a worker in order to do in the reporter what belongs there.
-_MAY_ASK = frozenset(
-    "_pytest pytest xdist pytest_cov pytest_rerunfailures pytest_benchmark pytest_html"
-    " pytest_metadata pytest_sugar pytest_django pytest_asyncio pytest_timeout hypothesis"
-    " _hypothesis_pytestplugin allure_pytest coverage schedctl_pytest".split()
-)
+# Modules through which os.environ is read.
+_MAPPINGS = frozenset(("os", "collections", "_collections_abc"))
 
 
 class Watch:
@@ -74,16 +70,22 @@ class Watch:
 
     def _note(self, name: str) -> None:
         frame: Any = sys._getframe(2)
-        package = ""
-        while frame is not None:
-            package = frame.f_globals.get("__name__", "").partition(".")[0]
-            if package not in ("os", "_collections_abc"):
-                break
+        while frame is not None and _package(frame) in _MAPPINGS:
             frame = frame.f_back
-        if frame is None or package in _MAY_ASK:
-            return
-        path = os.path.basename(frame.f_code.co_filename)
-        self.asked.append(f"{path}:{frame.f_lineno} reads {name}")
+        if frame is not None and _package(frame) not in vetted.MAY_ASK:
+            self.asked.append(f"{_place(frame)} reads {name}")
+
+
+def _package(frame: Any) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _place(frame: Any) -> str:
+    """FILE:LINE, with the folder of a file whose name says nothing."""
+    folder, name = os.path.split(frame.f_code.co_filename)
+    if name == "__init__.py":
+        name = os.path.join(os.path.basename(folder), name)
+    return f"{name}:{frame.f_lineno}"
 
 
 class Seeds:
