@@ -47,7 +47,8 @@ class Reporter:
         self.ran_here: List[int] = []
         self._engine = engine
         self._results = Results(session)
-        self._screen = Screen(self.config.pluginmanager.get_plugin("terminalreporter"))
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        self._screen = Screen(terminal, self.session.items)
         self._start = _starter(suite.start)
         self._handles: Dict[int, fork.Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
@@ -343,6 +344,7 @@ class Reporter:
         for fd in (self._alive_held, self.alive):
             os.close(fd)
         self._screen.give_back()
+        self._screen.sort()
         gc.unfreeze()
 
     # What the reporter runs itself

@@ -1,8 +1,14 @@
-"""The terminal while workers run: one write for a batch of items in place of one for each."""
+"""The terminal while workers run: items of several files at once, one write for a batch of them,
+and at the end lists in the order of a serial run."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any, List
+
+_IN_LINE = (
+    -2
+)  # pytest's own value of currentfspath for a line that does not begin with a file's name
 
 
 class _Gathered:
@@ -36,26 +42,67 @@ class _Gathered:
 
 
 class Screen:
-    """What pytest's terminal plugin shows is gathered between hold() and give_back()."""
+    """What pytest's terminal plugin shows is gathered between hold() and give_back(), and what
+    hooks of the reporter's plugins print with it: it keeps its place."""
 
-    def __init__(self, terminal: Any) -> None:
+    def __init__(self, terminal: Any, items: List[Any], ordered: bool = False) -> None:
+        """ordered: items are shown in collection order, as a serial run shows them."""
+        self._terminal = terminal
+        self._items = items
+        self._mixed = not ordered and _several_files(items)
         self._writer: Any = getattr(terminal, "_tw", None)
         self._file: Any = None
         self._gathered: Any = None
-        if terminal is not None:
-            terminal.showfspath = False  # one file after the other is what a serial run shows
 
     def hold(self) -> None:
         self._file = getattr(self._writer, "_file", None)
-        if self._file is not None:
-            self._gathered = self._writer._file = _Gathered(self._file)
+        if self._file is None:
+            return
+        if self._mixed:
+            self._terminal.write_fspath_result = self._write_without_file
+        self._gathered = self._writer._file = _Gathered(self._file)
+        if sys.stdout is self._file:
+            setattr(sys, "stdout", self._gathered)
+
+    def _write_without_file(self, nodeid: Any, res: str, **markup: bool) -> None:
+        """In place of the terminal's: a line for one file after the other is what only a serial run
+        can show. Begins a line, as it does, where there is none."""
+        if self._terminal.currentfspath is None:
+            self._writer.line()
+            self._terminal.currentfspath = _IN_LINE
+        if res:
+            self._writer.write(res, flush=True, **markup)
 
     def let_go(self) -> None:
         if self._gathered is not None:
             self._gathered.let_go()
 
     def give_back(self) -> None:
-        if self._gathered is not None:
-            self._gathered.let_go()
-            self._writer._file = self._file
-            self._gathered = None
+        if self._gathered is None:
+            return
+        self._gathered.let_go()
+        self._writer._file = self._file
+        if sys.stdout is self._gathered:
+            setattr(sys, "stdout", self._file)
+        self._gathered = None
+        self._terminal.__dict__.pop("write_fspath_result", None)
+
+    def sort(self) -> None:
+        """What is summed up at the end is told in collection order. Passed items are most of them
+        and told only where the user asks."""
+        stats = getattr(self._terminal, "stats", None)
+        if not stats:
+            return
+        chars = str(getattr(self._terminal, "reportchars", ""))
+        quiet = {""} if set("pPA") & set(chars) else {"", "passed"}
+        told = [reports for category, reports in stats.items() if category not in quiet]
+        if not any(len(reports) > 1 for reports in told):
+            return
+        place = {item.nodeid: number for number, item in enumerate(self._items)}
+        for reports in told:
+            reports.sort(key=lambda report: place.get(getattr(report, "nodeid", None), -1))
+
+
+def _several_files(items: List[Any]) -> bool:
+    first = items[0].nodeid.partition("::")[0] if items else ""
+    return any(item.nodeid.partition("::")[0] != first for item in items)
