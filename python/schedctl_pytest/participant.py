@@ -11,6 +11,7 @@ import pytest
 
 from . import compat
 from .engine import VERSION, Engine, EngineGone
+from .owners import owner
 from .settings import Settings, of_project
 from .surroundings import Surroundings
 from .watch import Watch
@@ -133,7 +134,7 @@ class Participant:
             return "errors during collection"
         if not session.items:
             return "nothing to run"
-        return None
+        return owner(session.config, session.items)
 
     @compat.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:

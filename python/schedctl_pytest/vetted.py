@@ -27,6 +27,7 @@ MAY_ASK: Dict[str, str] = {
     "pytest_jsonreport": _REPORTS,
     "pytest_reportlog": _REPORTS,
     "pytest_ruff": _REPORTS,
+    "pytest_retry": "the suite runs in the reporter where it is on",
     "inline_snapshot": "the items that it changes run in the reporter",
     "pytest_mypy": _HAS_IT,
     "pytest_randomly": _HAS_IT,
