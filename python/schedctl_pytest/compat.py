@@ -28,6 +28,14 @@ def set_junit(config: Any, value: Any) -> None:
         config.stash[key] = value
 
 
+def check_property_name(name: object) -> None:
+    """TypeError where junitxml takes no such name for a property of the suite."""
+    __tracebackhide__ = True
+    from _pytest.junitxml import _check_record_param_type
+
+    _check_record_param_type("name", name)
+
+
 def _junit_key() -> Any:
     import sys
 

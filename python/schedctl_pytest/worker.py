@@ -202,6 +202,7 @@ class Worker:
     def _teardown_exact(self, nextitem: Any) -> None:
         """In place of pytest's: the fixtures that the next item needs stay, and only now is it
         asked for."""
+        __tracebackhide__ = True
         if isinstance(nextitem, NextItem):
             if self._packer.failed and self._maxfail and not self._asked:
                 self.channel.send(self._packer.part())
@@ -316,7 +317,10 @@ class _Xml:
         message = (relay.XML, self._nodeid, str(name), relay.builtin(value))
         self._worker.channel.send(relay.encode(message))
 
-    add_global_property = add_attribute
+    def add_global_property(self, name: str, value: object) -> None:
+        __tracebackhide__ = True
+        compat.check_property_name(name)
+        self.add_attribute(name, value)
 
 
 def _forward_xml(worker: Worker) -> None:

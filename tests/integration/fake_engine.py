@@ -51,7 +51,10 @@ class Suite:
         self.life = os.open(f"{self.directory}/life", os.O_RDWR)
 
     def send(self, event: str, **fields: Any) -> None:
-        self.connection.sendall(json.dumps({"event": event, **fields}).encode() + b"\0")
+        try:
+            self.connection.sendall(json.dumps({"event": event, **fields}).encode() + b"\0")
+        except BrokenPipeError:
+            pass  # it is gone, and its end is read next
 
     def readable(self) -> bool:
         """False at the end."""
