@@ -96,6 +96,7 @@ def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel)
             channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
             return
         worker.live(made, reporter.mask)
+        handover.finish(reporter.session)
         coverage = cov.collected()
         if coverage is not None:
             channel.send(relay.encode((relay.COVERAGE, coverage)))
@@ -123,6 +124,8 @@ def _become_worker(
     reporter.watch.seeds.restore()
     own_faulthandler(reporter.directory, number)
     cov.enter_worker(config)
+    handover.begin(config)
+    thaw.on_demand()
     made = worker.Worker(
         session,
         dict(enumerate(session.items)),

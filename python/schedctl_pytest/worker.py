@@ -273,6 +273,7 @@ def install(worker: Worker) -> None:
     hooks.replaying = False
     manager.register(worker.meter, "schedctl-meter")
     keep = [session, hooks, manager.get_plugin("logging-plugin")]
+    keep += handover.plugins(session.config)
     for name in _REPORTING:
         compat.keep_only(getattr(session.config.hook, name), keep)
     compat.keep_only(session.config.hook.pytest_warning_recorded, keep)
