@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from . import cov, relay, said, worker
+from . import cov, handover, relay, said, thaw, worker
 
 if TYPE_CHECKING:
     from .reporter import Reporter

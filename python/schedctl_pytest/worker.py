@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import pytest
 
-from . import compat, deal, relay
+from . import compat, deal, handover, relay
 from .meter import Meter, clock
 from .said import Said
 
