@@ -76,3 +76,11 @@ def hookimpl(**options: bool) -> Callable[[Function], Function]:
 
     decorator: Callable[[Function], Function] = pytest.hookimpl(**options)
     return decorator
+
+
+def hookspec(**options: bool) -> Callable[[Function], Function]:
+    """pytest.hookspec, typed."""
+    import pytest
+
+    decorator: Callable[[Function], Function] = pytest.hookspec(**options)
+    return decorator

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from . import cov, handover, relay, said, thaw, worker
+from . import cov, handover, nodes, relay, said, thaw, worker
 
 if TYPE_CHECKING:
     from .reporter import Reporter
@@ -22,18 +22,18 @@ _PIPE_SIZE = 1 << 20
 class Handle:
     """One worker as the reporter sees it."""
 
-    def __init__(self, number: int, pid: int, reports: int, answers: int) -> None:
+    def __init__(self, number: int, pid: int, reports: int, answers: int, forked: bool) -> None:
         self.number = number
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
         self.reports = reports
         self.answers = answers
+        self.forked = forked
         self.inbox = relay.Inbox()
         self.finished: Dict[int, None] = {}
         self.open: Optional[int] = None  # an item of which a part was relayed
         self.unusable: Optional[str] = None
         self.output: Optional[Dict[str, Any]] = None  # its last message
-        self.node: Any = None  # pytest-xdist's view of it, for workers started afresh
 
     def answer(self, go_on: bool) -> None:
         try:
@@ -81,7 +81,7 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
         _child(reporter, order, worker.Channel(reports_write, answers_read))
     os.close(reports_write)
     os.close(answers_read)
-    return Handle(order["worker"], pid, reports_read, answers_write)
+    return Handle(order["worker"], pid, reports_read, answers_write, forked=True)
 
 
 def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel) -> None:
@@ -100,7 +100,7 @@ def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel)
         coverage = cov.collected()
         if coverage is not None:
             channel.send(relay.encode((relay.COVERAGE, coverage)))
-        channel.send(relay.encode((relay.OUTPUT, reporter.config.workeroutput)))
+        channel.send(relay.encode((relay.OUTPUT, nodes.output(reporter.session))))
         status = 0
     except BaseException:
         pass  # whatever it was, this process has no more to say: the reporter sees its status
@@ -117,8 +117,7 @@ def _become_worker(
     os.environ.update(
         worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
     )
-    config.workerinput = worker.worker_input(number, reporter.count, reporter.run_id, sys.argv)
-    config.workeroutput = {}
+    nodes.enter_forked(config, reporter.nodes.of(number))
     written = _own_streams(config, reporter.directory, number)
     _own_tmp_path(config, number)
     reporter.watch.seeds.restore()

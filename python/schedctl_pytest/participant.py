@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Generator, List, Optional, Set
 
 import pytest
 
-from . import compat
+from . import compat, standin
 from .engine import VERSION, Engine, EngineGone
 from .owners import owner
 from .settings import Settings, of_project
@@ -56,6 +56,7 @@ class Participant:
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._take_choice(early_config.known_args_namespace)
+        standin.prepare(early_config)
         yield
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
@@ -71,10 +72,7 @@ class Participant:
 
     @compat.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
-        if not config.pluginmanager.hasplugin("xdist"):
-            from . import fixtures
-
-            config.pluginmanager.register(fixtures, "schedctl-fixtures")
+        standin.configure(config)
         if self._engine is None:
             self._leave(self._unreachable)
             return

@@ -22,6 +22,8 @@ XML = 5          # nodeid or None for the suite, name, value
 UNUSABLE = 6     # text: this worker could not be started
 OUTPUT = 7       # workeroutput
 SAID = 8         # what was written to standard output and error past capture: two bytes
+JOINED = 9       # of a worker started afresh, once its session has begun: about its interpreter
+COLLECTED = 10   # of a worker started afresh, where somebody asks: ids
 # fmt: on
 
 _LENGTH = struct.Struct("=I")

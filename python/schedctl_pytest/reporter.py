@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 from . import cov, deal, fork, relay, said
 from .engine import Engine, EngineGone
 from .inline import run_here
+from .nodes import Nodes
 from .results import Results
 from .screen import Screen
 from .suite import Suite
@@ -46,7 +47,8 @@ class Reporter:
         self.mask: Iterable[int] = ()  # the signals that the user's pytest blocks
         self.ran_here: List[int] = []
         self._engine = engine
-        self._results = Results(session)
+        self.nodes = Nodes(session, suite.run_id, suite.workers)
+        self._results = Results(session, self.nodes.crashed)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         self._screen = Screen(terminal, self.session.items)
         self._start = _starter(suite.start)
@@ -83,6 +85,7 @@ class Reporter:
         """What every worker is to find done, once."""
         if self._start is not fork.start or self._wants_tmp_path():
             self.config._tmp_path_factory.getbasetemp()
+        self.nodes.begin()
         self.watch.seeds.save()
         self.alive, self._alive_held = os.pipe()
         gc.freeze()
@@ -151,6 +154,7 @@ class Reporter:
     def _start_worker(self, order: Dict[str, Any]) -> None:
         number = order["worker"]
         self._screen.let_go()
+        self.nodes.prepare(number)
         try:
             handle = self._start_uninterrupted(order)
         except OSError as error:
@@ -159,6 +163,8 @@ class Reporter:
         self._watch(handle.reports, lambda: self._read(handle), urgent=False)
         self._watch(handle.pidfd, lambda: self._exited(handle), urgent=True)
         self._engine.send("started", worker=number, pid=handle.pid)
+        if handle.forked:
+            self.nodes.forked(number)
 
     def _start_uninterrupted(self, order: Dict[str, Any]) -> fork.Handle:
         """An interrupt in a fork's callbacks would be lost, and one before the worker is noted
@@ -217,6 +223,10 @@ class Reporter:
             handle.output = message[1]
         elif kind == relay.SAID:
             self._show(message[1:])
+        elif kind == relay.JOINED:
+            self.nodes.ready(handle.number, message[1])
+        elif kind == relay.COLLECTED:
+            self.nodes.collected(handle.number, message[1])
 
     def _show(self, texts: said.Texts) -> None:
         if any(texts):
@@ -263,15 +273,18 @@ class Reporter:
         del self._handles[handle.number]
         status = handle.reap()
         self._show(said.left_behind(self.directory, handle.number))
-        self._node_down(handle, status)
         clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
+        self.nodes.down(handle.number, handle.output if clean else None, handle.forked)
         state = deal.take_state(self.directory, handle.number)
         running = -1 if clean else state
         if running in handle.finished:
             running = -1
         if running >= 0 and self._ending is None:
             fault = fork.fault_path(self.directory, handle.number)
-            self._results.crashed(running, handle.number, status, fault, handle.open == running)
+            again = self._results.crashed(
+                running, handle.number, status, fault, handle.open == running
+            )
+            running = -1 if again else running  # what nobody finished is dealt once more
         if handle.unusable is not None:
             self._engine.send("failed", worker=handle.number, error=handle.unusable)
             return
@@ -283,12 +296,6 @@ class Reporter:
             running=running,
             finished=finished,
         )
-
-    def _node_down(self, handle: fork.Handle, status: int) -> None:
-        if handle.node is not None:
-            from .spawn import node_down
-
-            node_down(handle, self.config, status)
 
     def _interrupt(self) -> None:
         """The user's Ctrl-C reached the workers too; those that it did not reach, or that missed

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Dict, List, Set
+from typing import Any, Callable, Dict, List, Set
 
 from . import compat, relay
 
 
 class Results:
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, once_more: Callable[[int, Any], bool]) -> None:
+        """once_more: asks whether what a dead worker ran is to run again, of worker and report."""
         self._session = session
         self._config = session.config
         self._items = session.items
         self._timed = relay.is_timed()
         self._parsed = relay.is_parsed()
         self._relayed = False
+        self._once_more = once_more
         self._crashed: Set[int] = set()
         self._hooks: Dict[Any, Any] = {}
 
@@ -76,18 +78,20 @@ class Results:
         else:
             xml.node_reporter(nodeid).add_attribute(name, value)
 
-    def crashed(self, index: int, worker: int, status: int, fault: str, open: bool) -> None:
-        """The item's worker died while running it. open: a part of its reports was relayed."""
+    def crashed(self, index: int, worker: int, status: int, fault: str, open: bool) -> bool:
+        """The item's worker died while running it; returns whether it is to run once more. open: a
+        part of its reports was relayed."""
         text = f"worker gw{worker} {ending(status)} while running {self._items[index].nodeid}"
         details = _read(fault)
-        self._fail(index, f"{text}\n\n{details}" if details else text, first=not open)
+        text = f"{text}\n\n{details}" if details else text
+        return self._fail(index, text, not open, lambda report: self._once_more(worker, report))
 
     def crashed_unseen(self, index: int) -> None:
         """The engine counts this item as lost with its worker; nothing else is known of it."""
         if index not in self._crashed:
-            self._fail(index, "its worker died while running it", first=True)
+            self._fail(index, "its worker died while running it", True, lambda report: False)
 
-    def _fail(self, index: int, text: str, first: bool) -> None:
+    def _fail(self, index: int, text: str, first: bool, once_more: Callable[[Any], bool]) -> bool:
         from pytest import TestReport
 
         self._crashed.add(index)
@@ -97,9 +101,11 @@ class Results:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         keywords = {name: 1 for name in item.keywords}
         report = TestReport(item.nodeid, item.location, keywords, "failed", text, "call")
+        again = once_more(report)
         hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._relayed = True
+        return again
 
 
 def ending(status: int) -> str:

@@ -12,10 +12,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from . import cov, relay, safety, worker
+from . import cov, relay, worker
 from .fork import Handle, pipes
 
 if TYPE_CHECKING:
+    from .nodes import Node
     from .reporter import Reporter
 
 _START = (
@@ -27,26 +28,11 @@ _START = (
 )
 
 
-class Node:
-    """What pytest-xdist calls a node, for plugins that prepare workers through its hooks."""
-
-    class Gateway:
-        def __init__(self, name: str) -> None:
-            self.id = name
-
-    def __init__(self, config: Any, given: Dict[str, Any]) -> None:
-        self.config = config
-        self.gateway = self.Gateway(given["workerid"])
-        self.workerinput = given
-        self.workeroutput: Dict[str, Any] = {}
-
-
 def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     """Starts the worker that the engine's order describes."""
     reports_read, reports_write, answers_read, answers_write = pipes()
     given_read, given_write = os.pipe()
     ends = (reports_write, answers_read, reporter.alive)
-    node = _node(reporter, order["worker"])
     environ = dict(reporter.surroundings.environ)
     environ.update(
         worker.xdist_environment(order["worker"], reporter.count, reporter.run_id, order["slot"])
@@ -61,10 +47,8 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     process.returncode = 0  # it is reaped by its handle
     for fd in (given_read, reports_write, answers_read):
         os.close(fd)
-    _give(given_write, _order(reporter, order, node, ends))
-    handle = Handle(order["worker"], process.pid, reports_read, answers_write)
-    handle.node = node
-    return handle
+    _give(given_write, _order(reporter, order, reporter.nodes.of(order["worker"]), ends))
+    return Handle(order["worker"], process.pid, reports_read, answers_write, forked=False)
 
 
 def _flags() -> List[str]:
@@ -73,46 +57,7 @@ def _flags() -> List[str]:
     return flags
 
 
-def _node(reporter: "Reporter", number: int) -> Node:
-    given = worker.worker_input(number, reporter.count, reporter.run_id, sys.argv)
-    node = Node(reporter.config, given)
-    for function in _node_hooks(reporter.config, "pytest_configure_node"):
-        function(node=node)
-    return node
-
-
-def _node_hooks(config: Any, name: str) -> List[Any]:
-    """Implementations of one of pytest-xdist's hooks by plugins that need it; pytest-cov combines
-    what workers leave on disk by itself."""
-    hook = getattr(config.hook, name, None)
-    if hook is None or not safety.node_hook_modules(hook):
-        return []
-    found = []
-    for implementation in hook.get_hookimpls():
-        module = str(getattr(implementation.function, "__module__", ""))
-        if module.partition(".")[0] not in safety.VETTED_NODE_HOOKS:
-            found.append(_caller(implementation))
-    return found
-
-
-def _caller(implementation: Any) -> Any:
-    def call(**given: Any) -> None:
-        implementation.function(*[given[name] for name in implementation.argnames])
-
-    return call
-
-
-def node_down(handle: Handle, config: Any, status: int) -> None:
-    """Tells plugins that prepared this worker of its end."""
-    if handle.node is None:
-        return
-    handle.node.workeroutput = handle.output or {}
-    error = None if status == 0 else "Not properly terminated"
-    for function in _node_hooks(config, "pytest_testnodedown"):
-        function(node=handle.node, error=error)
-
-
-def _order(reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any) -> Dict[str, Any]:
+def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any) -> Dict[str, Any]:
     config = reporter.config
     reports, answers, alive = ends
     pytest_cov = config.pluginmanager.hasplugin("_cov")
@@ -139,6 +84,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: Node, ends: Any) -
         "alive": alive,
         "mask": [int(number) for number in reporter.mask],
         "maxfail": bool(config.getoption("maxfail", 0)),
+        "tell_ids": reporter.nodes.asks_what_is_collected(),
         "items": [item.nodeid for item in reporter.session.items],
         "groups": [group["id"] for group in reporter.groups.groups],
     }

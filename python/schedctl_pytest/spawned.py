@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from typing import Any, Dict, Generator, List
 
-from . import compat
+from . import compat, standin
 
 # What the reporter has decided for all: a worker collects everything it may be asked for, and asks
 # nobody.
@@ -84,6 +84,7 @@ class SpawnedWorker:
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._override(early_config.known_args_namespace)
+        standin.prepare(early_config)
         yield
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
@@ -105,16 +106,27 @@ class SpawnedWorker:
         """Before the session starts, which the terminal would announce."""
         from . import worker
 
-        if not config.pluginmanager.hasplugin("xdist"):
-            from . import fixtures
-
-            config.pluginmanager.register(fixtures, "schedctl-fixtures")
+        standin.configure(config)
         worker.unregister_reporters(config)
 
     @compat.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: Any) -> bool:
-        from . import fork, worker
+    def pytest_sessionstart(self) -> None:
+        from . import nodes, relay
 
+        self._channel.send(relay.encode((relay.JOINED, nodes.about_this())))
+
+    @compat.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Generator[None, None, None]:
+        session.config.workeroutput["exitstatus"] = int(exitstatus)
+        yield
+
+    @compat.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Any) -> bool:
+        from . import fork, relay, worker
+
+        if self._order["tell_ids"]:
+            ids = [item.nodeid for item in session.items]
+            self._channel.send(relay.encode((relay.COLLECTED, ids)))
         self._written.take()  # what loading and collecting say, the reporter has said
         order = self._order
         fork.own_faulthandler(order["directory"], order["number"])
