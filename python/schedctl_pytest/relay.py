@@ -14,17 +14,25 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 # fmt: off
 PLAIN = 0        # item, location, then duration, start, stop of setup, call, teardown
-REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (it waits for an answer)
+REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (it awaits a byte), [Spoken]
 WARNING = 2      # warning data, when, nodeid, location
 STOP = 3         # "interrupt" | "exit" | "shouldstop" | "error", text, exit status or None
 COVERAGE = 4     # bytes of CoverageData.dumps()
 XML = 5          # nodeid or None for the suite, name, value
 UNUSABLE = 6     # text: this worker could not be started
 OUTPUT = 7       # workeroutput
+<<<<<<< Updated upstream
 SAID = 8         # what was written to standard output and error past capture: two bytes
 JOINED = 9       # of a worker started afresh, once its session has begun: about its interpreter
 COLLECTED = 10   # of a worker started afresh, where somebody asks: ids
+=======
+SAID = 8         # what no item wrote to standard output and error past capture: two bytes
+>>>>>>> Stashed changes
 # fmt: on
+
+# What an item wrote past capture: before which of its reports, to standard output, to standard
+# error, and whether the terminal has begun a new line by it.
+Spoken = Tuple[int, bytes, bytes, bool]
 
 _LENGTH = struct.Struct("=I")
 _WHENS = ("setup", "call", "teardown")
@@ -105,6 +113,7 @@ class Packer:
     def __init__(self, config: Any) -> None:
         self._config = config
         self._reports: List[Any] = []
+        self._spoken: List[Spoken] = []
         self._first = True
         self._item = -1
         self._keywords = 0
@@ -122,6 +131,14 @@ class Packer:
         if report.outcome == "failed":
             self.failed = True
 
+    def say(self, out: bytes, err: bytes) -> None:
+        """What the item wrote at some time."""
+        self._spoken.append((0, out, err, False))
+
+    def say_now(self, out: bytes, err: bytes, line: bool) -> None:
+        """What the item wrote since its last report."""
+        self._spoken.append((len(self._reports), out, err, line))
+
     def whole(self, ask: bool) -> bytes:
         """The item is done: its message, or the rest of it after part()."""
         if self._first and not self.failed:
@@ -135,7 +152,7 @@ class Packer:
         return encode(self._take(last=False, ask=True))
 
     def _plain(self) -> Optional[Tuple[Any, ...]]:
-        if len(self._reports) != len(_WHENS):
+        if len(self._reports) != len(_WHENS) or self._spoken:
             return None
         fields: List[Any] = [PLAIN, self._item, self._reports[0].location]
         for report, when in zip(self._reports, _WHENS):
@@ -149,9 +166,9 @@ class Packer:
         hook = self._config.hook.pytest_report_to_serializable
         data = [hook(config=self._config, report=report) for report in self._reports]
         first, self._first = self._first, False
-        self._reports = []
+        spoken, self._spoken, self._reports = self._spoken, [], []
         self.failed = False
-        return (REPORTS, self._item, data, first, last, ask)
+        return (REPORTS, self._item, data, first, last, ask, spoken)
 
 
 _KNOWN = frozenset(

@@ -8,12 +8,18 @@ import signal
 from typing import Any, Callable, Dict, List, Set
 
 from . import compat, relay
+from .screen import Screen
 
 
 class Results:
+<<<<<<< Updated upstream
     def __init__(self, session: Any, once_more: Callable[[int, Any], bool]) -> None:
         """once_more: asks whether what a dead worker ran is to run again, of worker and report."""
+=======
+    def __init__(self, session: Any, screen: Screen) -> None:
+>>>>>>> Stashed changes
         self._session = session
+        self._screen = screen
         self._config = session.config
         self._items = session.items
         self._timed = relay.is_timed()
@@ -45,19 +51,30 @@ class Results:
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         self._relayed = True
 
-    def reports(self, index: int, data: List[Any], first: bool, last: bool) -> None:
+    def reports(
+        self, index: int, data: List[Any], first: bool, last: bool, spoken: List[relay.Spoken]
+    ) -> None:
         item = self._items[index]
         hook = self._hook(item)
         if first:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for one in data:
+        for place, one in enumerate(data):
+            if spoken:
+                self._show(spoken, place)
             report = self._config.hook.pytest_report_from_serializable(
                 config=self._config, data=one
             )
             hook.pytest_runtest_logreport(report=report)
+        if spoken:
+            self._show(spoken, len(data))
         if last:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._relayed = True
+
+    def _show(self, spoken: List[relay.Spoken], place: int) -> None:
+        for before, out, err, line in spoken:
+            if before == place:
+                self._screen.show((out, err), line)
 
     def warning(self, data: Any, when: str, nodeid: str, location: Any) -> None:
         self._config.hook.pytest_warning_recorded.call_historic(

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 Texts = Tuple[bytes, bytes]  # of standard output and error
+
+
+def shown_live(config: Any) -> bool:
+    """Whether what items write is shown as it comes: nothing is captured, or logs are live."""
+    manager = config.pluginmanager.get_plugin("capturemanager")
+    if manager is None or config.getoption("capture", "no") in ("no", "tee-sys"):
+        return True
+    logging = config.pluginmanager.get_plugin("logging-plugin")
+    return logging is not None and bool(logging._log_cli_enabled())
 
 
 class Said:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import sys
 from typing import Any, List
 
+from . import said
+
 _IN_LINE = (
     -2
 )  # pytest's own value of currentfspath for a line that does not begin with a file's name
@@ -76,6 +78,14 @@ class Screen:
     def let_go(self) -> None:
         if self._gathered is not None:
             self._gathered.let_go()
+
+    def show(self, texts: said.Texts, line: bool = False) -> None:
+        """What a worker wrote itself; line: the terminal is at a line's begin after it."""
+        if any(texts):
+            self.let_go()
+            said.show(texts)
+        if line and self._writer is not None:
+            self._writer._current_line = ""
 
     def give_back(self) -> None:
         if self._gathered is None:

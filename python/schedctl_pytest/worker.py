@@ -11,7 +11,7 @@ import pytest
 
 from . import compat, deal, handover, relay
 from .meter import Meter, clock
-from .said import Said
+from .said import Said, shown_live
 
 GO_ON, STOP = b"g", b"s"
 
@@ -126,8 +126,16 @@ class Worker:
 
     def _say(self) -> None:
         texts = self._said.take()
-        if texts:
+        if texts and self._running != deal.NO_ITEM:
+            self._packer.say(*texts)
+        elif texts:
             self.channel.send(relay.encode((relay.SAID, *texts)))
+
+    def live(self, terminal: Any) -> Any:
+        """A plugin, for where all that items write is shown."""
+        from .live import Live
+
+        return Live(self._said, self._packer, terminal)
 
     def _forward_stop(self) -> None:
         """A plugin's wish to end the session holds for all workers."""
@@ -266,14 +274,17 @@ def install(worker: Worker) -> None:
     """
     session = worker.session
     manager = session.config.pluginmanager
+    keep = [session, manager.get_plugin("logging-plugin")]
+    if shown_live(session.config):
+        keep.append(worker.live(manager.get_plugin(_TERMINAL)))
+        manager.register(keep[-1], "schedctl-live")
     unregister_reporters(session.config)
     _forward_xml(worker)
     hooks = Hooks(worker)
     manager.register(hooks, "schedctl-worker")
     hooks.replaying = False
     manager.register(worker.meter, "schedctl-meter")
-    keep = [session, hooks, manager.get_plugin("logging-plugin")]
-    keep += handover.plugins(session.config)
+    keep += [hooks, *handover.plugins(session.config)]
     for name in _REPORTING:
         compat.keep_only(getattr(session.config.hook, name), keep)
     compat.keep_only(session.config.hook.pytest_warning_recorded, keep)
