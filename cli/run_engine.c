@@ -205,13 +205,19 @@ static void on_peer(void *context, struct run_peer *peer)
 {
         struct run *run = context;
 
-        run_watch_reached(&run->watch);
+        run_watch_reached(&run->watch, peer->pid);
 }
 
 static int on_message(void *context, struct run_peer *peer, const char *event, json_t *message)
 {
-        struct run_suite *suite = peer->user ? peer->user : add_suite(context, peer);
+        struct run *run = context;
+        struct run_suite *suite;
 
+        if (strcmp(event, "join") == 0) {
+                run_watch_joined(&run->watch, peer->pid);
+                return 0;
+        }
+        suite = peer->user ? peer->user : add_suite(run, peer);
         return suite ? run_suite_message(suite, event, message) : -ENOMEM;
 }
 
@@ -334,7 +340,7 @@ static int open_sources(struct run *run, pid_t guardian)
         uv_prepare_init(&run->loop, &run->settle);
         run->settle.data = run;
         uv_prepare_start(&run->settle, on_settle);
-        run_watch_start(&run->watch, &run->loop, run->options->command);
+        run_watch_start(&run->watch, &run->loop, run->command, run->options->command);
         return r;
 }
 
@@ -391,6 +397,7 @@ int run_engine(const struct run_options *options, const char *dir, struct run_le
         run.report.options = options;
         status = live(&run, python_dir, guardian, command_mask);
         run_report_finish(&run.report);
+        run_watch_finish(&run.watch);
         run_machine_finish(&run.machine);
         run_lease_close(&run.lease);
         run_dir_remove(dir);

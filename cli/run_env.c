@@ -54,7 +54,7 @@ int run_env_python_dir(char *ret_path, size_t size)
         return take_if_good(SCHEDCTL_PYTHON_DIR, ret_path, size);
 }
 
-static bool has_word(const char *list, const char *word, char separator)
+bool run_env_has_word(const char *list, const char *word, char separator)
 {
         size_t len = strlen(word);
         const char *next;
@@ -84,7 +84,7 @@ int run_env_prepend(const char *variable, const char *word, char separator)
 
         if (!old || !*old)
                 return setenv(variable, word, 1) < 0 ? -errno : 0;
-        return has_word(old, word, separator) ? 0 : join(variable, word, separator, old);
+        return run_env_has_word(old, word, separator) ? 0 : join(variable, word, separator, old);
 }
 
 int run_env_append(const char *variable, const char *word, char separator)
@@ -93,7 +93,7 @@ int run_env_append(const char *variable, const char *word, char separator)
 
         if (!old || !*old)
                 return setenv(variable, word, 1) < 0 ? -errno : 0;
-        return has_word(old, word, separator) ? 0 : join(variable, old, separator, word);
+        return run_env_has_word(old, word, separator) ? 0 : join(variable, old, separator, word);
 }
 
 int run_env_set(const struct run_options *options, const char *socket, const char *python_dir)

@@ -1,6 +1,7 @@
 /* COMMAND's environment: through it everything below COMMAND finds the run. docs/run-protocol.md lists it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/run_options.h"
@@ -16,6 +17,9 @@ int run_env_python_dir(char *ret_path, size_t size);
 /* Sets this process's environment to what COMMAND gets. `socket` is the run's control socket, python_dir as above.
  * -ENOMEM. */
 int run_env_set(const struct run_options *options, const char *socket, const char *python_dir);
+
+/* Whether `word` is among the words of a list. */
+bool run_env_has_word(const char *list, const char *word, char separator);
 
 /* Puts `word` before (or after) the words of a list variable, unless it is among them. -ENOMEM. */
 int run_env_prepend(const char *variable, const char *word, char separator);

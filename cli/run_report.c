@@ -53,8 +53,8 @@ static json_t *describe(struct run_suite *s)
         if (s->dispatch)
                 return describe_workers(s);
         if (s->state == RUN_SUITE_SERIAL)
-                return json_pack("{s:s, s:s, s:i}", "mode", "serial", "why", s->why_serial, "items",
-                                 (int)s->listing.n_items);
+                return json_pack("{s:s, s:s, s:i, s:b}", "mode", "serial", "why", s->why_serial, "items",
+                                 (int)s->listing.n_items, "unfit", s->unfit);
         return json_pack("{s:s, s:s, s:i}", "mode", "serial", "why", "it ended before it named its tests", "items", 0);
 }
 
@@ -146,6 +146,8 @@ static void print_suite(const json_t *o, bool verbose)
                 print_line(o);
                 if (verbose)
                         print_details(o);
+        } else if (json_is_true(json_object_get(o, "unfit"))) {
+                fprintf(stderr, "schedctl: a pytest ran its tests serially: %s\n", text(o, "why"));
         } else if (verbose) {
                 fprintf(stderr, "schedctl: %d test%s run by pytest itself: %s\n", number(o, "items"),
                         plural(number(o, "items")), text(o, "why"));
@@ -168,6 +170,20 @@ static void write_json(const struct run_report *report)
         }
 }
 
+static void print_missed(const struct run_watch *watch)
+{
+        for (enum run_missed why = 0; why < RUN_MISSED_N; why++) {
+                size_t n = run_watch_missed(watch, why);
+
+                if (n == 1)
+                        fprintf(stderr, "schedctl: a pytest could not be reached (%s): its tests ran serially\n",
+                                run_missed_text(why));
+                else if (n > 1)
+                        fprintf(stderr, "schedctl: %zu pytests could not be reached (%s): their tests ran serially\n",
+                                n, run_missed_text(why));
+        }
+}
+
 void run_report_print(struct run_report *report, const struct run_watch *watch)
 {
         const json_t *suite;
@@ -180,11 +196,8 @@ void run_report_print(struct run_report *report, const struct run_watch *watch)
         json_array_foreach (report->suites, i, suite) {
                 print_suite(suite, report->options->verbose);
         }
-        if (watch->unreached && !watch->reached)
-                fputs("schedctl: a pytest could not be reached (python -I or -E, or an environment of its own): its "
-                      "tests ran serially\n",
-                      stderr);
-        else if (report->options->verbose && !watch->reached)
+        print_missed(watch);
+        if (report->options->verbose && !watch->reached.n && !watch->n_seen)
                 fputs("schedctl: no pytest ran\n", stderr);
 }
 

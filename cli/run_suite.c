@@ -94,6 +94,17 @@ static int on_hello(struct run_suite *s, const json_t *message)
         return r < 0 ? r : run_past_open(s);
 }
 
+/* A pytest that cannot take part says only why, and waits for no answer. */
+static int on_unfit(struct run_suite *s, const json_t *message)
+{
+        if (s->hello_at)
+                return -EPROTO;
+        s->hello_at = run_now(s->run);
+        s->unfit = true;
+        leave_serial(s, run_message_text(message, "why"));
+        return 0;
+}
+
 /* A worker started afresh repeats what the reporter did so far. */
 static double start_cost(const struct run_suite *s)
 {
@@ -258,6 +269,8 @@ int run_suite_message(struct run_suite *s, const char *event, json_t *message)
 {
         if (strcmp(event, "hello") == 0)
                 return on_hello(s, message);
+        if (strcmp(event, "unfit") == 0)
+                return on_unfit(s, message);
         if (strcmp(event, "suite") == 0)
                 return on_suite(s, message);
         if (strcmp(event, "serial") == 0) {

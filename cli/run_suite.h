@@ -76,6 +76,7 @@ struct run_suite {
         struct history *history; /* NULL: there is none */
         uint32_t n_estimated;    /* items of which the history knows the time */
         char why_serial[128];
+        bool unfit; /* it cannot take part at all, which the user is to know */
         struct dispatch *dispatch;
         struct dispatch_actions actions;
         struct run_deal deal;

@@ -26,7 +26,7 @@ void run_pids_finish(struct run_pids *pids)
         *pids = (struct run_pids){0};
 }
 
-static int pids_add(struct run_pids *pids, pid_t pid)
+int run_pids_add(struct run_pids *pids, pid_t pid)
 {
         if (pids->n == pids->allocated) {
                 size_t allocated = pids->allocated ? pids->allocated * 2 : 16;
@@ -52,7 +52,7 @@ static int list_numbers(const char *path, struct run_pids *pids)
                 return 0;
         while (r == 0 && (entry = readdir(d)))
                 if (isdigit((unsigned char)entry->d_name[0]))
-                        r = pids_add(pids, (pid_t)strtol(entry->d_name, NULL, 10));
+                        r = run_pids_add(pids, (pid_t)strtol(entry->d_name, NULL, 10));
         return r;
 }
 
@@ -78,20 +78,88 @@ static pid_t parent_of(pid_t pid)
         return (pid_t)strtol(after + strlen(") S "), NULL, 10);
 }
 
-/* One pass over /proc gives every process and its parent: the children files under /proc/PID/task exist only with
- * CONFIG_PROC_CHILDREN. */
-int run_tree_descendants(pid_t pid, struct run_pids *pids)
+static bool pids_have(const struct run_pids *pids, pid_t pid)
+{
+        for (size_t i = 0; i < pids->n; i++)
+                if (pids->items[i] == pid)
+                        return true;
+        return false;
+}
+
+/* One pass over /proc gives every process and its parent. */
+static int descend_by_parents(pid_t pid, const struct run_pids *except, struct run_pids *pids)
 {
         CLEANUP(run_pids_finish) struct run_pids all = {0}, parents = {0};
         size_t next = pids->n;
         int r = list_numbers("/proc", &all);
 
         for (size_t i = 0; r == 0 && i < all.n; i++)
-                r = pids_add(&parents, parent_of(all.items[i]));
+                r = run_pids_add(&parents, parent_of(all.items[i]));
         for (pid_t parent = pid; r == 0; parent = pids->items[next++]) {
                 for (size_t i = 0; r == 0 && i < all.n; i++)
-                        if (parents.items[i] == parent)
-                                r = pids_add(pids, all.items[i]);
+                        if (parents.items[i] == parent && !pids_have(except, all.items[i]))
+                                r = run_pids_add(pids, all.items[i]);
+                if (next == pids->n)
+                        break;
+        }
+        return r;
+}
+
+int run_tree_descendants(pid_t pid, struct run_pids *pids)
+{
+        const struct run_pids none = {0};
+
+        return descend_by_parents(pid, &none, pids);
+}
+
+/* The children that one thread has started, and those left to it. -ENOENT: it is gone, or the kernel was built without
+ * CONFIG_PROC_CHILDREN. */
+static int add_children(pid_t pid, pid_t thread, const struct run_pids *except, struct run_pids *pids)
+{
+        CLEANUP_FCLOSE FILE *f = NULL;
+        CLEANUP_FREE char *word = NULL;
+        char path[64];
+        size_t size = 0;
+        int r = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)thread);
+        f = fopen(path, "re");
+        if (!f)
+                return -errno;
+        while (r == 0 && getdelim(&word, &size, ' ', f) > 0) {
+                pid_t child = (pid_t)strtol(word, NULL, 10);
+
+                if (child > 0 && !pids_have(except, child))
+                        r = run_pids_add(pids, child);
+        }
+        return r;
+}
+
+static int add_children_of_all(pid_t pid, const struct run_pids *except, struct run_pids *pids)
+{
+        CLEANUP(run_pids_finish) struct run_pids threads = {0};
+        char path[32];
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+        r = list_numbers(path, &threads);
+        for (size_t i = 0; r == 0 && i < threads.n; i++) {
+                r = add_children(pid, threads.items[i], except, pids);
+                r = r == -ENOMEM ? r : 0;
+        }
+        return r;
+}
+
+int run_tree_look_below(pid_t pid, const struct run_pids *except, struct run_pids *pids)
+{
+        CLEANUP(run_pids_finish) struct run_pids trial = {0};
+        size_t next = pids->n;
+        int r = add_children(pid, pid, except, &trial);
+
+        if (r == -ENOENT)
+                return descend_by_parents(pid, except, pids);
+        for (pid_t parent = pid; r == 0; parent = pids->items[next++]) {
+                r = add_children_of_all(parent, except, pids);
                 if (next == pids->n)
                         break;
         }
@@ -217,13 +285,13 @@ bool run_tree_may_use(unsigned pu)
         return may;
 }
 
-ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size)
+static ssize_t read_texts(pid_t pid, const char *name, char *buf, size_t size)
 {
         CLEANUP_CLOSE int fd = -1;
         char path[64];
         ssize_t n;
 
-        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+        snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
@@ -232,4 +300,14 @@ ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size)
                 return -errno;
         buf[n] = '\0';
         return n;
+}
+
+ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size)
+{
+        return read_texts(pid, "cmdline", buf, size);
+}
+
+ssize_t run_tree_environ(pid_t pid, char *buf, size_t size)
+{
+        return read_texts(pid, "environ", buf, size);
 }

@@ -17,8 +17,12 @@ struct run_pids {
 };
 void run_pids_finish(struct run_pids *pids);
 
+int run_pids_add(struct run_pids *pids, pid_t pid); /* 0 or -ENOMEM */
+
 /* Appends everything below `pid`, parents before children. 0 or -ENOMEM. */
 int run_tree_descendants(pid_t pid, struct run_pids *pids);
+/* The same without `except` and what is below them; cheap, and now and then not complete. */
+int run_tree_look_below(pid_t pid, const struct run_pids *except, struct run_pids *pids);
 
 /* Sends SIGTERM to all descendants, SIGKILL to those that are left after `grace_ms` or once a termination signal
  * arrives, and reaps them. Returns when there are none (at once where there were none) or only such as may not be
@@ -34,3 +38,5 @@ bool run_tree_may_use(unsigned pu);
 /* Reads a process's command line: words with NULs between them, at most size - 1 bytes and a NUL; its length or a
  * negative errno. */
 ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size);
+/* The environment that its program was started with, in the same way. */
+ssize_t run_tree_environ(pid_t pid, char *buf, size_t size);

@@ -1,111 +1,141 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/run_tree.h"
 #include "cli/run_watch.h"
 #include "lib/util.h"
 
-static const char *base_name(const char *path)
+static bool is_seen(const struct run_watch *w, pid_t pid)
 {
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
-static bool is_pytest_name(const char *word)
-{
-        const char *name = base_name(word);
-
-        return strcmp(name, "pytest") == 0 || strcmp(name, "py.test") == 0 || strcmp(name, "pytest.py") == 0;
-}
-
-/* Asked for its version alone, pytest loads no plugins. */
-static bool asks_version(const char *words, const char *end)
-{
-        for (const char *word = words; word < end; word += strlen(word) + 1)
-                if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+        for (size_t i = 0; i < w->n_seen; i++)
+                if (w->seen[i].pid == pid)
                         return true;
         return false;
 }
 
-/* `pytest …`, `python pytest …` (a script's interpreter comes first), and `-m pytest` after any options. Deliberately
- * nothing else: an editor with a file of that name is no pytest. */
-static bool runs_pytest(const char *words, const char *end)
+static void remember(struct run_watch *w, pid_t pid, enum run_missed why)
 {
-        const char *word = words;
-        bool python = false, module = false;
-
-        for (unsigned i = 0; word < end; i++, word += strlen(word) + 1) {
-                if (module)
-                        return is_pytest_name(word);
-                if (i == 0 && is_pytest_name(word))
-                        return true;
-                if (i == 0)
-                        python = strncmp(base_name(word), "python", 6) == 0 || strncmp(base_name(word), "pypy", 4) == 0;
-                else if (python && *word != '-')
-                        return is_pytest_name(word);
-                else if (python && *word == '-' && word[1] != '-' && word[strlen(word) - 1] == 'm')
-                        module = true;
-                if (!python)
-                        return false;
-        }
-        return false;
+        if (w->n_seen < RUN_WATCH_SEEN_MAX)
+                w->seen[w->n_seen++] = (struct run_watch_seen){.pid = pid, .why = why};
 }
 
-bool run_watch_is_pytest(const char *words, size_t len)
+static bool is_ours(pid_t pid)
 {
-        return runs_pytest(words, words + len) && !asks_version(words, words + len);
+        char path[32];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+        return stat(path, &st) < 0 || st.st_uid == geteuid();
+}
+
+static enum run_missed why_missed(pid_t pid, struct run_texts words)
+{
+        CLEANUP_FREE char *environment = malloc(RUN_WATCH_ENVIRON_MAX);
+        ssize_t n = environment ? run_tree_environ(pid, environment, RUN_WATCH_ENVIRON_MAX) : -1;
+
+        if (!is_ours(pid))
+                return RUN_MISSED_USER;
+        if (n < 0)
+                return RUN_MISSED_UNKNOWN;
+        return run_pytest_missed(words, (struct run_texts){environment, (size_t)n}, getenv("SCHEDCTL_PYTHONPATH"));
+}
+
+static void look_at(struct run_watch *w, pid_t pid)
+{
+        char buf[RUN_WATCH_WORDS_MAX];
+        ssize_t n = is_seen(w, pid) ? 0 : run_tree_cmdline(pid, buf, sizeof(buf));
+        struct run_texts words = {buf, n > 0 ? (size_t)n : 0};
+
+        if (run_pytest_is(words))
+                remember(w, pid, why_missed(pid, words));
 }
 
 static void look_around(struct run_watch *w)
 {
         CLEANUP(run_pids_finish) struct run_pids pids = {0};
-        char words[RUN_WATCH_CMDLINE_MAX];
-        ssize_t n;
 
-        (void)run_tree_descendants(getpid(), &pids); /* what could be listed is looked at */
-        for (size_t i = 0; i < pids.n && !w->unreached; i++) {
-                n = run_tree_cmdline(pids.items[i], words, sizeof(words));
-                w->unreached = n > 0 && run_watch_is_pytest(words, (size_t)n);
-        }
-        if (w->unreached)
-                uv_timer_stop(&w->timer);
+        (void)run_tree_look_below(getpid(), &w->reached, &pids); /* what could be listed is looked at */
+        for (size_t i = 0; i < pids.n; i++)
+                look_at(w, pids.items[i]);
 }
 
 static void on_time(uv_timer_t *timer)
 {
+        uint64_t begin = uv_hrtime(), pause;
+
         look_around(timer->data);
+        pause = (uv_hrtime() - begin) / 1000000 * RUN_WATCH_SHARE;
+        uv_timer_start(timer, on_time, pause > RUN_WATCH_EVERY_MS ? pause : RUN_WATCH_EVERY_MS, 0);
 }
 
-static void look_at_command(struct run_watch *w, char *const *command)
+/* As many of the texts as there is room for. */
+static struct run_texts join(char *const *list, char *buf, size_t size)
 {
-        char words[RUN_WATCH_CMDLINE_MAX];
-        size_t used = 0;
+        struct run_texts texts = {buf, 0};
 
-        for (size_t i = 0; command[i] && used + strlen(command[i]) + 1 <= sizeof(words); i++) {
-                memcpy(words + used, command[i], strlen(command[i]) + 1);
-                used += strlen(command[i]) + 1;
+        for (size_t i = 0; list[i] && texts.len + strlen(list[i]) + 1 <= size; i++) {
+                memcpy(buf + texts.len, list[i], strlen(list[i]) + 1);
+                texts.len += strlen(list[i]) + 1;
         }
-        w->unreached = run_watch_is_pytest(words, used);
+        return texts;
 }
 
-void run_watch_start(struct run_watch *w, uv_loop_t *loop, char *const *command)
+/* It may be over before anybody looks around. Its environment is this process's. */
+static void look_at_command(struct run_watch *w, pid_t pid, char *const *command)
+{
+        CLEANUP_FREE char *environment = malloc(RUN_WATCH_ENVIRON_MAX);
+        char buf[RUN_WATCH_WORDS_MAX];
+        struct run_texts words = join(command, buf, sizeof(buf));
+
+        if (environment && run_pytest_is(words))
+                remember(w, pid,
+                         run_pytest_missed(words, join(environ, environment, RUN_WATCH_ENVIRON_MAX),
+                                           getenv("SCHEDCTL_PYTHONPATH")));
+}
+
+void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *const *command)
 {
         *w = (struct run_watch){0};
-        look_at_command(w, command);
+        look_at_command(w, pid, command);
         uv_timer_init(loop, &w->timer);
         w->timer.data = w;
-        if (!w->unreached)
-                uv_timer_start(&w->timer, on_time, RUN_WATCH_FIRST_MS, RUN_WATCH_EVERY_MS);
+        uv_timer_start(&w->timer, on_time, RUN_WATCH_FIRST_MS, 0);
 }
 
-void run_watch_reached(struct run_watch *w)
+void run_watch_reached(struct run_watch *w, pid_t pid)
 {
-        w->reached = true;
-        uv_timer_stop(&w->timer);
+        (void)run_pids_add(&w->reached, pid); /* else its tests' pytests are taken for missed */
+        for (size_t i = 0; i < w->n_seen; i++)
+                if (w->seen[i].pid == pid)
+                        w->seen[i] = w->seen[--w->n_seen];
+}
+
+void run_watch_joined(struct run_watch *w, pid_t pid)
+{
+        for (size_t i = 0; i < w->reached.n; i++)
+                if (w->reached.items[i] == pid)
+                        w->reached.items[i] = w->reached.items[--w->reached.n];
 }
 
 void run_watch_stop(struct run_watch *w)
 {
         uv_close((uv_handle_t *)&w->timer, NULL);
+}
+
+void run_watch_finish(struct run_watch *w)
+{
+        run_pids_finish(&w->reached);
+        w->n_seen = 0;
+}
+
+size_t run_watch_missed(const struct run_watch *w, enum run_missed why)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < w->n_seen; i++)
+                if (w->seen[i].why == why)
+                        n++;
+        return n;
 }

@@ -1,5 +1,5 @@
-/* Notices a pytest that the run could not reach, such as one under `python -I`: it shows in a command line below
- * COMMAND, and yet no suite connects. Looks rarely, and not at all once a suite has come.
+/* Notices pytests that the run does not reach, such as one under `python -I`: they show in a command line below
+ * COMMAND, and yet none of them connects. What is below a pytest that has connected is its tests' affair.
  */
 #pragma once
 
@@ -7,23 +7,39 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "cli/run_pytest.h"
+#include "cli/run_tree.h"
+
 enum {
         RUN_WATCH_FIRST_MS = 300,
-        RUN_WATCH_EVERY_MS = 1000,
-        RUN_WATCH_CMDLINE_MAX = 4096, /* bytes of a command line that are looked at */
+        RUN_WATCH_EVERY_MS = 250,        /* at the most often */
+        RUN_WATCH_SHARE = 400,           /* looking takes at most one part of so many of the time */
+        RUN_WATCH_SEEN_MAX = 64,         /* pytests that are remembered */
+        RUN_WATCH_WORDS_MAX = 4096,      /* bytes of a command line that are looked at */
+        RUN_WATCH_ENVIRON_MAX = 1 << 20, /* bytes of an environment */
+};
+
+/* A pytest that has not connected. */
+struct run_watch_seen {
+        pid_t pid;
+        enum run_missed why;
 };
 
 struct run_watch {
         uv_timer_t timer;
-        bool reached;   /* a suite has come */
-        bool unreached; /* a command line was seen that is a pytest's */
+        struct run_watch_seen seen[RUN_WATCH_SEEN_MAX];
+        size_t n_seen;
+        struct run_pids reached; /* they connected */
 };
 
-/* Whether words with NULs between them are the command line of a pytest. */
-bool run_watch_is_pytest(const char *words, size_t len);
-
-/* `command` is COMMAND's own words, looked at once; processes below this one are looked at by and by. */
-void run_watch_start(struct run_watch *w, uv_loop_t *loop, char *const *command);
+/* `pid` runs COMMAND, whose words are looked at now; processes below this one are looked at by and by. */
+void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *const *command);
 /* A pytest connected. */
-void run_watch_reached(struct run_watch *w);
+void run_watch_reached(struct run_watch *w, pid_t pid);
+/* It was no pytest but a schedctl, which now becomes something else. */
+void run_watch_joined(struct run_watch *w, pid_t pid);
 void run_watch_stop(struct run_watch *w);
+void run_watch_finish(struct run_watch *w);
+
+/* How many of those that have been seen did not connect for this reason. */
+size_t run_watch_missed(const struct run_watch *w, enum run_missed why);

@@ -1,4 +1,4 @@
-/* The run's parsers and records: what reporters and workers say, command lines, lists in the environment. */
+/* The run's parsers and records: what reporters and workers say, lists in the environment. */
 #include <errno.h>
 #include <math.h>
 #include <unistd.h>
@@ -8,7 +8,6 @@
 #include "cli/run_env.h"
 #include "cli/run_measure.h"
 #include "cli/run_message.h"
-#include "cli/run_watch.h"
 #include "tests/unit/test.h"
 
 static int parse_suite(const char *text)
@@ -113,37 +112,6 @@ static void test_result_messages(void)
                 run_result_finish(&result);
                 json_decref(message);
         }
-}
-
-#define WORDS(text) text, sizeof(text)
-
-static void test_command_lines(void)
-{
-        static const struct {
-                const char *words;
-                size_t len;
-                bool pytest;
-        } cases[] = {
-                {WORDS("pytest"), true},
-                {WORDS("/usr/bin/py.test\0-q"), true},
-                {WORDS("python3\0-m\0pytest"), true},
-                {WORDS("/venv/bin/python\0-I\0-m\0pytest\0tests"), true},
-                {WORDS("python3\0-Im\0pytest"), true},
-                {WORDS("python3\0/usr/bin/pytest\0-q"), true},
-                {WORDS("pypy3\0-m\0pytest"), true},
-                {WORDS("python3\0-m\0http.server"), false},
-                {WORDS("python3\0setup.py\0pytest"), false},
-                {WORDS("vi\0pytest"), false},
-                {WORDS("pytest\0--version"), false},
-                {WORDS("make\0pytest"), false},
-                {WORDS("sh\0-c\0pytest -q"), false},
-                {WORDS("python3"), false},
-                {WORDS(""), false},
-                {"", 0, false},
-        };
-
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-                CHECK_INT(run_watch_is_pytest(cases[i].words, cases[i].len), cases[i].pytest);
 }
 
 static void test_lists(void)
@@ -312,7 +280,6 @@ int main(void)
         test_suite_messages();
         test_exited_messages();
         test_result_messages();
-        test_command_lines();
         test_lists();
         test_deal();
         test_done_records();
