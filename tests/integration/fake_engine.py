@@ -109,6 +109,10 @@ class Suite:
     on_started = on_result = on_serial
 
     def on_failed(self, message: Dict[str, Any]) -> None:
+        """The next one would not start either: the rest is for the workers that there are."""
+        if len(self.deal_fds) == 1:
+            self.left.extend(self.queue)
+            self.queue.clear()
         self.on_exited({"worker": message["worker"], "running": -1, "finished": [], "status": 0})
 
     def on_stop(self, message: Dict[str, Any]) -> None:
