@@ -21,13 +21,9 @@ COVERAGE = 4     # bytes of CoverageData.dumps()
 XML = 5          # nodeid or None for the suite, name, value
 UNUSABLE = 6     # text: this worker could not be started
 OUTPUT = 7       # workeroutput
-<<<<<<< Updated upstream
-SAID = 8         # what was written to standard output and error past capture: two bytes
+SAID = 8         # what no item wrote to standard output and error past capture: two bytes
 JOINED = 9       # of a worker started afresh, once its session has begun: about its interpreter
 COLLECTED = 10   # of a worker started afresh, where somebody asks: ids
-=======
-SAID = 8         # what no item wrote to standard output and error past capture: two bytes
->>>>>>> Stashed changes
 # fmt: on
 
 # What an item wrote past capture: before which of its reports, to standard output, to standard

@@ -47,14 +47,10 @@ class Reporter:
         self.mask: Iterable[int] = ()  # the signals that the user's pytest blocks
         self.ran_here: List[int] = []
         self._engine = engine
-<<<<<<< Updated upstream
         self.nodes = Nodes(session, suite.run_id, suite.workers)
-        self._results = Results(session, self.nodes.crashed)
-=======
->>>>>>> Stashed changes
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         self._screen = Screen(terminal, self.session.items)
-        self._results = Results(session, self._screen)
+        self._results = Results(session, self._screen, self.nodes.crashed)
         self._start = _starter(suite.start)
         self._handles: Dict[int, fork.Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
@@ -226,20 +222,11 @@ class Reporter:
         elif kind == relay.OUTPUT:
             handle.output = message[1]
         elif kind == relay.SAID:
-<<<<<<< Updated upstream
-            self._show(message[1:])
+            self._screen.show(message[1:])
         elif kind == relay.JOINED:
             self.nodes.ready(handle.number, message[1])
         elif kind == relay.COLLECTED:
             self.nodes.collected(handle.number, message[1])
-
-    def _show(self, texts: said.Texts) -> None:
-        if any(texts):
-            self._screen.let_go()
-            said.show(texts)
-=======
-            self._screen.show(message[1:])
->>>>>>> Stashed changes
 
     def _take_reports(
         self,
@@ -281,12 +268,7 @@ class Reporter:
             self._unwatch(fd)
         del self._handles[handle.number]
         status = handle.reap()
-<<<<<<< Updated upstream
-        self._show(said.left_behind(self.directory, handle.number))
-=======
         self._screen.show(said.left_behind(self.directory, handle.number))
-        self._node_down(handle, status)
->>>>>>> Stashed changes
         clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
         self.nodes.down(handle.number, handle.output if clean else None, handle.forked)
         state = deal.take_state(self.directory, handle.number)

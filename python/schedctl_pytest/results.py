@@ -12,12 +12,8 @@ from .screen import Screen
 
 
 class Results:
-<<<<<<< Updated upstream
-    def __init__(self, session: Any, once_more: Callable[[int, Any], bool]) -> None:
+    def __init__(self, session: Any, screen: Screen, once_more: Callable[[int, Any], bool]) -> None:
         """once_more: asks whether what a dead worker ran is to run again, of worker and report."""
-=======
-    def __init__(self, session: Any, screen: Screen) -> None:
->>>>>>> Stashed changes
         self._session = session
         self._screen = screen
         self._config = session.config
