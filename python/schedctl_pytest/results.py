@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any, Callable, Dict, List, Set
 
-from . import compat, relay
+from . import beside, compat, relay
 from .screen import Screen
 
 
@@ -60,6 +60,7 @@ class Results:
             report = self._config.hook.pytest_report_from_serializable(
                 config=self._config, data=one
             )
+            beside.restore(self._config, report)
             hook.pytest_runtest_logreport(report=report)
         if spoken:
             self._show(spoken, len(data))

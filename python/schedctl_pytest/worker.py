@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import pytest
 
-from . import compat, deal, handover, relay
+from . import beside, compat, deal, handover, relay
 from .meter import Meter, clock
 from .said import Said, shown_live
 
@@ -284,6 +284,9 @@ def install(worker: Worker) -> None:
     manager.register(hooks, "schedctl-worker")
     hooks.replaying = False
     manager.register(worker.meter, "schedctl-meter")
+    carrier = beside.carrier(session.config)
+    if carrier is not None:
+        manager.register(carrier, "schedctl-beside")
     keep += [hooks, *handover.plugins(session.config)]
     for name in _REPORTING:
         compat.keep_only(getattr(session.config.hook, name), keep)
