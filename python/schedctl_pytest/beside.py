@@ -1,53 +1,76 @@
 """What is kept beside a report, in the process where it was made, and is needed where it is shown.
 
-pytest 9 counts an item's failed subtests in the session's stash, and fails the item by it when it
-is shown. pytest-bdd keeps a scenario's steps in a dictionary of its own.
+pytest 9 counts an item's failed subtests in the session's stash, and fails the item by that count
+when its report is shown. pytest-bdd keeps a scenario's steps in a dictionary of its own.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Generator, Optional
+from typing import Any, Generator, List
 
 from . import compat
 
+_FAILED_SUBTESTS = "schedctl_failed_subtests"
 _STEPS = "schedctl_bdd_steps"
 
 
 def restore(config: Any, report: Any) -> None:
     """In the reporter, before the report is shown."""
-    if type(report).__name__ == "SubtestReport" and report.failed:
-        _count_subtest(config, report)
-    steps = report.__dict__.pop(_STEPS, None)
-    if steps is not None:
+    extra = report.__dict__
+    if _FAILED_SUBTESTS in extra:
+        config.stash[_counts_key()][_id(report)] = extra.pop(_FAILED_SUBTESTS)
+    if _STEPS in extra:
         from pytest_bdd import reporting
 
-        reporting.test_report_context_registry[report] = reporting.ReportContext(**steps)
+        context = reporting.ReportContext(**extra.pop(_STEPS))
+        reporting.test_report_context_registry[report] = context
 
 
-def _count_subtest(config: Any, report: Any) -> None:
-    key = getattr(sys.modules.get("_pytest.subtests"), "failed_subtests_key", None)
-    if key is not None:
-        counts = config.stash[key]
-        counts[getattr(report, "id", report.nodeid)] += 1
+def _counts_key() -> Any:
+    return getattr(sys.modules.get("_pytest.subtests"), "failed_subtests_key", None)
 
 
-def carrier(config: Any) -> Optional["Steps"]:
-    """A worker's plugin, where somebody will ask for what it carries."""
+def _id(report: Any) -> Any:
+    return getattr(report, "id", report.nodeid)
+
+
+def carriers(config: Any) -> List[Any]:
+    """A worker's plugins, where there is something to carry."""
+    found: List[Any] = []
+    counts = _counts_key()
+    if counts is not None:
+        found.append(Counts(config.stash[counts]))
     option = config.option
     shown = getattr(option, "gherkin_terminal_reporter", None)
     written = getattr(option, "cucumber_json_path", None)
-    reporting = sys.modules.get("pytest_bdd.reporting")
-    if not (shown or written) or not hasattr(reporting, "test_report_context_registry"):
-        return None
-    return Steps(reporting)
+    registry = getattr(
+        sys.modules.get("pytest_bdd.reporting"), "test_report_context_registry", None
+    )
+    if (shown or written) and registry is not None:
+        found.append(Steps(registry))
+    return found
+
+
+class Counts:
+    """Of failed subtests."""
+
+    def __init__(self, counts: Any) -> None:
+        self._counts = counts
+
+    @compat.hookimpl(hookwrapper=True)
+    def pytest_report_to_serializable(self, report: Any) -> Generator[None, Any, None]:
+        outcome = yield
+        count = self._counts.get(_id(report), 0)
+        if count and type(report).__name__ == "TestReport":
+            outcome.get_result()[_FAILED_SUBTESTS] = count
 
 
 class Steps:
-    """Moves what pytest-bdd knows of an item's steps into its report."""
+    """What pytest-bdd knows of an item's steps."""
 
-    def __init__(self, reporting: Any) -> None:
-        self._registry = reporting.test_report_context_registry
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, None]:

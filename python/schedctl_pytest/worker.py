@@ -284,9 +284,8 @@ def install(worker: Worker) -> None:
     manager.register(hooks, "schedctl-worker")
     hooks.replaying = False
     manager.register(worker.meter, "schedctl-meter")
-    carrier = beside.carrier(session.config)
-    if carrier is not None:
-        manager.register(carrier, "schedctl-beside")
+    for carrier in beside.carriers(session.config):
+        manager.register(carrier)
     keep += [hooks, *handover.plugins(session.config)]
     for name in _REPORTING:
         compat.keep_only(getattr(session.config.hook, name), keep)
