@@ -8,8 +8,10 @@
 #include "cli/run_env.h"
 #include "lib/util.h"
 
-/* What PYTEST_PLUGINS names where pytest does not look for entry points. */
-#define RUN_PLUGIN_MODULE "schedctl_pytest.plugin"
+/* What of the plugin's directory is in PYTHONPATH too where pytest does not look for entry points. */
+#define STARTUP_DIR         "schedctl_pytest/startup"
+/* `pip list` and `pip freeze` see all that is in PYTHONPATH. */
+#define PLUGIN_DISTRIBUTION "schedctl-pytest"
 
 static bool holds_plugin(const char *dir)
 {
@@ -96,6 +98,16 @@ int run_env_append(const char *variable, const char *word, char separator)
         return run_env_has_word(old, word, separator) ? 0 : join(variable, old, separator, word);
 }
 
+/* Naming the plugin in PYTEST_PLUGINS would be the end of every pytest that has another PYTHONPATH. */
+static int prepend_startup(const char *python_dir)
+{
+        CLEANUP_FREE char *path = NULL;
+
+        if (asprintf(&path, "%s/%s", python_dir, STARTUP_DIR) < 0)
+                return -ENOMEM;
+        return run_env_prepend("PYTHONPATH", path, ':');
+}
+
 int run_env_set(const struct run_options *options, const char *socket, const char *python_dir)
 {
         const char *no_autoload = getenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD");
@@ -103,7 +115,9 @@ int run_env_set(const struct run_options *options, const char *socket, const cha
 
         r = run_env_prepend("PYTHONPATH", python_dir, ':');
         if (r == 0 && no_autoload && *no_autoload)
-                r = run_env_append("PYTEST_PLUGINS", RUN_PLUGIN_MODULE, ',');
+                r = prepend_startup(python_dir);
+        if (r == 0)
+                r = run_env_append("PIP_EXCLUDE", PLUGIN_DISTRIBUTION, ' ');
         if (r < 0)
                 return r;
         if (setenv("SCHEDCTL_RUN", socket, 1) < 0 || setenv("SCHEDCTL_PYTHONPATH", python_dir, 1) < 0 ||

@@ -1,15 +1,55 @@
 """The entry point: decides whether this pytest takes part in a run; cheap to import where it does
-not."""
+not.
 
-from __future__ import annotations
+Any pytest below a run may load it: this file, elder.py and surroundings.py are to be read by every
+Python from 2.7 on.
+"""
 
 import os
-from typing import Any
+import sys
+
+from _pytest import __version__ as pytest_version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PYTHON = (3, 9)
+_PYTEST = 7
 
 
-def pytest_addoption(parser: Any, pluginmanager: Any) -> None:
-    """The first hook that every session calls, before any conftest file is loaded."""
-    if "SCHEDCTL_RUN" in os.environ and "SCHEDCTL_INSIDE" not in os.environ:
-        from .participant import Participant
+def is_asked():
+    # type: () -> bool
+    return "SCHEDCTL_RUN" in os.environ and "SCHEDCTL_INSIDE" not in os.environ
 
-        pluginmanager.register(Participant(), "schedctl-participant")
+
+def why_unfit(python, pytest):
+    # type: (Any, str) -> str
+    """Why a pytest cannot take part; "" where it can."""
+    if tuple(python[:2]) < _PYTHON:
+        return "Python %d.%d is older than %d.%d" % (tuple(python[:2]) + _PYTHON)
+    major = pytest.split(".")[0]
+    if major.isdigit() and int(major) < _PYTEST:  # an unusual build may have no version
+        return "pytest %s is older than %d.0" % (pytest, _PYTEST)
+    return ""
+
+
+_WHY = why_unfit(sys.version_info, pytest_version)
+
+if _WHY:
+    from . import elder
+
+    def pytest_configure(config):
+        # type: (Any) -> None
+        if is_asked():
+            elder.step_aside(config, _WHY)
+
+else:
+
+    def pytest_addoption(parser, pluginmanager):
+        # type: (Any, Any) -> None
+        """The first hook that every session calls, before any conftest file is loaded."""
+        if is_asked():
+            from .participant import Participant
+
+            pluginmanager.register(Participant(), "schedctl-participant")

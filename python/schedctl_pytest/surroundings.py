@@ -1,47 +1,78 @@
-"""What the process was given, and what tests are to see of it."""
-
-from __future__ import annotations
+"""What the process was given, and what tests are to see of it. Read by any Python from 2.7 on."""
 
 import os
 import sys
-from typing import Dict, List
+
+from .pythonpath import OWN, STARTUP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
 
 INSIDE = "SCHEDCTL_INSIDE"
 
+# What a run adds to lists that may have other words: variable, separator, words.
+_LISTS = (
+    ("PYTHONPATH", os.pathsep, (STARTUP, OWN)),
+    ("PYTEST_PLUGINS", ",", ("schedctl_pytest.plugin",)),
+    ("PIP_EXCLUDE", " ", ("schedctl-pytest",)),
+)
 
-class Surroundings:
+
+class Surroundings(object):
     """Takes schedctl's own traces out of the environment and sys.path, and puts them back at the
     end.
 
     ``environ`` and ``path`` are copies as the user gave them, for workers that start afresh.
     """
 
-    def __init__(self) -> None:
-        self._own = os.environ.get("SCHEDCTL_PYTHONPATH", "")
-        self._pythonpath = os.environ.get("PYTHONPATH")
+    def __init__(self):
+        # type: () -> None
         os.environ[INSIDE] = "1"
-        self._in_path = self._own in sys.path
-        if self._own:
-            self._clean()
-        self.environ: Dict[str, str] = dict(os.environ)
-        self.path: List[str] = list(sys.path)
+        self._lists = [_List(*given) for given in _LISTS]
+        self._place = sys.path.index(OWN) if OWN in sys.path else None  # type: Optional[int]
+        sys.path[:] = [part for part in sys.path if part != OWN]
+        self.environ = dict(os.environ)  # type: Dict[str, str]
+        self.path = list(sys.path)  # type: List[str]
 
-    def _clean(self) -> None:
-        if self._in_path:
-            sys.path.remove(self._own)
-        if self._pythonpath is None:
-            return
-        kept = [part for part in self._pythonpath.split(os.pathsep) if part != self._own]
-        if kept and any(kept):
-            os.environ["PYTHONPATH"] = os.pathsep.join(kept)
-        else:
-            del os.environ["PYTHONPATH"]
-
-    def restore(self) -> None:
+    def restore(self):
+        # type: () -> None
         """A script may call pytest.main() again: the next session is to find the run as this one
         did."""
         os.environ.pop(INSIDE, None)
-        if self._pythonpath is not None:
-            os.environ["PYTHONPATH"] = self._pythonpath
-        if self._in_path and self._own not in sys.path:
-            sys.path.insert(0, self._own)
+        for each in self._lists:
+            each.restore()
+        if self._place is not None and OWN not in sys.path:
+            sys.path.insert(self._place, OWN)
+
+
+class _List(object):
+    """A variable, from which the words that are schedctl's are taken. An empty part of PYTHONPATH
+    is the current directory, and stays."""
+
+    def __init__(self, name, separator, own):
+        # type: (str, str, Tuple[str, ...]) -> None
+        self._name, self._separator = name, separator
+        given = self._words()
+        self._taken = [word for word in own if word in given]
+        if self._taken:
+            self._set([word for word in given if word not in own])
+
+    def restore(self):
+        # type: () -> None
+        """Whatever became of the variable meanwhile."""
+        if self._taken:
+            kept = [word for word in self._words() if word not in self._taken]
+            self._set(self._taken + kept)
+
+    def _words(self):
+        # type: () -> List[str]
+        value = os.environ.get(self._name)
+        return value.split(self._separator) if value else []
+
+    def _set(self, words):
+        # type: (List[str]) -> None
+        if words:
+            os.environ[self._name] = self._separator.join(words)
+        else:
+            os.environ.pop(self._name, None)

@@ -15,12 +15,21 @@ from . import pythonpath
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Generator
+    from typing import Any, Callable, Dict, Generator, TypeVar
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PREFIX = "SCHEDCTL_"
 _PATH = "PYTHONPATH"
 
-_hook = pluggy.HookimplMarker("tox")
+_mark = pluggy.HookimplMarker("tox")
+
+
+def _hook(**options):
+    # type: (bool) -> Callable[[Function], Function]
+    """Of one of the two: the other would refuse a hook that it does not know."""
+    marked = _mark(optionalhook=True, **options)  # type: Callable[[Function], Function]
+    return marked
 
 
 class _Run(object):
@@ -28,7 +37,6 @@ class _Run(object):
 
     def __init__(self, environ):
         # type: (Dict[str, str]) -> None
-        self.own = environ.get("SCHEDCTL_PYTHONPATH", "")
         self.wanted = "SCHEDCTL_RUN" in environ and "SCHEDCTL_INSIDE" not in environ
         self.given = environ.get(_PATH)
         # A tox that only starts other toxes keeps all that they need to find the run.
@@ -42,13 +50,13 @@ class _Run(object):
             for name, value in os.environ.items()
             if name.startswith(_PREFIX) and name not in environ
         }
-        added[_PATH] = pythonpath.with_own(environ.get(_PATH), self.own)
+        added[_PATH] = pythonpath.with_own(environ)
         return added
 
     def step_aside(self):
         # type: () -> None
         """Leaves tox's own environment as the user gave it."""
-        rest = pythonpath.without(self.given, self.own)
+        rest = pythonpath.without(self.given)
         if rest is None:
             os.environ.pop(_PATH, None)
         else:
@@ -67,7 +75,7 @@ _run = _Run(dict(os.environ))
 # it and starts that; the only hook that it calls on the way is this one.
 
 
-@_hook(optionalhook=True)
+@_hook()
 def tox_add_env_config(env_conf, state):
     # type: (Any, Any) -> None
     if not _run.wanted:
@@ -80,7 +88,7 @@ def tox_add_env_config(env_conf, state):
         _run.step_aside()
 
 
-@_hook(optionalhook=True)
+@_hook()
 def tox_before_run_commands(tox_env):
     # type: (Any) -> None
     if _run.wanted:
@@ -90,7 +98,7 @@ def tox_before_run_commands(tox_env):
 # tox 3
 
 
-@_hook(optionalhook=True, trylast=True)
+@_hook(trylast=True)
 def tox_configure(config):
     # type: (Any) -> None
     if not _run.wanted:
@@ -114,28 +122,28 @@ def _aside():
         _run.come_back()
 
 
-@_hook(optionalhook=True, hookwrapper=True)
+@_hook(hookwrapper=True)
 def tox_testenv_create(venv, action):
     # type: (Any, Any) -> Generator[None, None, None]
     with _aside():
         yield
 
 
-@_hook(optionalhook=True, hookwrapper=True)
+@_hook(hookwrapper=True)
 def tox_testenv_install_deps(venv, action):
     # type: (Any, Any) -> Generator[None, None, None]
     with _aside():
         yield
 
 
-@_hook(optionalhook=True, hookwrapper=True)
+@_hook(hookwrapper=True)
 def tox_package(session, venv):
     # type: (Any, Any) -> Generator[None, None, None]
     with _aside():
         yield
 
 
-@_hook(optionalhook=True)
+@_hook()
 def tox_runtest_pre(venv):
     # type: (Any) -> None
     if not _run.wanted:

@@ -85,10 +85,13 @@ def test_environment(runs: Runs) -> None:
     assert "PYTEST_PLUGINS" not in seen
 
 
-def test_plugin_is_named_where_entry_points_are_off(runs: Runs) -> None:
+def test_environment_where_entry_points_are_off(runs: Runs) -> None:
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "mine"}
     result = runs.run("--", sys.executable, "-c", PRINT_ENVIRONMENT, env=environment)
-    assert json.loads(result.stdout)["PYTEST_PLUGINS"] == "mine,schedctl_pytest.plugin"
+    seen = json.loads(result.stdout)
+    python_dir = seen["SCHEDCTL_PYTHONPATH"]
+    assert seen["PYTHONPATH"].split(":")[:2] == [f"{python_dir}/schedctl_pytest/startup", python_dir]
+    assert seen["PYTEST_PLUGINS"] == "mine"
 
 
 def test_affinity_is_the_leases(runs: Runs) -> None:
