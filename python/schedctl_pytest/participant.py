@@ -27,7 +27,6 @@ _OPTIONS_IN_CHARGE = {
     "setupshow": "--setup-show",
     "setuponly": "--setup-only",
     "setupplan": "--setup-plan",
-    "stepwise": "--stepwise",
     "looponfail": "--looponfail",
 }
 _CHOOSE = ("auto", "logical")

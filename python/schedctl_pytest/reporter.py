@@ -49,8 +49,17 @@ class Reporter:
         self._engine = engine
         self.nodes = Nodes(session, suite.run_id, suite.workers)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        self._screen = Screen(terminal, self.session.items)
+        self._screen = Screen(terminal, self.session.items, suite.ordered)
         self._results = Results(session, self._screen, self.nodes.crashed)
+        self._arrived = self._take
+        self._ordered: Any = None
+        if suite.ordered:
+            from .ordered import Ordered
+
+            self._ordered = Ordered(
+                len(session.items), self._take, self._is_over, self._tell_to_stop
+            )
+            self._arrived = self._ordered.take
         self._start = _starter(suite.start)
         self._handles: Dict[int, fork.Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
@@ -149,7 +158,13 @@ class Reporter:
             elif event == "finished":
                 self._finished = True
                 for index in message.get("crashed", ()):
-                    self._results.crashed_unseen(index)
+                    self._lost_unseen(index)
+
+    def _lost_unseen(self, index: int) -> None:
+        if self._ordered is None:
+            self._results.crashed_unseen(index)
+        else:
+            self._ordered.lost_unseen(index, lambda: self._results.crashed_unseen(index))
 
     def _start_worker(self, order: Dict[str, Any]) -> None:
         number = order["worker"]
@@ -200,7 +215,7 @@ class Reporter:
                 break
             handle.inbox.add(data)
         for message in handle.inbox:
-            self._take(handle, message)
+            self._arrived(handle, message)
 
     def _take(self, handle: fork.Handle, message: Any) -> None:
         kind = message[0]
@@ -256,9 +271,16 @@ class Reporter:
 
     def _stop_if_told(self) -> None:
         reason = self._ending or self.session.shouldfail or self.session.shouldstop
-        if reason and not self._stop_sent:
+        if reason:
+            self._tell_to_stop(str(reason) or type(reason).__name__)
+
+    def _tell_to_stop(self, reason: str) -> None:
+        if not self._stop_sent:
             self._stop_sent = True
-            self._engine.send("stop", reason=str(reason) or type(reason).__name__)
+            self._engine.send("stop", reason=reason)
+
+    def _is_over(self) -> bool:
+        return bool(self._ending or self.session.shouldfail or self.session.shouldstop)
 
     # The workers' ends
 
@@ -277,8 +299,12 @@ class Reporter:
             running = -1
         if running >= 0 and self._ending is None:
             fault = fork.fault_path(self.directory, handle.number)
-            again = self._results.crashed(
-                running, handle.number, status, fault, handle.open == running
+            again = self._report_lost(
+                handle,
+                running,
+                lambda: self._results.crashed(
+                    running, handle.number, status, fault, handle.open == running
+                ),
             )
             running = -1 if again else running  # what nobody finished is dealt once more
         if handle.unusable is not None:
@@ -292,6 +318,13 @@ class Reporter:
             running=running,
             finished=finished,
         )
+
+    def _report_lost(self, handle: fork.Handle, index: int, report: Callable[[], bool]) -> bool:
+        """Whether the item that went down with its worker is to run once more."""
+        if self._ordered is None:
+            return report()
+        self._ordered.lost(handle, index, report)
+        return False
 
     def _interrupt(self) -> None:
         """The user's Ctrl-C reached the workers too; those that it did not reach, or that missed
@@ -353,8 +386,13 @@ class Reporter:
     # What the reporter runs itself
 
     def _run_left(self) -> None:
-        if self.ran_here and not self._stop_sent:
-            run_here(self.session, self.ran_here, self.directory, self.groups)
+        if self._ordered is not None:
+            self._ordered.finish(self.ran_here, self._run_here)
+        elif self.ran_here and not self._stop_sent:
+            self._run_here(self.ran_here)
+
+    def _run_here(self, indexes: List[int]) -> None:
+        run_here(self.session, indexes, self.directory, self.groups)
 
     def _raise_as_pytest_does(self) -> None:
         if self._ending is not None:

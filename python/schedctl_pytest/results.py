@@ -21,6 +21,7 @@ class Results:
         self._timed = relay.is_timed()
         self._parsed = relay.is_parsed()
         self._relayed = False
+        self._reason: Any = None
         self._once_more = once_more
         self._crashed: Set[int] = set()
         self._hooks: Dict[Any, Any] = {}
@@ -62,11 +63,19 @@ class Results:
             )
             beside.restore(self._config, report)
             hook.pytest_runtest_logreport(report=report)
+        self._keep_reason()
         if spoken:
             self._show(spoken, len(data))
         if last:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._relayed = True
+
+    def _keep_reason(self) -> None:
+        """The failure that stops the session gives the reason, whatever fails that was running."""
+        if self._reason:
+            self._session.shouldfail = self._reason
+        elif self._session.shouldfail:
+            self._reason = self._session.shouldfail
 
     def _show(self, spoken: List[relay.Spoken], place: int) -> None:
         for before, out, err, line in spoken:
@@ -117,6 +126,7 @@ class Results:
         report = TestReport(item.nodeid, item.location, keywords, "failed", text, "call")
         again = once_more(report)
         hook.pytest_runtest_logreport(report=report)
+        self._keep_reason()
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._relayed = True
         return again

@@ -25,6 +25,7 @@ class Suite:
         self.workers = workers
         self.item_timeout: float = welcome["item_timeout"]  # seconds; 0 for none
         self.confirm: bool = welcome["confirm_failures"]
+        self.ordered = False  # items are shown in collection order
 
 
 def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> Suite:
@@ -51,7 +52,14 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
     workers = plan["workers"] if plan["mode"] == "workers" else 0
     # pytest-xdist's option: the id that the user wants.
     run_id = getattr(session.config.option, "testrunuid", None) or welcome["run"]
-    return Suite(welcome, groups, start, workers, run_id)
+    suite = Suite(welcome, groups, start, workers, run_id)
+    suite.ordered = _is_ordered(config)
+    return suite
+
+
+def _is_ordered(config: Any) -> bool:
+    """--stepwise ends with the first failure in collection order, and goes on from it."""
+    return bool(config.getoption("stepwise", False))
 
 
 def _constraints(
@@ -62,6 +70,8 @@ def _constraints(
     together = serial.groups(items, settings.serial, dependent.of_items(items, config))
     if together is not None:
         fields["serial"] = together
+    if _is_ordered(config):
+        fields["ordered"] = True
     if apart:
         fields["alone"] = apart
     return fields

@@ -42,7 +42,7 @@ def in_charge(ran: Ran) -> str:
     return str(ran.event("serial")["why"])
 
 
-@pytest.mark.parametrize("arguments", [["--collect-only"], ["--setup-show"], ["--stepwise"]])
+@pytest.mark.parametrize("arguments", [["--collect-only"], ["--setup-show"], ["--trace"]])
 def test_some_options_stay_serial(suite: Suite, arguments: List[str]) -> None:
     ran = suite.write(test_some=TWENTY).parallel(*arguments)
     assert ran.status == 0
