@@ -16,6 +16,7 @@ from __future__ import annotations
 import linecache
 import re
 import sys
+from types import CodeType
 from typing import Any, Callable, Dict, Optional
 
 _MARK = "xdist_group(name): tests of the same group never run beside each other."
@@ -24,7 +25,6 @@ _DEFINES_HOOKS = re.compile(
     r"|xdist_(setupnodes|newgateway|node_collection_finished))\b",
     re.MULTILINE,
 )
-_IMPORTS = re.compile(r"^\s*(import|from) xdist\b", re.MULTILINE)
 _BETWEEN = frozenset(("pluggy", "_pytest", "schedctl_pytest"))
 
 # Of its options, what those ask for who find the plugin.
@@ -76,16 +76,19 @@ def _answering(config: Any, get_plugin: Callable[[str], Any]) -> Callable[[str],
     return get_plugin_or_standin
 
 
-def _asking() -> str:
-    """The file that the question comes from."""
+def _asking() -> Optional[CodeType]:
+    """The code that the question comes from."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _BETWEEN:
-            return str(frame.f_code.co_filename)
+            code: CodeType = frame.f_code
+            return code
         frame = frame.f_back
-    return ""
+    return None
 
 
-def _prepares_workers(path: str) -> bool:
-    source = "".join(linecache.getlines(path))
-    return bool(_DEFINES_HOOKS.search(source)) and not _IMPORTS.search(source)
+def _prepares_workers(code: Optional[CodeType]) -> bool:
+    """Unless it would then import what is not there."""
+    if code is None or any(name.partition(".")[0] == "xdist" for name in code.co_names):
+        return False
+    return bool(_DEFINES_HOOKS.search("".join(linecache.getlines(code.co_filename))))
