@@ -36,6 +36,7 @@ struct alloc_request {
         unsigned min; /* fewer PUs than this: the lease waits (but see rule "first PU never waits") */
         unsigned max;
         unsigned weight;
+        unsigned slots;             /* at least so many, as far as there are; 0: one for each PU that it may hold */
         uint64_t memory_per_worker; /* bytes; 0 unknown */
         struct cpuset allowed;      /* what the client's affinity and cpuset leave it */
         double quota; /* PUs that its cgroup's cpu.max is worth; 0 none. Its leases may hold ceil(quota) in sum */
@@ -85,7 +86,8 @@ struct alloc_grant {
         uint64_t wanted_deadline; /* µs on the caller's clock: give back by then at the latest */
         struct cpuset lost;       /* taken without asking since the last snapshot: offline, unusable */
         enum alloc_reason lost_reason;
-        struct cpuset slots;      /* slot numbers; as many as the lease's largest max so far, kept for its life */
+        struct cpuset slots; /* slot numbers; as many as were asked for, or the lease's largest max so far; kept for its
+                                life */
         enum alloc_reason reason; /* why it holds what it holds, or why it waits */
         unsigned position;        /* in the queue, from 1; 0 when it does not wait */
 };

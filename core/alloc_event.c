@@ -106,13 +106,15 @@ static void lose(struct alloc_lease *l, const struct cpuset *pus, enum alloc_rea
         l->lost_reason = reason;
 }
 
-/* The lowest free numbers, up to one for each PU that the lease could hold. Where slots run short, every lease
- * leaves most of what is left to others. */
+/* The lowest free numbers, up to one for each PU that the lease could hold, or as many as it asks for. Where slots run
+ * short, every lease leaves most of what is left to others. */
 static void take_slots(struct alloc *a, struct alloc_lease *l)
 {
         unsigned most = l->request.max < a->machine.n_pus ? l->request.max : a->machine.n_pus;
         unsigned n = cpuset_count(&l->grant.slots);
 
+        if (l->request.slots > most)
+                most = l->request.slots;
         if (n >= most)
                 return;
         struct cpuset used = slots_used(a);
@@ -126,7 +128,7 @@ static void take_slots(struct alloc *a, struct alloc_lease *l)
                 if (cpuset_has(&used, slot))
                         continue;
                 cpuset_add(&l->grant.slots, slot);
-                l->touched = true;
+                l->touched = l->answer = true;
                 n++;
                 room--;
         }
@@ -236,6 +238,7 @@ static void update(struct alloc *a, struct alloc_lease *l, const struct alloc_re
         l->request.min = r->min;
         l->request.max = r->max;
         l->request.weight = r->weight;
+        l->request.slots = r->slots;
         l->request.memory_per_worker = r->memory_per_worker;
         l->touched = true;
         take_slots(a, l);

@@ -293,6 +293,7 @@ static void method_update(const struct request *q)
                 {ABOUT("min", PARAM_UNSIGNED, request.min), .least = 1, .most = CPUSET_MAX},
                 {ABOUT("max", PARAM_UNSIGNED, request.max), .least = 1, .most = CPUSET_MAX},
                 {ABOUT("weight", PARAM_UNSIGNED, request.weight), .least = ALLOC_WEIGHT_MIN, .most = ALLOC_WEIGHT_MAX},
+                {ABOUT("slots", PARAM_UNSIGNED, request.slots), .most = ALLOC_SLOTS_MAX},
                 {ABOUT("memoryPerWorker", PARAM_U64, request.memory_per_worker)},
                 {ABOUT("workRate", PARAM_DOUBLE, work_rate)},
         };

@@ -379,6 +379,18 @@ int client_lease_set_max(struct schedctl_lease *lease, unsigned max)
         return max == 0 ? -EINVAL : schedctl_lease_update(lease, &request);
 }
 
+int client_lease_set_slots(struct schedctl_lease *lease, unsigned slots)
+{
+        json_t *o = lease_parameters(lease);
+        int r = set_number(o, "slots", slots);
+
+        if (r < 0) {
+                json_decref(o);
+                return r;
+        }
+        return call(lease, METHOD("Update"), o);
+}
+
 int client_lease_set_work_rate(struct schedctl_lease *lease, double rate)
 {
         json_t *o = lease_parameters(lease);

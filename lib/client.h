@@ -39,6 +39,8 @@ bool client_lease_is_connected(const struct schedctl_lease *lease);
 int client_lease_set_work_rate(struct schedctl_lease *lease, double rate);
 /* Sets max exactly (at the end of a suite it falls to what still runs); at least 1. */
 int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
+/* Asks for at least so many slots; they come with a later grant, as many as the service has. */
+int client_lease_set_slots(struct schedctl_lease *lease, unsigned slots);
 
 enum client_flags {
         CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */

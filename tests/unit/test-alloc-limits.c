@@ -112,6 +112,36 @@ static void slots_last_for_many_leases(void)
         scene_end(&s, __func__, "");
 }
 
+/* For more workers than PUs: as many as are asked for, at once and unasked, and never more than an eighth of what is
+ * free. */
+static void slots_for_more_workers(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+        struct alloc_event more = {.type = ALLOC_UPDATE, .lease = 2, .request = &r};
+        struct cpuset expected = scene_set("2-9");
+        struct alloc_lease_view view;
+
+        scene_begin(&s, 2);
+        CHECK_INT(try_open(&s, 1, r), 0);
+        r.max = 1;
+        r.slots = 8;
+        CHECK_INT(try_open(&s, 2, r), 0);
+        CHECK(alloc_lease_find(s.alloc, 2, &view));
+        CHECK(cpuset_equal(&view.grant->slots, &expected));
+        CHECK_INT(cpuset_count(&view.grant->pus), 1);
+        r.slots = 10;
+        CHECK_INT(alloc_step(s.alloc, &more, &s.actions), 0);
+        CHECK(s.actions.n == 2 && s.actions.items[1].type == ALLOC_DO_GRANT);
+        CHECK_INT(cpuset_count(&s.actions.items[1].grant.slots), 10);
+        r.slots = ALLOC_SLOTS_MAX;
+        CHECK_INT(alloc_step(s.alloc, &more, &s.actions), 0);
+        CHECK(alloc_lease_find(s.alloc, 2, &view));
+        CHECK_INT(cpuset_count(&view.grant->slots), 10 + (ALLOC_SLOTS_MAX - 12 - (ALLOC_LEASES_MAX - 2)) / 8);
+        CHECK(!alloc_check(s.alloc));
+        scene_end(&s, __func__, "");
+}
+
 /* The lowest free numbers, kept when max falls. */
 static void slots_are_kept(void)
 {
@@ -229,6 +259,7 @@ int main(void)
         leases_are_bounded();
         slots_last_for_many_leases();
         slots_are_kept();
+        slots_for_more_workers();
         a_suggestion_is_the_fair_share();
         a_run_divides_its_lease();
         all_that_a_run_has_is_withdrawn();
