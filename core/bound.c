@@ -3,7 +3,7 @@
  * Horvath, Lam, Sethi 1977, "A level algorithm for preemptive scheduling": even with preemption the k longest items
  * cannot end before their sum over the k fastest speeds, nor all work before the sum over all speeds. Set-ups: each
  * group that has an item is set up at least once, wherever. A k-item prefix is bounded without set-ups, which only
- * makes it smaller.
+ * makes it smaller. Items of a serial group never run beside each other: together they are one item.
  */
 #include "core/dispatch.h"
 
@@ -54,10 +54,23 @@ static double greatest_ratio(const double *seconds, size_t n_items, const double
         return (work + setups) / speed > bound ? (work + setups) / speed : bound;
 }
 
+/* Every item's seconds; those of a serial group with its first one. first_of: n_items + 1, zeroed. */
+static void sum_parts(const struct dispatch_item *items, uint32_t n_items, uint32_t *first_of, double *seconds)
+{
+        for (uint32_t i = 0; i < n_items; i++) {
+                uint32_t *first = &first_of[items[i].serial];
+
+                if (items[i].serial > 0 && *first == 0)
+                        *first = i + 1;
+                seconds[items[i].serial > 0 ? *first - 1 : i] += items[i].seconds > 0 ? items[i].seconds : 0;
+        }
+}
+
 int dispatch_bound(const struct dispatch_item *items, uint32_t n_items, const struct dispatch_group *groups,
                    uint32_t n_groups, const struct dispatch_pu *pus, size_t n_pus, double *ret_seconds)
 {
         double *seconds, *speeds;
+        uint32_t *first_of;
         bool *used;
         int r = -ENOMEM;
 
@@ -66,11 +79,11 @@ int dispatch_bound(const struct dispatch_item *items, uint32_t n_items, const st
         seconds = calloc(n_items + (size_t)1, sizeof(*seconds));
         speeds = calloc(n_pus, sizeof(*speeds));
         used = calloc(n_groups + (size_t)1, sizeof(*used));
-        if (!seconds || !speeds || !used)
+        first_of = calloc(n_items + (size_t)1, sizeof(*first_of));
+        if (!seconds || !speeds || !used || !first_of)
                 goto out;
 
-        for (uint32_t i = 0; i < n_items; i++)
-                seconds[i] = items[i].seconds > 0 ? items[i].seconds : 0;
+        sum_parts(items, n_items, first_of, seconds);
         for (size_t i = 0; i < n_pus; i++)
                 speeds[i] = pus[i].speed;
         qsort(seconds, n_items, sizeof(*seconds), descending);
@@ -83,5 +96,6 @@ out:
         free(seconds);
         free(speeds);
         free(used);
+        free(first_of);
         return r;
 }

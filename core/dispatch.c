@@ -14,6 +14,7 @@ const char *dispatch_reason_text(enum dispatch_reason reason)
                 [DISPATCH_R_LONGEST] = "the longest left",
                 [DISPATCH_R_NEXT] = "the next one collected",
                 [DISPATCH_R_GROUP] = "its fixtures are up",
+                [DISPATCH_R_SERIAL] = "of its serial group",
                 [DISPATCH_R_OPEN] = "opens a group",
                 [DISPATCH_R_SPLIT] = "shares a group",
                 [DISPATCH_R_STOLEN] = "waited elsewhere",
@@ -36,11 +37,12 @@ void dispatch_actions_finish(struct dispatch_actions *actions)
 
 static bool params_fit(const struct dispatch_params *p)
 {
-        if (p->max_workers < 1 || p->max_workers > DISPATCH_WORKERS_MAX || !(p->default_seconds > 0) ||
-            !(p->overhead >= 0) || !(p->start_cost >= 0) || p->n_items == DISPATCH_NONE)
+        if (p->max_workers < 1 || p->max_workers > DISPATCH_WORKERS_MAX || p->min_workers > p->max_workers ||
+            !(p->default_seconds > 0) || !(p->overhead >= 0) || !(p->start_cost >= 0) || p->n_items == DISPATCH_NONE)
                 return false;
         for (uint32_t i = 0; i < p->n_items; i++)
-                if (p->items[i].group != DISPATCH_NONE && p->items[i].group >= p->n_groups)
+                if ((p->items[i].group != DISPATCH_NONE && p->items[i].group >= p->n_groups) ||
+                    p->items[i].serial > p->n_items)
                         return false;
         for (uint32_t g = 0; g < p->n_groups; g++)
                 if (p->groups[g].parent != DISPATCH_NONE && p->groups[g].parent >= g)
@@ -50,11 +52,14 @@ static bool params_fit(const struct dispatch_params *p)
 
 static void copy_params(struct dispatch *d, const struct dispatch_params *p)
 {
-        for (uint32_t i = 0; i < p->n_items; i++)
+        for (uint32_t i = 0; i < p->n_items; i++) {
                 d->items[i] = (struct item){.seconds = p->items[i].seconds,
                                             .group = p->items[i].group,
                                             .worker = DISPATCH_NONE,
-                                            .missed_by = DISPATCH_NONE};
+                                            .missed_by = DISPATCH_NONE,
+                                            .state = p->items[i].alone ? ITEM_LEFT : ITEM_POOL};
+                d->n_open += !p->items[i].alone;
+        }
         for (uint32_t g = 0; g < p->n_groups; g++)
                 d->groups[g] = (struct group){.parent = p->groups[g].parent,
                                               .setup = p->groups[g].setup > 0 ? p->groups[g].setup : 0,
@@ -63,6 +68,11 @@ static void copy_params(struct dispatch *d, const struct dispatch_params *p)
         d->default_seconds = p->default_seconds;
         d->overhead = p->overhead;
         d->start_cost = p->start_cost;
+}
+
+static uint32_t least_of(uint32_t a, uint32_t b)
+{
+        return a < b ? a : b;
 }
 
 int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_dispatch)
@@ -76,12 +86,11 @@ int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_
         if (!d)
                 return -ENOMEM;
 
-        d->n_items = d->n_open = params->n_items;
+        d->n_items = params->n_items;
         d->n_groups = params->n_groups;
         /* More workers than items can never be of use. */
-        d->max_workers = params->max_workers;
-        if (d->max_workers > d->n_items && d->n_items > 0)
-                d->max_workers = d->n_items;
+        d->max_workers = least_of(params->max_workers, d->n_items > 0 ? d->n_items : 1);
+        d->min_workers = least_of(params->min_workers, d->max_workers);
         d->items = calloc(d->n_items + (size_t)1, sizeof(*d->items));
         d->groups = calloc(d->n_groups + (size_t)1, sizeof(*d->groups));
         d->workers = calloc(d->max_workers, sizeof(*d->workers));
@@ -107,7 +116,7 @@ void dispatch_destroy(struct dispatch *d)
         free(d->items);
         free(d->groups);
         free(d->workers);
-        free(d->pus);
+        free(d->places);
         free(d);
 }
 
@@ -118,9 +127,19 @@ static bool concerns_all(enum dispatch_event_type type)
                type == DISPATCH_EXITED || type == DISPATCH_NO_WORKER || type == DISPATCH_TIME;
 }
 
-static bool nothing_to_deal(const struct dispatch *d)
+/* Whether nothing is left that could go to one worker or to another: all is begun, or belongs to serial units that
+ * are. */
+static bool nothing_to_choose(const struct dispatch *d)
 {
-        return d->pool.n == 0 && d->n_queued == 0 && d->n_recalling == 0;
+        return d->n_recalling == 0 && pool_choices(d) == 0;
+}
+
+/* Whether a worker gets nothing more where there is nothing to choose. */
+static bool is_dry(const struct dispatch *d, uint32_t worker)
+{
+        const struct worker *w = &d->workers[worker];
+
+        return (w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && !pool_is_bound(d, worker);
 }
 
 static void leave_pool(struct dispatch *d, struct dispatch_actions *out)
@@ -140,9 +159,12 @@ static bool is_stuck(const struct dispatch *d)
                 return false;
         if (d->n_alive == 0)
                 return d->n_failures >= DISPATCH_FAILURES_MAX;
-        for (uint32_t i = 0; i < d->max_workers; i++)
-                if (d->workers[i].state != WORKER_GONE && !d->workers[i].waiting)
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+
+                if (w->state != WORKER_GONE && (!w->waiting || (w->state == WORKER_RETIRING && w->n_held > 0)))
                         return false;
+        }
         return true;
 }
 
@@ -168,11 +190,11 @@ static void conclude(struct dispatch *d, struct dispatch_actions *out)
 {
         if (is_stuck(d))
                 get_unstuck(d, out);
-        if (nothing_to_deal(d) && d->n_of_use > 0)
+        if (d->n_of_use > 0 && nothing_to_choose(d))
                 for (uint32_t i = 0; i < d->max_workers; i++)
-                        if (d->workers[i].state == WORKER_ACTIVE || d->workers[i].state == WORKER_STARTING)
+                        if (is_dry(d, i))
                                 workers_retire(d, i, DISPATCH_R_DRY, out);
-        if (d->n_pus > 0 && (d->stopped || nothing_to_deal(d) || d->n_open <= d->n_of_use))
+        if (d->n_pus > 0 && (d->stopped || nothing_to_choose(d) || d->n_open <= d->n_of_use))
                 workers_return_pus(d, out);
         if (d->n_alive == 0 && (d->n_open == 0 || d->stopped) && !d->finished) {
                 d->finished = true;
@@ -213,8 +235,8 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
         return true;
 }
 
-/* The most actions that one step can emit: each open item sent or left, and start, pin, recall and retire of each
- * worker, each PU returned, finished. */
+/* The most actions that one step can emit: each open item sent or left, and start, two pins, recall and retire of
+ * each worker, each PU returned, finished. */
 static int reserve(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
 {
         size_t sends = (size_t)d->max_workers * DISPATCH_QUEUE_MAX;
@@ -224,7 +246,7 @@ static int reserve(struct dispatch *d, const struct dispatch_event *e, struct di
 
         if (sends > d->n_open)
                 sends = d->n_open;
-        need = out->n + sends + (left || d->missed ? d->n_open : 0) + (size_t)d->max_workers * 4 + pus + 1;
+        need = out->n + sends + (left || d->missed ? d->n_open : 0) + (size_t)d->max_workers * 5 + pus + 1;
         if (need <= out->allocated)
                 return 0;
         grown = need > 2 * out->allocated ? need : 2 * out->allocated;
@@ -246,7 +268,7 @@ int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct
         if (r < 0)
                 return r;
         if (event->type == DISPATCH_PUS) {
-                r = workers_reserve_pus(d, event->n_pus);
+                r = workers_reserve_places(d, event->n_pus);
                 if (r < 0)
                         return r;
         }

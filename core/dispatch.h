@@ -13,11 +13,19 @@
  * with a RECALLED event, then or after the last of them (an END among what it took back stays there), and empties
  * the list (actions->n = 0).
  *
+ * Each worker has a place: a PU of its own, or, for those beyond one a PU (min_workers), all of the suite's PUs, over
+ * which they float. What a place is worth is scaled so that all places come to the sum of the PUs' speeds.
+ *
+ * Items of one serial group are sent to one worker, in collection order, and never run beside each other. Where that
+ * worker ends, another takes the rest, but not before what the first one has begun is over. One that its worker does
+ * not have is left.
+ *
  * Objective: least makespan on uniform machines with a set-up time per group (Q | group set-ups | Cmax),
  * estimates uncertain. The policy and its sources are core/dispatch_pick.c's; docs/dispatch.md explains it.
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,12 +36,15 @@ enum {
         DISPATCH_FAILURES_MAX = 3, /* workers that ended without a result, in a row: no more are started */
 };
 
-#define DISPATCH_NONE  UINT32_MAX
-#define DISPATCH_NEVER UINT64_MAX
+#define DISPATCH_NONE     UINT32_MAX
+#define DISPATCH_NEVER    UINT64_MAX
+#define DISPATCH_FLOATING UINT_MAX /* in place of a PU: all of the suite's PUs */
 
 struct dispatch_item {
-        double seconds; /* estimate on a fast core without group set-ups; < 0 unknown */
-        uint32_t group; /* innermost group, or DISPATCH_NONE */
+        double seconds;  /* estimate on a fast core without group set-ups; < 0 unknown */
+        uint32_t group;  /* innermost group, or DISPATCH_NONE */
+        uint32_t serial; /* number of its serial group, from 1 up to the number of items; 0: of none */
+        bool alone;      /* not to be dealt: counts as left from the beginning, without an action */
 };
 
 struct dispatch_group {
@@ -52,7 +63,9 @@ struct dispatch_params {
         uint32_t n_items;
         const struct dispatch_group *groups; /* copied */
         uint32_t n_groups;
-        uint32_t max_workers;   /* at most one per PU held and one per item; 1..DISPATCH_WORKERS_MAX */
+        uint32_t max_workers;   /* at most one per item; 1..DISPATCH_WORKERS_MAX */
+        uint32_t min_workers;   /* so many even where fewer PUs are held; 0: at most one per PU; <= max_workers */
+        bool ordered;           /* in collection order: the next item to whoever is free, and nothing ahead */
         double default_seconds; /* for unknown items until this run has medians to offer; > 0 */
         double overhead;        /* seconds a send costs; sizes the batches of tiny items; >= 0 */
         double start_cost;      /* seconds until a worker is ready, until this run has seen one; >= 0 */
@@ -62,7 +75,8 @@ enum dispatch_event_type {
         DISPATCH_PUS,         /* pus, n_pus (>= 1): what the suite may use from now on (all of it, best first) */
         DISPATCH_READY,       /* worker: runs, is pinned, and asks for items */
         DISPATCH_STARTED,     /* worker, item: taken and begun */
-        DISPATCH_DONE,        /* worker, item, wall, cpu: seconds, group set-ups not counted in */
+        DISPATCH_DONE,        /* worker, item, wall, cpu: seconds, group set-ups not counted in; wall as it would be
+                               * on a PU that nobody shares */
         DISPATCH_SETUP,       /* worker, group, wall: set its fixtures up */
         DISPATCH_WANT,        /* worker, item (being torn down) or NONE: its queue is empty and it would wait */
         DISPATCH_RECALLED,    /* worker, list: what a recall brought back */
@@ -88,8 +102,8 @@ struct dispatch_event {
 };
 
 enum dispatch_action_type {
-        DISPATCH_DO_START,    /* worker, pu: start it pinned there */
-        DISPATCH_DO_PIN,      /* worker, pu: move it there now */
+        DISPATCH_DO_START,    /* worker, pu or DISPATCH_FLOATING: start it pinned there */
+        DISPATCH_DO_PIN,      /* worker, pu or DISPATCH_FLOATING: move it there now, or to what the PUs are now */
         DISPATCH_DO_SEND,     /* worker, item, report: put it on the worker's queue */
         DISPATCH_DO_RECALL,   /* worker: take back what can be; answer with DISPATCH_RECALLED at once */
         DISPATCH_DO_RETIRE,   /* worker: end after what it has */
@@ -103,6 +117,7 @@ enum dispatch_reason {
         DISPATCH_R_LONGEST, /* the longest left, or it bounds the makespan */
         DISPATCH_R_NEXT,    /* nothing is known of the suite's times: the next one collected */
         DISPATCH_R_GROUP,   /* its group's fixtures are alive on this worker */
+        DISPATCH_R_SERIAL,  /* goes on with a serial group */
         DISPATCH_R_OPEN,    /* opens the group with most work left */
         DISPATCH_R_SPLIT,   /* joins a group that another worker has open: worth a second set-up */
         DISPATCH_R_STOLEN,  /* was waiting behind a longer item elsewhere */
@@ -148,6 +163,7 @@ bool dispatch_inline_is_faster(double total_seconds, uint32_t n_items, uint32_t 
                                double relay_cost);
 
 /* The least makespan possible (the "bound"): the larger of max over k of (k longest items / k fastest speeds) and
- * (total work with each used group's set-up once / total speed). Horvath, Lam, Sethi 1977. Unknown counts as 0. */
+ * (total work with each used group's set-up once / total speed), a serial group being one item. Horvath, Lam, Sethi
+ * 1977. Unknown counts as 0. */
 int dispatch_bound(const struct dispatch_item *items, uint32_t n_items, const struct dispatch_group *groups,
                    uint32_t n_groups, const struct dispatch_pu *pus, size_t n_pus, double *ret_seconds);

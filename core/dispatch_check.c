@@ -9,9 +9,20 @@ static bool differs(double a, double b)
         return fabs(a - b) > 1e-6 * (1 + fabs(a) + fabs(b));
 }
 
+/* Whether the item is to be in pool.lengths, for itself or for its serial unit. */
+static bool is_part(const struct dispatch *d, uint32_t item)
+{
+        const struct item *it = &d->items[item];
+        const struct unit *u = &d->pool.units[it->unit];
+
+        if (!u->serial || d->pool.ordered)
+                return it->state == ITEM_POOL;
+        return it->position == u->first && u->n_pool > 0 && u->owner == DISPATCH_NONE && u->n_held == 0;
+}
+
 static const char *check_items(const struct dispatch *d)
 {
-        uint32_t open = 0, pool = 0, queued = 0;
+        uint32_t open = 0, pool = 0, queued = 0, parts = 0;
 
         for (uint32_t i = 0; i < d->n_items; i++) {
                 const struct item *it = &d->items[i];
@@ -20,15 +31,16 @@ static const char *check_items(const struct dispatch *d)
                 open += held || it->state == ITEM_POOL;
                 pool += it->state == ITEM_POOL;
                 queued += it->state == ITEM_QUEUED;
+                parts += is_part(d, i);
                 if (rank_set_has(&d->pool.positions, it->position) != (it->state == ITEM_POOL) ||
-                    rank_set_has(&d->pool.lengths, it->length) != (it->state == ITEM_POOL))
+                    rank_set_has(&d->pool.lengths, it->length) != is_part(d, i))
                         return "the pool's orders and the items' states differ";
                 if (held != (it->worker != DISPATCH_NONE))
                         return "an item has a worker and is not held, or the other way round";
         }
         if (open != d->n_open)
                 return "the count of open items is wrong";
-        if (pool != d->pool.n)
+        if (pool != d->pool.n || parts != d->pool.n_parts)
                 return "the count of items in the pool is wrong";
         return queued == d->n_queued ? NULL : "the count of queued items is wrong";
 }
@@ -76,17 +88,26 @@ static const char *check_workers(const struct dispatch *d)
         return differs(busy, d->busy) ? "the busy seconds are wrong" : NULL;
 }
 
-static const char *check_pus(const struct dispatch *d)
+/* Each worker has one place, or shares a PU until it ends. */
+static const char *check_places(const struct dispatch *d)
 {
-        for (size_t i = 0; i < d->n_pus; i++) {
-                uint32_t worker = d->pus[i].worker;
+        uint32_t housed = 0, surplus = 0;
 
-                if (worker == DISPATCH_NONE)
+        for (size_t i = 0; i < d->n_places; i++) {
+                const struct place *place = &d->places[i];
+
+                if ((place->os == DISPATCH_FLOATING) != (i >= d->n_pus))
+                        return "a place that floats is among the PUs, or the other way round";
+                if (place->worker == DISPATCH_NONE)
                         continue;
-                if (d->workers[worker].state == WORKER_GONE || d->workers[worker].pu != d->pus[i].os)
-                        return "a PU and its worker disagree";
+                housed++;
+                if (d->workers[place->worker].state == WORKER_GONE || d->workers[place->worker].surplus ||
+                    d->workers[place->worker].pu != place->os)
+                        return "a place and its worker disagree";
         }
-        return NULL;
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                surplus += d->workers[i].state != WORKER_GONE && d->workers[i].surplus;
+        return housed + surplus == d->n_alive ? NULL : "a worker has no place, or more than one";
 }
 
 static const char *check_unit(const struct dispatch *d, const struct unit *u, uint32_t number)
@@ -106,9 +127,44 @@ static const char *check_unit(const struct dispatch *d, const struct unit *u, ui
                 return "a unit's sums are wrong";
         if (workers != u->n_workers)
                 return "a unit's count of workers is wrong";
-        if ((u->heap != DISPATCH_NONE) != (n > 0 && workers == 0))
+        if ((u->heap != DISPATCH_NONE) !=
+            (n > 0 && (u->serial ? u->owner == DISPATCH_NONE && u->n_held == 0 : workers == 0)))
                 return "the heap has a unit that it should not have, or lacks one";
         return u->heap == DISPATCH_NONE || d->pool.heap[u->heap] == number ? NULL : "the heap's index is wrong";
+}
+
+/* A serial unit's items are held by one worker, and are taken in their order: what is held comes before what is in the
+ * pool. */
+static const char *check_serial(const struct dispatch *d, const struct unit *u)
+{
+        uint32_t n_held = 0, holder = DISPATCH_NONE;
+        bool pool = false;
+
+        for (uint32_t p = u->first; p < u->end; p++) {
+                const struct item *it = &d->items[d->pool.by_position[p]];
+
+                pool |= it->state == ITEM_POOL;
+                if (it->worker == DISPATCH_NONE)
+                        continue;
+                if (pool)
+                        return "an item of a serial unit was dealt before an earlier one";
+                if (n_held++ > 0 && it->worker != holder)
+                        return "two workers hold items of one serial unit";
+                holder = it->worker;
+        }
+        if (n_held != u->n_held)
+                return "a serial unit's count of held items is wrong";
+        if (n_held > 0 && u->owner != holder &&
+            (u->owner != DISPATCH_NONE || d->workers[holder].state != WORKER_RETIRING))
+                return "a serial unit's owner does not hold its items";
+        if (u->owner == DISPATCH_NONE && u->begun)
+                return "a serial unit that nobody owns is begun";
+        if (u->owner != DISPATCH_NONE && (d->workers[u->owner].state != WORKER_ACTIVE || (n_held == 0 && !u->begun)))
+                return "a serial unit has an owner that it should not have";
+        if (pool && u->owner != DISPATCH_NONE && !d->pool.ordered &&
+            d->pool.units[d->workers[u->owner].unit].first != u->first)
+                return "a worker has left a serial unit behind";
+        return NULL;
 }
 
 static const char *check_heap(const struct dispatch *d)
@@ -127,10 +183,12 @@ const char *dispatch_check(const struct dispatch *d)
         if (!broken)
                 broken = check_workers(d);
         if (!broken)
-                broken = check_pus(d);
+                broken = check_places(d);
         if (!broken)
                 broken = check_heap(d);
         for (uint32_t u = 0; u < d->pool.n_units && !broken; u++)
                 broken = check_unit(d, &d->pool.units[u], u);
+        for (uint32_t u = 0; u < d->pool.n_units && !broken && d->pool.serial; u++)
+                broken = d->pool.units[u].serial ? check_serial(d, &d->pool.units[u]) : NULL;
         return broken;
 }

@@ -51,6 +51,7 @@ void deal_release(struct dispatch *d, struct worker *w, uint32_t item)
                 w->queued -= it->charge;
         }
         held_remove(w, held_index(w, item));
+        pool_let_go(d, it->unit);
         d->busy -= it->charge;
         if (w->n_held == w->n_running)
                 w->queued = 0;
@@ -66,6 +67,7 @@ void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
         held_remove(w, held_index(w, item));
         held_insert(w, w->n_running++, item);
         it->state = ITEM_RUNNING;
+        pool_begin(d, it->unit);
         /* The one before is over but for its teardown, though its DONE may come late. */
         w->running = it->charge;
         w->queued = deal_waiting(w) > 0 ? w->queued - it->charge : 0;
@@ -111,6 +113,7 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
 
         it->charge = pool_item_seconds(d, choice.item) + pool_setup_seconds(d, w->tail, choice.item);
         pool_take(d, choice.item);
+        pool_hold(d, it->unit, worker);
         it->state = ITEM_QUEUED;
         it->worker = worker;
         held_insert(w, w->n_held, choice.item);
@@ -153,6 +156,8 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
 
         if (w->state != WORKER_ACTIVE || w->recalling || d->stopped)
                 return;
+        if (d->pool.ordered && w->n_held > 0 && !w->waiting)
+                return; /* what is sent ahead would wait while others go on with later ones */
         while (w->n_held < DISPATCH_QUEUE_MAX) {
                 double horizon = pick_horizon(d);
 
@@ -183,6 +188,17 @@ void deal_fill_all(struct dispatch *d, struct dispatch_actions *out)
                         deal_fill(d, i, out);
 }
 
+/* Whether an item that was recalled can be dealt to anybody: of a serial unit the first one, for all that is left. */
+static bool is_on_offer(const struct dispatch *d, uint32_t item)
+{
+        uint32_t unit = d->items[item].unit;
+
+        if (d->items[item].state != ITEM_POOL)
+                return false;
+        return !d->pool.units[unit].serial ||
+               (pool_is_on_offer(&d->pool.units[unit]) && pool_unit_next(d, unit, 0) == item);
+}
+
 bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, size_t n, struct dispatch_actions *out)
 {
         struct worker *v = &d->workers[victim], *t = &d->workers[v->thief];
@@ -190,11 +206,11 @@ bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, s
         bool any = false;
 
         for (size_t i = 0; i < n; i++)
-                theirs += pool_item_seconds(d, list[i]) / v->speed;
-        for (size_t i = n; i-- > 0 && t->n_held < DISPATCH_QUEUE_MAX;) {
-                double seconds = pool_item_seconds(d, list[i]);
+                theirs += is_on_offer(d, list[i]) ? pool_part_seconds(d, list[i]) / v->speed : 0;
+        for (size_t i = n; i-- > 0 && t->n_held < DISPATCH_QUEUE_MAX && !pool_is_bound(d, v->thief);) {
+                double seconds = pool_part_seconds(d, list[i]);
 
-                if (d->items[list[i]].state != ITEM_POOL || d->items[list[i]].missed_by == v->thief)
+                if (!is_on_offer(d, list[i]) || d->items[list[i]].missed_by == v->thief)
                         continue;
                 ours += (pool_setup_seconds(d, t->tail, list[i]) + seconds) / t->speed;
                 if (ours >= theirs)

@@ -51,7 +51,7 @@ static void on_done(struct dispatch *d, const struct dispatch_event *e)
         deal_release(d, w, e->item);
         deal_close(d, e->item, ITEM_DONE);
         if (d->items[e->item].seconds < 0)
-                pool_learn(d, e->item, estimate_on_fast_core(e->wall, e->cpu, w->speed));
+                pool_learn(d, e->item, estimate_on_fast_core(e->wall, e->cpu, w->core));
         w->last_done = e->item;
         w->n_done++;
         d->n_failures = 0;
@@ -61,7 +61,7 @@ static void on_done(struct dispatch *d, const struct dispatch_event *e)
 static void on_setup(struct dispatch *d, const struct dispatch_event *e)
 {
         struct group *g = &d->groups[e->group];
-        double seconds = e->wall * d->workers[e->worker].speed;
+        double seconds = e->wall * d->workers[e->worker].core;
 
         g->setup += (seconds - g->setup) / ++g->n_setups;
         if (g->parent == DISPATCH_NONE)
@@ -110,7 +110,7 @@ static void on_unavailable(struct dispatch *d, const struct dispatch_event *e, s
                 deal_release(d, w, e->list[i]);
                 w->n_missed++;
                 d->missed = true;
-                if (it->missed_by == DISPATCH_NONE && d->n_of_use > 1) {
+                if (it->missed_by == DISPATCH_NONE && d->n_of_use > 1 && !d->pool.units[it->unit].serial) {
                         it->missed_by = e->worker;
                         pool_put(d, e->list[i]);
                 } else {

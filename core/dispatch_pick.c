@@ -1,5 +1,8 @@
 /* Which item a worker gets next. Pure: reads the state, changes nothing.
  *
+ * With `ordered` there is nothing to choose: the first of the pool. A worker that has begun a serial unit goes on with
+ * it, and as long as nobody has, it counts as one long item. For everything else:
+ *
  * The problem is Q | group set-ups | Cmax with uncertain times, met by list scheduling. In the order of the rules:
  *
  *   LONGEST  the first of the long items, longest first, that goes to this worker when each is placed where it ends
@@ -33,6 +36,12 @@ static const double SPLIT_GAIN = 0.03;
  * the engine waits for a CPU on a busy machine. Too much does no harm, for what is not begun can be recalled. */
 static const double HORIZON_SENDS = 250;
 
+/* What the worker is bound to do of the serial unit that it is at, though it was not sent yet. */
+static double owned_seconds(const struct dispatch *d, const struct worker *w)
+{
+        return pool_is_bound(d, (uint32_t)(w - d->workers)) ? pool_unit_seconds(d, w->unit) : 0;
+}
+
 struct outlook pick_outlook(const struct dispatch *d)
 {
         double speed = 0, fastest = 0, work = pool_seconds(d) + d->pool.heap_setups, longest = 0, rest;
@@ -46,7 +55,7 @@ struct outlook pick_outlook(const struct dispatch *d)
                         continue;
                 release = pick_release(d, w);
                 longest = release > longest ? release : longest;
-                work += release * w->speed;
+                work += release * w->speed - owned_seconds(d, w); /* which the pool's have */
                 if (w->state == WORKER_RETIRING)
                         continue;
                 speed += w->speed;
@@ -64,13 +73,15 @@ struct outlook pick_outlook(const struct dispatch *d)
 
 static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
-        return item != DISPATCH_NONE && d->items[item].missed_by != worker;
+        return item != DISPATCH_NONE && d->items[item].missed_by != worker && pool_may_have(d, worker, item);
 }
 
 static bool is_long(const struct dispatch *d, uint32_t item)
 {
         const struct item *it = &d->items[item];
 
+        if (d->pool.units[it->unit].serial)
+                return d->pool.history && pool_unit_seconds(d, it->unit) > d->outlook.worth;
         if (it->seconds <= d->outlook.worth)
                 return false;
         return it->group == DISPATCH_NONE || (it->seconds > LONGER * d->pool.mean && it->seconds >= LOOSE * it->setups);
@@ -94,7 +105,7 @@ static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
-                double end = release[i] + pool_item_seconds(d, item) / w->speed;
+                double end = release[i] + pool_part_seconds(d, item) / w->speed;
 
                 if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && may_run(d, i, item) &&
                     end < best_end) {
@@ -114,7 +125,7 @@ static uint32_t longest_that_fits(const struct dispatch *d, uint32_t worker)
         uint32_t rank = pool_longest(d, room);
 
         for (unsigned i = 0; i < TRIES && rank != RANK_NONE; i++) {
-                uint32_t item = d->pool.by_length[rank];
+                uint32_t item = pool_at(d, rank);
 
                 if (d->pool.lengths_of[rank] <= d->outlook.worth)
                         break;
@@ -139,7 +150,7 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
         for (uint32_t i = 0; i < n; i++)
                 release[i] = pick_release(d, &d->workers[i]);
         for (uint32_t tries = 0; tries < AHEAD * n + AHEAD_MIN && rank != RANK_NONE; tries++) {
-                uint32_t item = d->pool.by_length[rank], best;
+                uint32_t item = pool_at(d, rank), best;
 
                 if (d->pool.lengths_of[rank] <= d->outlook.worth)
                         break;
@@ -147,7 +158,7 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
                 if (best == worker)
                         return item;
                 if (best != DISPATCH_NONE)
-                        release[best] += pool_item_seconds(d, item) / d->workers[best].speed;
+                        release[best] += pool_part_seconds(d, item) / d->workers[best].speed;
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
         }
         return DISPATCH_NONE;
@@ -199,7 +210,7 @@ static uint32_t split_item(const struct dispatch *d, uint32_t worker)
                 double gain;
 
                 if (i == worker || d->workers[i].state == WORKER_GONE || unit == DISPATCH_NONE ||
-                    d->pool.units[unit].n_pool == 0)
+                    d->pool.units[unit].n_pool == 0 || d->pool.units[unit].serial)
                         continue;
                 item = unit_item(d, worker, unit, (d->pool.units[unit].first + d->pool.units[unit].end) / 2);
                 if (item == DISPATCH_NONE)
@@ -230,12 +241,22 @@ static enum dispatch_reason open_reason(const struct dispatch *d, uint32_t item)
         return DISPATCH_R_OPEN;
 }
 
+/* What is left of the serial unit that the worker is at. */
+static uint32_t serial_item(const struct dispatch *d, uint32_t worker)
+{
+        return pool_is_bound(d, worker) ? pool_unit_next(d, d->workers[worker].unit, 0) : DISPATCH_NONE;
+}
+
 bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_choice)
 {
         uint32_t fresh;
 
         if (d->pool.n == 0)
                 return false;
+        if (d->pool.ordered)
+                return chosen(ret_choice, pick_any(d, worker), DISPATCH_R_NEXT);
+        if (chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL))
+                return true;
         if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST) ||
             chosen(ret_choice, own_item(d, worker), DISPATCH_R_GROUP))
                 return true;
@@ -248,17 +269,19 @@ uint32_t pick_any(const struct dispatch *d, uint32_t worker)
 {
         uint32_t rank = rank_set_next(&d->pool.lengths, 0);
 
-        while (rank != RANK_NONE && !may_run(d, worker, d->pool.by_length[rank]))
+        while (rank != RANK_NONE && !may_run(d, worker, pool_at(d, rank)))
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
-        return rank == RANK_NONE ? DISPATCH_NONE : d->pool.by_length[rank];
+        return rank == RANK_NONE ? DISPATCH_NONE : pool_at(d, rank);
 }
 
 double pick_horizon(const struct dispatch *d)
 {
         enum { SHARES = 4 };
         double horizon = HORIZON_SENDS * d->overhead;
-        double share = pool_seconds(d) / (SHARES * (double)(d->n_pus ? d->n_pus : 1));
+        double share = pool_seconds(d) / (SHARES * (double)(d->n_places ? d->n_places : 1));
 
+        if (d->pool.ordered)
+                return 0;
         return horizon < share ? horizon : share;
 }
 
@@ -276,7 +299,26 @@ static double running_seconds(const struct dispatch *d, const struct worker *w)
 
 double pick_release(const struct dispatch *d, const struct worker *w)
 {
-        return running_seconds(d, w) + w->queued / w->speed;
+        return running_seconds(d, w) + (w->queued + owned_seconds(d, w)) / w->speed;
+}
+
+/* What the thief of a worker's last item takes over: of a serial unit all that the worker holds, and what is left. */
+static double theft_seconds(const struct dispatch *d, const struct worker *v, uint32_t last)
+{
+        uint32_t unit = d->items[last].unit;
+        double seconds = 0;
+
+        if (!d->pool.units[unit].serial)
+                return pool_item_seconds(d, last);
+        for (uint32_t i = v->n_running; i < v->n_held; i++)
+                if (d->items[v->held[i]].unit == unit)
+                        seconds += pool_item_seconds(d, v->held[i]);
+        return seconds + pool_unit_seconds(d, unit);
+}
+
+static bool may_steal(const struct dispatch *d, uint32_t worker, uint32_t item)
+{
+        return d->items[item].missed_by != worker && !d->pool.units[d->items[item].unit].begun;
 }
 
 uint32_t pick_victim(const struct dispatch *d, uint32_t worker)
@@ -294,11 +336,11 @@ uint32_t pick_victim(const struct dispatch *d, uint32_t worker)
                     (v->state != WORKER_ACTIVE && v->state != WORKER_STARTING))
                         continue;
                 last = v->held[v->n_held - 1];
-                if (!may_run(d, worker, last))
+                if (!may_steal(d, worker, last))
                         continue;
                 theirs = pick_release(d, v);
                 ours = pick_release(d, w) +
-                       (pool_setup_seconds(d, w->tail, last) + pool_item_seconds(d, last)) / w->speed;
+                       (pool_setup_seconds(d, w->tail, last) + theft_seconds(d, v, last)) / w->speed;
                 if (ours < theirs && theirs > best_release) {
                         best_release = theirs;
                         best = i;

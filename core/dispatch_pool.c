@@ -102,12 +102,31 @@ static void heap_remove(struct dispatch *d, uint32_t unit)
         heap_fix(d, index);
 }
 
-/* A unit is in the heap exactly while it has items in the pool and no worker. */
-static void heap_update(struct dispatch *d, uint32_t unit)
+static void show_rank(struct pool *pool, uint32_t rank, bool shown)
+{
+        if (rank_set_has(&pool->lengths, rank) == shown)
+                return;
+        if (shown)
+                rank_set_add(&pool->lengths, rank);
+        else
+                rank_set_remove(&pool->lengths, rank);
+        pool->n_parts += shown ? 1 : UINT32_MAX;
+}
+
+/* Whether an item is in pool.lengths for itself. */
+static bool stands_alone(const struct pool *pool, const struct item *it)
+{
+        return pool->ordered || !pool->units[it->unit].serial;
+}
+
+void pool_update_offer(struct dispatch *d, uint32_t unit)
 {
         struct unit *u = &d->pool.units[unit];
+        const struct item *first = &d->items[d->pool.by_position[u->first]];
 
-        if (u->n_pool > 0 && u->n_workers == 0) {
+        if (!stands_alone(&d->pool, first))
+                show_rank(&d->pool, first->length, pool_is_on_offer(u));
+        if (pool_is_on_offer(u)) {
                 if (u->heap == DISPATCH_NONE) {
                         heap_place(&d->pool, d->pool.n_heap++, unit);
                         d->pool.heap_setups += u->setup;
@@ -147,9 +166,10 @@ void pool_put(struct dispatch *d, uint32_t item)
         it->state = ITEM_POOL;
         it->worker = DISPATCH_NONE;
         rank_set_add(&d->pool.positions, it->position);
-        rank_set_add(&d->pool.lengths, it->length);
+        if (stands_alone(&d->pool, it))
+                show_rank(&d->pool, it->length, true);
         count_item(d, it, 1);
-        heap_update(d, it->unit);
+        pool_update_offer(d, it->unit);
 }
 
 void pool_take(struct dispatch *d, uint32_t item)
@@ -157,9 +177,10 @@ void pool_take(struct dispatch *d, uint32_t item)
         struct item *it = &d->items[item];
 
         rank_set_remove(&d->pool.positions, it->position);
-        rank_set_remove(&d->pool.lengths, it->length);
+        if (stands_alone(&d->pool, it))
+                show_rank(&d->pool, it->length, false);
         count_item(d, it, -1);
-        heap_update(d, it->unit);
+        pool_update_offer(d, it->unit);
 }
 
 void pool_enter(struct dispatch *d, struct worker *w, uint32_t unit)
@@ -171,11 +192,11 @@ void pool_enter(struct dispatch *d, struct worker *w, uint32_t unit)
         w->unit = unit;
         if (old != DISPATCH_NONE) {
                 d->pool.units[old].n_workers--;
-                heap_update(d, old);
+                pool_update_offer(d, old);
         }
         if (unit != DISPATCH_NONE) {
                 d->pool.units[unit].n_workers++;
-                heap_update(d, unit);
+                pool_update_offer(d, unit);
         }
 }
 
@@ -277,20 +298,30 @@ static uint32_t outermost(const struct dispatch *d, uint32_t group)
         return group;
 }
 
+/* The first item of each item's unit: what it is called by until the units have numbers. first_of has room for groups
+ * and serial groups. */
+static void name_units(const struct dispatch *d, const struct dispatch_item *items, struct order_key *keys,
+                       uint32_t *first_of)
+{
+        for (uint32_t i = 0; i < d->n_groups + d->n_items + 1; i++)
+                first_of[i] = DISPATCH_NONE;
+        for (uint32_t i = 0; i < d->n_items; i++) {
+                uint32_t root = outermost(d, d->items[i].group);
+                uint32_t *first = items[i].serial         ? &first_of[d->n_groups + items[i].serial]
+                                  : root != DISPATCH_NONE ? &first_of[root]
+                                                          : NULL;
+
+                if (first && *first == DISPATCH_NONE)
+                        *first = i;
+                keys[i] = (struct order_key){.item = i, .first = first ? *first : i};
+        }
+}
+
 /* Position order: units in the order of their first items, and within one the collection order. */
-static void order_positions(struct dispatch *d, struct order_key *keys, uint32_t *first_of)
+static void order_positions(struct dispatch *d, const struct dispatch_item *items, struct order_key *keys)
 {
         struct pool *pool = &d->pool;
 
-        for (uint32_t g = 0; g < d->n_groups; g++)
-                first_of[g] = DISPATCH_NONE;
-        for (uint32_t i = 0; i < d->n_items; i++) {
-                uint32_t root = outermost(d, d->items[i].group);
-
-                if (root != DISPATCH_NONE && first_of[root] == DISPATCH_NONE)
-                        first_of[root] = i;
-                keys[i] = (struct order_key){.item = i, .first = root == DISPATCH_NONE ? i : first_of[root]};
-        }
         qsort(keys, d->n_items, sizeof(*keys), by_unit);
 
         for (uint32_t p = 0; p < d->n_items; p++) {
@@ -299,13 +330,17 @@ static void order_positions(struct dispatch *d, struct order_key *keys, uint32_t
                 pool->by_position[p] = keys[p].item;
                 it->position = p;
                 if (p == 0 || keys[p].first != keys[p - 1].first) {
-                        uint32_t root = outermost(d, it->group);
+                        bool serial = items[keys[p].item].serial > 0;
+                        uint32_t root = serial ? DISPATCH_NONE : outermost(d, it->group);
 
                         if (root != DISPATCH_NONE)
                                 d->groups[root].unit = pool->n_units;
+                        pool->serial |= serial;
                         pool->units[pool->n_units++] = (struct unit){
                                 .first = p,
                                 .heap = DISPATCH_NONE,
+                                .serial = serial,
+                                .owner = DISPATCH_NONE,
                                 .setup = root == DISPATCH_NONE ? 0 : d->groups[root].setup,
                         };
                 }
@@ -314,13 +349,25 @@ static void order_positions(struct dispatch *d, struct order_key *keys, uint32_t
         }
 }
 
+static double length_of(const struct dispatch *d, uint32_t item)
+{
+        double known = d->items[item].seconds;
+
+        return known >= 0 ? known : d->default_seconds;
+}
+
 static void order_lengths(struct dispatch *d, struct order_key *keys)
 {
         for (uint32_t i = 0; i < d->n_items; i++) {
-                double known = d->items[i].seconds;
+                keys[i] = (struct order_key){.item = i, .seconds = d->pool.ordered ? 0 : length_of(d, i)};
+                d->pool.history |= d->items[i].seconds >= 0;
+        }
+        for (uint32_t u = 0; u < d->pool.n_units && d->pool.serial && !d->pool.ordered; u++) {
+                const struct unit *unit = &d->pool.units[u];
+                double *whole = &keys[d->pool.by_position[unit->first]].seconds;
 
-                keys[i] = (struct order_key){.item = i, .seconds = known >= 0 ? known : d->default_seconds};
-                d->pool.history |= known >= 0;
+                for (uint32_t p = unit->first + 1; p < unit->end && unit->serial; p++)
+                        *whole += length_of(d, d->pool.by_position[p]);
         }
         qsort(keys, d->n_items, sizeof(*keys), by_length);
         for (uint32_t rank = 0; rank < d->n_items; rank++) {
@@ -335,9 +382,10 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         struct pool *pool = &d->pool;
         size_t n = d->n_items ? d->n_items : 1;
         struct order_key *keys = calloc(n, sizeof(*keys));
-        uint32_t *first_of = calloc(d->n_groups + 1, sizeof(*first_of));
+        uint32_t *first_of = calloc(d->n_groups + n + 1, sizeof(*first_of));
         int r = -ENOMEM;
 
+        pool->ordered = params->ordered;
         pool->by_position = calloc(n, sizeof(*pool->by_position));
         pool->by_length = calloc(n, sizeof(*pool->by_length));
         pool->lengths_of = calloc(n, sizeof(*pool->lengths_of));
@@ -355,10 +403,12 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
 
         for (uint32_t i = 0; i < d->n_items; i++)
                 d->items[i].setups = pool_setup_seconds(d, DISPATCH_NONE, i);
-        order_positions(d, keys, first_of);
+        name_units(d, params->items, keys, first_of);
+        order_positions(d, params->items, keys);
         order_lengths(d, keys);
         for (uint32_t i = 0; i < d->n_items; i++)
-                pool_put(d, i);
+                if (d->items[i].state == ITEM_POOL)
+                        pool_put(d, i);
         if (pool->n > pool->n_unknown)
                 pool->mean = pool->known / (pool->n - pool->n_unknown);
 out:

@@ -4,6 +4,7 @@
  *     dispatch_events.c   events become facts
  *     dispatch_deal.c     workers' queues: sending, recalling, filling
  *     dispatch_pool.c     the items not dealt: by length, by unit; estimates that the run itself teaches
+ *     dispatch_serial.c   units whose items run one after the other on one worker
  *     dispatch_pick.c     which item a worker gets next: reads the state, changes nothing
  *     dispatch_workers.c  workers and the PUs they are on
  */
@@ -41,12 +42,20 @@ struct group {
         uint32_t unit;     /* an outermost group's */
 };
 
-/* What is kept together: the items of one outermost group worth keeping together, or one item without a group.
- * Its items are neighbours in position order. */
+/* What is kept together: the items of one serial group, or the others of one outermost group, or one item without a
+ * group. Its items are neighbours in position order.
+ *
+ * A serial unit belongs to the worker that was sent one of its items, to the worker's end, or until all of them are
+ * taken back before one has begun. It can be dealt while it is free: it has no owner and nobody holds one of its items.
+ */
 struct unit {
         uint32_t first, end; /* positions */
-        uint32_t heap;       /* index in pool.heap, or DISPATCH_NONE */
-        uint32_t n_workers;  /* workers whose last item is of this unit */
+        bool serial;
+        bool begun;         /* serial: the owner has begun one of its items */
+        uint32_t owner;     /* serial: a worker, or DISPATCH_NONE */
+        uint32_t n_held;    /* serial: items that somebody holds */
+        uint32_t heap;      /* index in pool.heap, or DISPATCH_NONE */
+        uint32_t n_workers; /* workers whose last item is of this unit */
         uint32_t n_pool, n_pool_unknown;
         double pool_known;  /* seconds of the known items in the pool */
         double setup;       /* of the unit's own group */
@@ -55,8 +64,14 @@ struct unit {
 };
 
 struct pool {
-        struct rank_set positions, lengths; /* who is in the pool, in both orders */
-        uint32_t *by_position, *by_length;  /* items */
+        struct rank_set positions; /* who is in the pool */
+        /* Likewise, but a serial unit counts as one long item: it is there, as the one that was its first, while it is
+         * free. With `ordered` all of the pool is there, in collection order. */
+        struct rank_set lengths;
+        uint32_t n_parts;                  /* members of lengths */
+        uint32_t *by_position, *by_length; /* items */
+        bool ordered;
+        bool serial; /* there is a serial unit */
         struct unit *units;
         uint32_t n_units;
         uint32_t *heap; /* units with items in the pool and no worker: most work first */
@@ -80,8 +95,9 @@ enum worker_state {
 
 struct worker {
         enum worker_state state;
-        unsigned pu; /* OS index */
-        double speed;
+        unsigned pu;  /* OS index, or DISPATCH_FLOATING */
+        double speed; /* its place's */
+        double core;
         uint32_t held[DISPATCH_QUEUE_MAX]; /* sent and not done, oldest first; the first n_running have begun */
         uint32_t n_held, n_running;
         double running, queued; /* seconds on a fast core of the one begun last, and of those not begun */
@@ -100,9 +116,11 @@ struct worker {
         uint32_t n_done, n_missed;
 };
 
-struct pu {
-        unsigned os;
-        double speed;
+/* Where one worker runs. Those on a PU come first, in the order of the PUs. */
+struct place {
+        unsigned os;     /* or DISPATCH_FLOATING */
+        double core;     /* speed of the PU; where it floats, the mean of them all */
+        double speed;    /* of that, what one worker gets: there may be more places than PUs */
         uint32_t worker; /* or DISPATCH_NONE */
 };
 
@@ -119,9 +137,9 @@ struct dispatch {
         uint32_t n_groups;
         struct pool pool;
         struct worker *workers;
-        uint32_t max_workers;
-        struct pu *pus;
-        size_t n_pus, pus_allocated;
+        uint32_t max_workers, min_workers;
+        struct place *places;
+        size_t n_pus, n_places, places_allocated;
         double default_seconds, overhead, start_cost;
         uint32_t n_open;   /* items neither done, lost nor left */
         uint32_t n_queued; /* over all workers */
@@ -155,8 +173,30 @@ double pool_unit_seconds(const struct dispatch *d, uint32_t unit);
 double pool_seconds(const struct dispatch *d);
 /* The first pool item of the unit in collection order; DISPATCH_NONE. */
 uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_position);
-/* The longest pool item of at most `seconds`, as a rank; RANK_NONE. */
+/* The longest of pool.lengths of at most `seconds`, as a rank; RANK_NONE. */
 uint32_t pool_longest(const struct dispatch *d, double seconds);
+/* The item to deal for a rank that is in pool.lengths. */
+uint32_t pool_at(const struct dispatch *d, uint32_t rank);
+/* What dealing this pool item commits its worker to: of a serial unit, all that is left of it. */
+double pool_part_seconds(const struct dispatch *d, uint32_t item);
+/* Whether the worker has to go on with the serial unit that it is at. */
+bool pool_is_bound(const struct dispatch *d, uint32_t worker);
+/* How many workers have. */
+uint32_t pool_count_bound(const struct dispatch *d);
+/* How much there is that could go to one worker or to another: parts of the pool, and what was sent and is not begun. */
+uint32_t pool_choices(const struct dispatch *d);
+/* Whether it can be dealt to this worker as far as serial units go. */
+bool pool_may_have(const struct dispatch *d, uint32_t worker, uint32_t item);
+/* Whether a unit waits for a worker: has items in the pool and nobody who goes on with them. */
+bool pool_is_on_offer(const struct unit *unit);
+/* Who holds, owns or has entered the unit changed, or what of it is in the pool. */
+void pool_update_offer(struct dispatch *d, uint32_t unit);
+/* Somebody holds one more, or one less, of the unit's items, or has begun one. Nothing where it is not serial. */
+void pool_hold(struct dispatch *d, uint32_t unit, uint32_t worker);
+void pool_let_go(struct dispatch *d, uint32_t unit);
+void pool_begin(struct dispatch *d, uint32_t unit);
+/* The worker owns no unit any more. */
+void pool_disown(struct dispatch *d, uint32_t worker);
 /* Set-up seconds that `item` costs a worker whose last item was `tail` (or DISPATCH_NONE). */
 double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
 
@@ -207,12 +247,13 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
 /* dispatch_workers.c */
 struct dispatch_action *dispatch_emit(struct dispatch_actions *out, enum dispatch_action_type type,
                                       enum dispatch_reason reason);
-int workers_reserve_pus(struct dispatch *d, size_t n);
+int workers_reserve_places(struct dispatch *d, size_t n_pus);
 void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n, struct dispatch_actions *out);
-/* Starts workers on free PUs while there is enough work for one more. */
+/* Starts workers on free places while there is enough work for one more. */
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out);
 void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
-/* Moves workers that still run onto faster PUs that nobody is going to need, and gives back what is left over. */
+/* Moves workers that still run, floating ones first, onto faster PUs that nobody is going to need, and gives back what
+ * is left over. */
 void workers_return_pus(struct dispatch *d, struct dispatch_actions *out);
-/* The worker is gone: its PU is free, what it held is its caller's to sort out. */
+/* The worker is gone: its place is free, what it held is its caller's to sort out. */
 void workers_forget(struct dispatch *d, uint32_t worker);

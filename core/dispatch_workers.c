@@ -1,4 +1,4 @@
-/* Workers and the PUs they are on: starting, moving, retiring, giving back. */
+/* Workers and the places they are at: starting, moving, retiring, giving back. */
 #include "core/dispatch_state.h"
 
 #include <errno.h>
@@ -14,77 +14,130 @@ struct dispatch_action *dispatch_emit(struct dispatch_actions *out, enum dispatc
         return action;
 }
 
-static struct pu *pu_find(struct dispatch *d, unsigned os)
+int workers_reserve_places(struct dispatch *d, size_t n_pus)
 {
-        for (size_t i = 0; i < d->n_pus; i++)
-                if (d->pus[i].os == os)
-                        return &d->pus[i];
-        return NULL;
-}
+        size_t n = n_pus > d->min_workers ? n_pus : d->min_workers;
+        struct place *places;
 
-static void pin(struct dispatch *d, uint32_t worker, const struct pu *pu, struct dispatch_actions *out)
-{
-        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_PIN, DISPATCH_R_PUS);
-
-        d->workers[worker].pu = pu->os;
-        d->workers[worker].speed = pu->speed;
-        action->worker = worker;
-        action->pu = pu->os;
-}
-
-int workers_reserve_pus(struct dispatch *d, size_t n)
-{
-        struct pu *pus;
-
-        if (n <= d->pus_allocated)
+        if (n <= d->places_allocated)
                 return 0;
-        pus = realloc(d->pus, n * sizeof(*pus));
-        if (!pus)
+        places = realloc(d->places, n * sizeof(*places));
+        if (!places)
                 return -ENOMEM;
-        d->pus = pus;
-        d->pus_allocated = n;
+        d->places = places;
+        d->places_allocated = n;
         return 0;
 }
 
-/* A worker without a PU of its own moves to a free one, or else shares the last one until its item ends. */
+static bool is_free(const struct place *place)
+{
+        return place->worker == DISPATCH_NONE;
+}
+
+/* A free one on this PU, or floating; NULL. */
+static struct place *free_place(struct dispatch *d, unsigned os)
+{
+        for (size_t i = 0; i < d->n_places; i++)
+                if (d->places[i].os == os && is_free(&d->places[i]))
+                        return &d->places[i];
+        return NULL;
+}
+
+static struct place *first_free_place(struct dispatch *d)
+{
+        for (size_t i = 0; i < d->n_places; i++)
+                if (is_free(&d->places[i]))
+                        return &d->places[i];
+        return NULL;
+}
+
+static struct place *place_of(struct dispatch *d, uint32_t worker)
+{
+        for (size_t i = 0; i < d->n_places; i++)
+                if (d->places[i].worker == worker)
+                        return &d->places[i];
+        return NULL;
+}
+
+/* Where the worker is to be, whoever's place that is. */
+static void put(struct worker *w, const struct place *place)
+{
+        w->pu = place->os;
+        w->core = place->core;
+        w->speed = place->speed;
+}
+
+static void give(struct dispatch *d, uint32_t worker, struct place *place)
+{
+        place->worker = worker;
+        d->workers[worker].surplus = false;
+        put(&d->workers[worker], place);
+}
+
+static void pin(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+{
+        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_PIN, DISPATCH_R_PUS);
+
+        action->worker = worker;
+        action->pu = d->workers[worker].pu;
+}
+
+/* One place a PU, and floating ones up to the least number of workers. All of them share what the PUs are worth. */
+static void make_places(struct dispatch *d, const struct dispatch_pu *pus, size_t n)
+{
+        double sum = 0, share;
+
+        d->n_pus = n;
+        d->n_places = n > d->min_workers ? n : d->min_workers;
+        share = (double)n / (double)d->n_places;
+        for (size_t i = 0; i < n; i++) {
+                sum += pus[i].speed;
+                d->places[i] = (struct place){.os = pus[i].os, .core = pus[i].speed, .worker = DISPATCH_NONE};
+        }
+        for (size_t i = n; i < d->n_places; i++)
+                d->places[i] =
+                        (struct place){.os = DISPATCH_FLOATING, .core = sum / (double)n, .worker = DISPATCH_NONE};
+        for (size_t i = 0; i < d->n_places; i++)
+                d->places[i].speed = d->places[i].core * share;
+}
+
+/* Keeps its PU, or goes on floating, over what the PUs are now. */
+static void stay(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+{
+        struct worker *w = &d->workers[worker];
+        struct place *place = w->surplus ? NULL : free_place(d, w->pu);
+
+        if (!place)
+                return;
+        give(d, worker, place);
+        if (w->pu == DISPATCH_FLOATING)
+                pin(d, worker, out);
+}
+
+/* A worker without a place of its own moves to a free one, or else shares the last PU until its item ends. */
 static void rehouse(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
 {
         struct worker *w = &d->workers[worker];
+        struct place *place = w->state == WORKER_RETIRING ? NULL : first_free_place(d);
 
-        for (size_t i = 0; i < d->n_pus; i++)
-                if (d->pus[i].worker == DISPATCH_NONE && w->state != WORKER_RETIRING) {
-                        d->pus[i].worker = worker;
-                        w->surplus = false;
-                        pin(d, worker, &d->pus[i], out);
-                        return;
-                }
-        w->surplus = true;
-        pin(d, worker, &d->pus[d->n_pus - 1], out);
+        if (place) {
+                give(d, worker, place);
+        } else {
+                w->surplus = true;
+                put(w, &d->places[d->n_pus - 1]);
+        }
+        pin(d, worker, out);
 }
 
 void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n, struct dispatch_actions *out)
 {
-        for (size_t i = 0; i < n; i++)
-                d->pus[i] = (struct pu){.os = pus[i].os, .speed = pus[i].speed, .worker = DISPATCH_NONE};
-        d->n_pus = n;
-
-        for (uint32_t i = 0; i < d->max_workers; i++) {
-                struct worker *w = &d->workers[i];
-                struct pu *pu = w->state == WORKER_GONE || w->surplus ? NULL : pu_find(d, w->pu);
-
-                if (pu) {
-                        pu->worker = i;
-                        w->speed = pu->speed;
-                }
-        }
-        for (uint32_t i = 0; i < d->max_workers; i++) {
-                const struct worker *w = &d->workers[i];
-
-                if (w->state == WORKER_GONE)
-                        continue;
-                if (w->surplus || !pu_find(d, w->pu))
+        make_places(d, pus, n);
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                if (d->workers[i].state != WORKER_GONE)
+                        stay(d, i, out);
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                if (d->workers[i].state != WORKER_GONE && !place_of(d, i))
                         rehouse(d, i, out);
-        }
 }
 
 static uint32_t free_number(const struct dispatch *d)
@@ -96,41 +149,44 @@ static uint32_t free_number(const struct dispatch *d)
         return i < d->max_workers ? i : DISPATCH_NONE;
 }
 
-/* One more worker helps if an item is there for it, and its share of the work is worth its start. */
+/* One more worker helps if something is there for it, and its share of the work is worth its start. */
 static bool worth_starting(const struct dispatch *d)
 {
         uint32_t n = d->n_of_use;
         double left = pool_seconds(d);
 
-        if (d->stopped || d->n_failures >= DISPATCH_FAILURES_MAX || d->pool.n + d->n_queued <= n)
+        if (d->stopped || d->n_failures >= DISPATCH_FAILURES_MAX || pool_choices(d) <= n - pool_count_bound(d))
                 return false;
-        return n == 0 || !d->pool.history || left / n - left / (n + 1) > d->start_cost / (n + 1);
+        return n < d->min_workers || n == 0 || !d->pool.history || left / n - left / (n + 1) > d->start_cost / (n + 1);
+}
+
+static void start(struct dispatch *d, uint32_t number, struct place *place, enum dispatch_reason reason,
+                  struct dispatch_actions *out)
+{
+        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_START, reason);
+
+        d->workers[number] = (struct worker){
+                .state = WORKER_STARTING,
+                .tail = DISPATCH_NONE,
+                .last_done = DISPATCH_NONE,
+                .unit = DISPATCH_NONE,
+                .thief = DISPATCH_NONE,
+                .begun = d->now,
+        };
+        give(d, number, place);
+        d->n_alive++;
+        d->n_of_use++;
+        action->worker = number;
+        action->pu = place->os;
 }
 
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out)
 {
-        for (size_t i = 0; i < d->n_pus && worth_starting(d); i++) {
-                uint32_t number = d->pus[i].worker == DISPATCH_NONE ? free_number(d) : DISPATCH_NONE;
-                struct dispatch_action *action;
+        for (size_t i = 0; i < d->n_places && worth_starting(d); i++) {
+                uint32_t number = is_free(&d->places[i]) ? free_number(d) : DISPATCH_NONE;
 
-                if (number == DISPATCH_NONE)
-                        continue;
-                d->workers[number] = (struct worker){
-                        .state = WORKER_STARTING,
-                        .pu = d->pus[i].os,
-                        .speed = d->pus[i].speed,
-                        .tail = DISPATCH_NONE,
-                        .last_done = DISPATCH_NONE,
-                        .unit = DISPATCH_NONE,
-                        .thief = DISPATCH_NONE,
-                        .begun = d->now,
-                };
-                d->pus[i].worker = number;
-                d->n_alive++;
-                d->n_of_use++;
-                action = dispatch_emit(out, DISPATCH_DO_START, reason);
-                action->worker = number;
-                action->pu = d->pus[i].os;
+                if (number != DISPATCH_NONE)
+                        start(d, number, &d->places[i], reason, out);
         }
 }
 
@@ -140,75 +196,84 @@ void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason re
         d->workers[worker].dry = false;
         d->n_of_use--;
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);
+        pool_disown(d, worker);
         dispatch_emit(out, DISPATCH_DO_RETIRE, reason)->worker = worker;
 }
 
-/* A surplus worker that is still at its last item may be there beside the PU's own. */
+/* A surplus worker that is still at its last item may be there beside the PU's own, and one that floats anywhere. */
 static bool pu_in_use(const struct dispatch *d, unsigned os)
 {
         for (uint32_t i = 0; i < d->max_workers; i++)
-                if (d->workers[i].state != WORKER_GONE && d->workers[i].pu == os)
+                if (d->workers[i].state != WORKER_GONE &&
+                    (d->workers[i].pu == os || d->workers[i].pu == DISPATCH_FLOATING))
                         return true;
         return false;
 }
 
-/* The worker on the slowest PU that has something to do there still; DISPATCH_NONE. */
-static uint32_t slowest_busy(const struct dispatch *d)
+/* Whom a free PU of this speed serves best: one that floats, or else the busy worker on the slowest PU if it is worth
+ * its while; DISPATCH_NONE. */
+static uint32_t promotable(const struct dispatch *d, double speed)
 {
+        static const double WORTH = 1.1;
         uint32_t slowest = DISPATCH_NONE;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
 
-                if (w->state != WORKER_GONE && w->n_held > 0 && !w->waiting &&
-                    (slowest == DISPATCH_NONE || w->speed < d->workers[slowest].speed))
+                if (w->state == WORKER_GONE || w->n_held == 0 || w->waiting)
+                        continue;
+                if (w->pu == DISPATCH_FLOATING)
+                        return i;
+                if (slowest == DISPATCH_NONE || w->speed < d->workers[slowest].speed)
                         slowest = i;
         }
-        return slowest;
+        return slowest != DISPATCH_NONE && speed >= WORTH * d->workers[slowest].speed ? slowest : DISPATCH_NONE;
 }
 
 /* What runs on a slow PU ends sooner on a fast one; moving costs microseconds. */
 static void promote(struct dispatch *d, struct dispatch_actions *out)
 {
-        static const double WORTH = 1.1;
-
         for (size_t i = 0; i < d->n_pus; i++) {
-                uint32_t worker = d->pus[i].worker == DISPATCH_NONE ? slowest_busy(d) : DISPATCH_NONE;
-                struct pu *from;
+                uint32_t worker = is_free(&d->places[i]) ? promotable(d, d->places[i].speed) : DISPATCH_NONE;
+                struct place *from;
 
-                if (worker == DISPATCH_NONE || d->pus[i].speed < WORTH * d->workers[worker].speed)
+                if (worker == DISPATCH_NONE)
                         continue;
-                from = pu_find(d, d->workers[worker].pu);
-                if (from && from->worker == worker)
+                from = place_of(d, worker);
+                if (from)
                         from->worker = DISPATCH_NONE;
-                d->pus[i].worker = worker;
-                d->workers[worker].surplus = false;
-                pin(d, worker, &d->pus[i], out);
+                give(d, worker, &d->places[i]);
+                pin(d, worker, out);
         }
 }
 
 void workers_return_pus(struct dispatch *d, struct dispatch_actions *out)
 {
-        size_t kept = 0;
+        size_t kept = 0, n_pus = 0;
 
         promote(d, out);
-        for (size_t i = 0; i < d->n_pus; i++) {
-                if (d->pus[i].worker != DISPATCH_NONE || pu_in_use(d, d->pus[i].os)) {
-                        d->pus[kept++] = d->pus[i];
+        for (size_t i = 0; i < d->n_places; i++) {
+                const struct place *place = &d->places[i];
+
+                if (i < d->n_pus && is_free(place) && !pu_in_use(d, place->os)) {
+                        dispatch_emit(out, DISPATCH_DO_RETURN, DISPATCH_R_DRY)->pu = place->os;
                         continue;
                 }
-                dispatch_emit(out, DISPATCH_DO_RETURN, DISPATCH_R_DRY)->pu = d->pus[i].os;
+                n_pus += i < d->n_pus;
+                d->places[kept++] = *place;
         }
-        d->n_pus = kept;
+        d->n_pus = n_pus;
+        d->n_places = n_pus > 0 ? kept : 0;
 }
 
 void workers_forget(struct dispatch *d, uint32_t worker)
 {
-        struct pu *pu = pu_find(d, d->workers[worker].pu);
+        struct place *place = place_of(d, worker);
 
-        if (pu && pu->worker == worker)
-                pu->worker = DISPATCH_NONE;
+        if (place)
+                place->worker = DISPATCH_NONE;
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);
+        pool_disown(d, worker);
         d->n_of_use -= d->workers[worker].state != WORKER_RETIRING;
         d->n_recalling -= d->workers[worker].recalling;
         d->n_alive--;

@@ -1,7 +1,7 @@
 /* A simulated run engine and its workers, for driving core/dispatch: FIFOs that both ends read, records that come
- * late and in batches, fixtures, deaths, PUs that come and go. Time is simulated; nothing sleeps. Every rule of the
- * contract (nothing dealt twice, everything accounted for once, invariants after every step) is checked on the way
- * and ends the program where it does not hold. */
+ * late and in batches, fixtures, deaths, PUs that come and go, more workers than PUs. Time is simulated; nothing
+ * sleeps. Every rule of the contract (nothing dealt twice, everything accounted for once, invariants after every step)
+ * is checked on the way and ends the program where it does not hold. */
 #pragma once
 
 #include "core/dispatch.h"
@@ -22,7 +22,8 @@ struct plant_params {
         uint32_t n_groups;
         const struct dispatch_pu *pus;
         size_t n_pus;
-        uint32_t max_workers;
+        uint32_t max_workers, min_workers;
+        bool ordered;
         double start_seconds; /* until a worker is ready */
         double latency;       /* seconds from a worker's write to the engine's step */
         double overhead;

@@ -85,6 +85,21 @@ static void random_suite(struct world *w, uint64_t *random)
         }
 }
 
+/* Serial groups, their items scattered over the suite or not, items that are to run alone, and order. */
+static void random_constraints(struct world *w, uint64_t *random)
+{
+        uint32_t n = w->params.n_items, groups = n ? 1 + below(random, n < 6 ? n : 6) : 0;
+        double share = below(random, 3) == 0 ? plant_uniform(random) : 0, alone = below(random, 6) == 0 ? 0.2 : 0;
+        bool runs = below(random, 2);
+
+        for (uint32_t i = 0; i < n; i++) {
+                if (plant_uniform(random) < share)
+                        w->items[i].serial = 1 + (runs ? i * groups / n : below(random, groups));
+                w->items[i].alone = plant_uniform(random) < alone;
+        }
+        w->params.ordered = below(random, 6) == 0;
+}
+
 /* What history says: nothing of some, and of the others something within a factor of two, or far off. */
 static void random_estimates(struct world *w, uint64_t *random)
 {
@@ -108,6 +123,8 @@ static void random_machine(struct world *w, uint64_t *random)
         for (size_t k = 0; k < kinds; k++)
                 add_pus(w, 1 + below(random, 5), speeds[k]);
         w->params.max_workers = 1 + below(random, (uint32_t)w->params.n_pus + 2);
+        if (below(random, 3) == 0)
+                w->params.min_workers = w->params.max_workers = 1 + below(random, 2 * (uint32_t)w->params.n_pus + 2);
         for (size_t c = below(random, PLANT_CHANGES_MAX); c > 0; c--) {
                 size_t first = below(random, (uint32_t)w->params.n_pus);
 
@@ -147,6 +164,7 @@ static void test_histories(uint32_t n, uint64_t only)
                 world_init(&w, seed);
                 w.params.trace = only;
                 random_suite(&w, &random);
+                random_constraints(&w, &random);
                 random_estimates(&w, &random);
                 random_machine(&w, &random);
                 random_faults(&w, &random);

@@ -1,114 +1,12 @@
-/* The dispatcher's scenes as readable traces: events in, decisions out. */
-#include "core/dispatch.h"
-#include "tests/unit/test.h"
-
-#include <math.h>
-
-enum { TRACE_MAX = 4096 };
-
-struct scene {
-        struct dispatch *d;
-        struct dispatch_actions actions;
-        char trace[TRACE_MAX];
-        size_t len;
-        uint64_t now;
-};
-
-static void say(struct scene *s, const char *text)
-{
-        size_t n = strlen(text);
-
-        CHECK(s->len + n < TRACE_MAX);
-        memcpy(s->trace + s->len, text, n + 1);
-        s->len += n;
-}
-
-static void describe(const struct dispatch_action *a, char *buf, size_t size)
-{
-        const char *why = dispatch_reason_text(a->reason);
-
-        switch (a->type) {
-        case DISPATCH_DO_START:
-                snprintf(buf, size, "start w%u on %u: %s\n", a->worker, a->pu, why);
-                break;
-        case DISPATCH_DO_PIN:
-                snprintf(buf, size, "pin w%u to %u\n", a->worker, a->pu);
-                break;
-        case DISPATCH_DO_SEND:
-                snprintf(buf, size, "w%u gets %u%s: %s\n", a->worker, a->item, a->report ? "" : " quietly", why);
-                break;
-        case DISPATCH_DO_RECALL:
-                snprintf(buf, size, "recall w%u: %s\n", a->worker, why);
-                break;
-        case DISPATCH_DO_RETIRE:
-                snprintf(buf, size, "retire w%u: %s\n", a->worker, why);
-                break;
-        case DISPATCH_DO_RETURN:
-                snprintf(buf, size, "return %u\n", a->pu);
-                break;
-        case DISPATCH_DO_LEFT:
-                snprintf(buf, size, "left %u\n", a->item);
-                break;
-        case DISPATCH_DO_FINISHED:
-                snprintf(buf, size, "finished: %s\n", why);
-                break;
-        }
-}
-
-static void step(struct scene *s, struct dispatch_event event)
-{
-        event.now = s->now;
-        CHECK_INT(dispatch_step(s->d, &event, &s->actions), 0);
-        for (size_t i = 0; i < s->actions.n; i++) {
-                char buf[128];
-
-                describe(&s->actions.items[i], buf, sizeof(buf));
-                say(s, buf);
-        }
-        s->actions.n = 0;
-        CHECK(!dispatch_check(s->d));
-}
-
-static void expect(struct scene *s, const char *trace)
-{
-        CHECK_STR(s->trace, trace);
-        s->trace[s->len = 0] = '\0';
-}
-
-static void scene_open(struct scene *s, const struct dispatch_params *params)
-{
-        *s = (struct scene){.now = 1000000};
-        CHECK_INT(dispatch_create(params, &s->d), 0);
-}
-
-static void scene_close(struct scene *s)
-{
-        dispatch_destroy(s->d);
-        dispatch_actions_finish(&s->actions);
-}
-
-static const struct dispatch_pu two_pus[] = {{0, 1.0}, {1, 1.0}};
-
-static void pus(struct scene *s, const struct dispatch_pu *list, size_t n)
-{
-        step(s, (struct dispatch_event){.type = DISPATCH_PUS, .pus = list, .n_pus = n});
-}
-
-static void event(struct scene *s, enum dispatch_event_type type, uint32_t worker, uint32_t item)
-{
-        step(s, (struct dispatch_event){.type = type, .worker = worker, .item = item});
-}
-
-static void at(struct scene *s, double seconds)
-{
-        s->now = 1000000 + (uint64_t)llround(seconds * 1e6);
-}
+/* The dispatcher's choices, as scenes. */
+#include "tests/unit/dispatch-scene.h"
 
 /* Three items, the long one last in collection order: it is begun first, nothing is put behind it, and the short
  * ones share the other PU. */
 static void test_long_one_last(void)
 {
-        static const struct dispatch_item items[] = {{0.8, DISPATCH_NONE}, {0.8, DISPATCH_NONE}, {2.0, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(0.8, DISPATCH_NONE), ITEM(0.8, DISPATCH_NONE),
+                                                     ITEM(2.0, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -142,23 +40,12 @@ static void test_long_one_last(void)
         scene_close(&s);
 }
 
-static void recalled(struct scene *s, uint32_t worker, const uint32_t *list, size_t n)
-{
-        step(s, (struct dispatch_event){.type = DISPATCH_RECALLED, .worker = worker, .list = list, .n_list = n});
-}
-
-static void ready_both(struct scene *s)
-{
-        pus(s, two_pus, 2);
-        event(s, DISPATCH_READY, 0, 0);
-        event(s, DISPATCH_READY, 1, 0);
-}
-
 /* Two modules of three items with a costly fixture, one item of them long: each worker keeps to its module, in
  * collection order. */
 static void test_groups_stay_together(void)
 {
-        static const struct dispatch_item items[] = {{0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 1}, {0.1, 1}, {0.2, 1}};
+        static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0),
+                                                     ITEM(0.1, 1), ITEM(0.1, 1), ITEM(0.2, 1)};
         static const struct dispatch_group groups[] = {{DISPATCH_NONE, 0.5}, {DISPATCH_NONE, 0.5}};
         struct scene s;
 
@@ -188,8 +75,9 @@ static void test_groups_stay_together(void)
 /* One module without a fixture: the second worker joins it in its middle. */
 static void test_split(void)
 {
-        static const struct dispatch_item items[] = {{0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 0},
-                                                     {0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 0}, {0.1, 0}};
+        static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0),
+                                                     ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0),
+                                                     ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0)};
         struct dispatch_group group = {DISPATCH_NONE, 0};
         struct dispatch_params params = {.items = items,
                                          .n_items = 12,
@@ -221,7 +109,7 @@ static void test_split(void)
 /* Nothing is known: the modules in the order of collection, and what waits elsewhere at the end. */
 static void test_no_history(void)
 {
-        static const struct dispatch_item items[] = {{-1, 0}, {-1, 0}, {-1, 1}, {-1, 1}, {-1, 1}};
+        static const struct dispatch_item items[] = {ITEM(-1, 0), ITEM(-1, 0), ITEM(-1, 1), ITEM(-1, 1), ITEM(-1, 1)};
         static const struct dispatch_group groups[] = {{DISPATCH_NONE, -1}, {DISPATCH_NONE, -1}};
         struct scene s;
 
@@ -253,7 +141,7 @@ static void test_batches(void)
         struct scene s;
 
         for (uint32_t i = 0; i < 1000; i++)
-                items[i] = (struct dispatch_item){0.0005, DISPATCH_NONE};
+                items[i] = (struct dispatch_item)ITEM(0.0005, DISPATCH_NONE);
         scene_open(
                 &s,
                 &(struct dispatch_params){
@@ -278,8 +166,9 @@ static void test_batches(void)
 /* A PU is wanted back: its worker goes on beside the other and ends; what waited for it is dealt anew. */
 static void test_a_pu_goes_and_comes(void)
 {
-        static const struct dispatch_item items[] = {{1, DISPATCH_NONE}, {1, DISPATCH_NONE}, {1, DISPATCH_NONE},
-                                                     {1, DISPATCH_NONE}, {1, DISPATCH_NONE}, {1, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
+                                                     ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
+                                                     ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -309,7 +198,8 @@ static void test_a_pu_goes_and_comes(void)
 /* A worker dies of an item: the item is lost, what it was to do next goes to the one in its place. */
 static void test_a_worker_dies(void)
 {
-        static const struct dispatch_item items[] = {{1, DISPATCH_NONE}, {1, DISPATCH_NONE}, {1, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
+                                                     ITEM(1, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -339,7 +229,7 @@ static void test_a_worker_dies(void)
 /* No worker can be started: after a few attempts everything is the reporter's. */
 static void test_no_worker(void)
 {
-        static const struct dispatch_item items[] = {{1, DISPATCH_NONE}, {1, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -360,7 +250,7 @@ static void test_no_worker(void)
 /* A fresh worker lacks an item: another one gets it, and where both lack it the reporter does. */
 static void test_unavailable(void)
 {
-        static const struct dispatch_item items[] = {{1, DISPATCH_NONE}, {1, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -384,7 +274,8 @@ static void test_unavailable(void)
 
 static void test_stop(void)
 {
-        static const struct dispatch_item items[] = {{1, DISPATCH_NONE}, {1, DISPATCH_NONE}, {1, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
+                                                     ITEM(1, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -411,7 +302,7 @@ static void test_stop(void)
 static void test_slow_pu_idles(void)
 {
         static const struct dispatch_pu fast_and_slow[] = {{0, 1.0}, {8, 0.3}};
-        static const struct dispatch_item items[] = {{1.0, DISPATCH_NONE}, {1.0, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1.0, DISPATCH_NONE), ITEM(1.0, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -435,7 +326,7 @@ static void test_slow_pu_idles(void)
 static void test_promotion(void)
 {
         static const struct dispatch_pu fast_and_slow[] = {{0, 1.0}, {8, 0.5}};
-        static const struct dispatch_item items[] = {{1.0, DISPATCH_NONE}, {0.6, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1.0, DISPATCH_NONE), ITEM(0.6, DISPATCH_NONE)};
         struct scene s;
 
         scene_open(&s,
@@ -462,7 +353,7 @@ static void test_promotion(void)
 /* An item turns out to be ten times as long as history said: at a deadline what waits behind it is taken away. */
 static void test_late_item(void)
 {
-        static const struct dispatch_item items[] = {{0.1, 0}, {0.1, 0}, {0.1, 1}, {0.1, 1}};
+        static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 1), ITEM(0.1, 1)};
         static const struct dispatch_group groups[] = {{DISPATCH_NONE, 0.3}, {DISPATCH_NONE, 0.3}};
         struct scene s;
         uint64_t deadline;
@@ -501,7 +392,7 @@ static const uint32_t beyond = 7;
 
 static void test_bad_events(void)
 {
-        static const struct dispatch_item items[] = {{1, DISPATCH_NONE}};
+        static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE)};
         static const struct dispatch_event bad[] = {
                 {.type = DISPATCH_READY, .worker = 1},
                 {.type = DISPATCH_STARTED, .item = 1},
