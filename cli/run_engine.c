@@ -53,12 +53,20 @@ void run_serve_slots_later(struct run *run)
         run->slots_due = true;
 }
 
+void run_want_slots(struct run *run)
+{
+        uint32_t n = 0;
+
+        for (const struct run_suite *s = run->suites; s; s = s->next)
+                n += run_suite_n_wanted(s);
+        (void)run_lease_want_slots(&run->lease, n); /* whoever has none waits for one */
+}
+
 static void serve_slots(struct run *run)
 {
         run->slots_due = false;
         for (struct run_suite *s = run->suites; s; s = s->next)
-                if (run_suite_is_active(s))
-                        run_suite_serve_waiting(s);
+                run_suite_serve_waiting(s);
 }
 
 /* The lease and its suites */
@@ -120,6 +128,7 @@ static void lease_changed(struct run *run)
         if (cpuset_is_empty(&run->lease.kept))
                 return; /* a background run's last PU: there is nowhere to move to */
         run_share(run);
+        run_serve_slots_later(run);
         pin_all_but_workers(run);
         if (!cpuset_is_empty(&wanted))
                 (void)run_lease_return(&run->lease, &wanted);

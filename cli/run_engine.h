@@ -67,6 +67,8 @@ uint64_t run_now(const struct run *run); /* µs, monotonic */
 unsigned run_take_slot(struct run *run);
 void run_give_slot(struct run *run, unsigned slot);
 void run_serve_slots_later(struct run *run);
+/* A suite begins, or another was asked for so many workers: sees to slots for all. */
+void run_want_slots(struct run *run);
 /* Divides what is held among the suites anew, each of which hears of its own through run_suite_set_pus(): now, or,
  * for a suite in the midst of a step, when the loop comes round. */
 void run_share(struct run *run);

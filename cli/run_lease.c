@@ -272,6 +272,29 @@ int run_lease_lower(struct run_lease *l, const struct cpuset *pus)
         return r < 0 ? r : run_lease_return(l, pus);
 }
 
+/* Where nobody lends slots they are counted on. */
+static int count_slots(struct run_lease *l, unsigned n)
+{
+        unsigned *slots = realloc(l->slots, n * sizeof(*slots));
+
+        if (!slots)
+                return -ENOMEM;
+        l->slots = slots;
+        for (; l->n_slots < n; l->n_slots++)
+                slots[l->n_slots] = (unsigned)l->n_slots;
+        return 0;
+}
+
+int run_lease_want_slots(struct run_lease *l, unsigned n)
+{
+        if (n <= l->n_slots || n <= l->slots_wanted)
+                return 0;
+        l->slots_wanted = n;
+        if (!l->lease)
+                return count_slots(l, n);
+        return run_lease_is_connected(l) ? client_lease_set_slots(l->lease, n) : 0;
+}
+
 /* A claim asks for all that the service had lent, what was given back since included. */
 static void say_unsaid(struct run_lease *l)
 {
@@ -280,6 +303,8 @@ static void say_unsaid(struct run_lease *l)
 
         l->unsaid_returned = l->unsaid_refused = (struct cpuset){0};
         l->unsaid_max = 0;
+        if (l->slots_wanted > l->n_slots)
+                (void)client_lease_set_slots(l->lease, l->slots_wanted);
         if (max)
                 (void)set_max(l, max);
         (void)run_lease_return(l, &returned);

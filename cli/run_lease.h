@@ -26,6 +26,7 @@ struct run_lease {
         struct cpuset unsaid_returned; /* given back while no service was there to be told */
         struct cpuset unsaid_refused;  /* likewise, as unusable */
         unsigned unsaid_max;           /* likewise, the new max; 0: as it was */
+        unsigned slots_wanted;         /* the most that were asked for */
 };
 
 /* Borrows. Without a service: a warning to stderr and the own mask, cut to --max. Negative errno where there is
@@ -48,3 +49,6 @@ int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
 /* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
+/* Asks for so many slots in all, where there are fewer. The service lends them with a later grant, as many as it has;
+ * without a service they are there at once. */
+int run_lease_want_slots(struct run_lease *lease, unsigned n);

@@ -80,7 +80,6 @@ void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker)
 
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed)
 {
-        m->busy += record->wall;
         if (record->op == RUN_DONE_SETUP) {
                 m->groups[record->arg].work += record->wall * speed;
                 m->groups[record->arg].n++;
@@ -188,7 +187,9 @@ int run_measure_figures(struct run_measure *m, const struct run_listing *listing
                 return 0;
         }
         for (uint32_t i = 0; i < m->n_items; i++)
-                items[i] = (struct dispatch_item){.seconds = item_work(&m->items[i]), .group = listing->group[i]};
+                items[i] = (struct dispatch_item){.seconds = item_work(&m->items[i]),
+                                                  .group = listing->group[i],
+                                                  .serial = listing->serial ? listing->serial[i] : 0};
         for (uint32_t i = 0; i < m->n_groups; i++)
                 groups[i] =
                         (struct dispatch_group){.parent = listing->group_parent[i], .setup = setup_mean(&m->groups[i])};

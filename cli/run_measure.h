@@ -14,7 +14,7 @@
 #include "core/estimate.h"
 
 struct run_measure_item {
-        double wall, cpu; /* seconds as measured, group set-ups not counted in */
+        double wall, cpu; /* seconds on a PU of its own, group set-ups not counted in */
         uint64_t rss;     /* KiB */
         double speed;     /* of the PU */
         bool done, lost;
@@ -42,7 +42,6 @@ struct run_measure {
         size_t n_pus;
         uint64_t begun, ended; /* µs: the first worker was ready, the last item was done; 0 not yet */
         uint32_t n_done, n_lost, n_crashes, n_left, n_recalls, n_workers;
-        double busy; /* seconds that workers spent on items and set-ups */
 };
 
 struct run_measure_figures {
@@ -60,7 +59,7 @@ int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_p
 void run_measure_spare(struct run_measure *m, unsigned os);
 /* A worker is ready; numbers are used again. */
 void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker);
-/* A checked DONE or SETUP record of a worker on a PU of that speed. */
+/* A checked DONE or SETUP record of a worker on a PU of that speed; wall seconds as on a PU of its own. */
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed);
 
 /* A worker died: these it had finished, though their records may be lost with it, and one it was running. */

@@ -81,6 +81,45 @@ static int reserve_listing(struct run_listing *l)
         return l->ids && l->group && l->group_ids && l->group_parent ? 0 : -ENOMEM;
 }
 
+static int read_items_of(const json_t *message, const char *field, uint32_t n_items, struct run_items *ret_items)
+{
+        const json_t *list = json_object_get(message, field);
+        struct run_items r = {.n = json_array_size(list)};
+
+        if (!json_is_array(list) || r.n > n_items)
+                return -EPROTO;
+        r.items = calloc(r.n + 1, sizeof(*r.items));
+        if (!r.items)
+                return -ENOMEM;
+        for (size_t i = 0; i < r.n; i++)
+                if (read_index(json_array_get(list, i), n_items, &r.items[i]) < 0 || r.items[i] == RUN_NO_INDEX) {
+                        free(r.items);
+                        return -EPROTO;
+                }
+        *ret_items = r;
+        return 0;
+}
+
+/* What a suite needs not say: order, and items that must not run beside others. */
+static int read_constraints(const json_t *message, struct run_listing *l)
+{
+        const json_t *ordered = json_object_get(message, "ordered"), *serial = json_object_get(message, "serial");
+
+        if ((ordered && !json_is_boolean(ordered)) ||
+            (serial && (!json_is_array(serial) || json_array_size(serial) != l->n_items)))
+                return -EPROTO;
+        l->ordered = json_is_true(ordered);
+        l->serial = serial ? calloc(l->n_items + (size_t)1, sizeof(*l->serial)) : NULL;
+        if (serial && !l->serial)
+                return -ENOMEM;
+        for (uint32_t i = 0; serial && i < l->n_items; i++) {
+                if (read_index(json_array_get(serial, i), l->n_items, &l->serial[i]) < 0)
+                        return -EPROTO;
+                l->serial[i]++; /* RUN_NO_INDEX becomes 0 */
+        }
+        return json_object_get(message, "alone") ? read_items_of(message, "alone", l->n_items, &l->alone) : 0;
+}
+
 int run_message_suite(const json_t *message, struct run_listing *ret_listing)
 {
         const json_t *ids = json_object_get(message, "items"), *group = json_object_get(message, "group");
@@ -100,6 +139,8 @@ int run_message_suite(const json_t *message, struct run_listing *ret_listing)
                 r = read_groups(groups, &l);
         if (r == 0)
                 r = read_items(ids, group, &l);
+        if (r == 0)
+                r = read_constraints(message, &l);
         if (r < 0) {
                 run_listing_finish(&l);
                 return r;
@@ -114,25 +155,18 @@ void run_listing_finish(struct run_listing *l)
         free(l->group);
         free(l->group_ids);
         free(l->group_parent);
+        free(l->serial);
+        free(l->alone.items);
         *l = (struct run_listing){0};
 }
 
-static int read_items_of(const json_t *message, const char *field, uint32_t n_items, struct run_items *ret_items)
+int run_message_item(const json_t *message, uint32_t n_items, uint32_t *ret_item)
 {
-        const json_t *list = json_object_get(message, field);
-        struct run_items r = {.n = json_array_size(list)};
+        uint32_t item;
 
-        if (!json_is_array(list) || r.n > n_items)
+        if (read_index(json_object_get(message, "item"), n_items, &item) < 0 || item == RUN_NO_INDEX)
                 return -EPROTO;
-        r.items = calloc(r.n + 1, sizeof(*r.items));
-        if (!r.items)
-                return -ENOMEM;
-        for (size_t i = 0; i < r.n; i++)
-                if (read_index(json_array_get(list, i), n_items, &r.items[i]) < 0 || r.items[i] == RUN_NO_INDEX) {
-                        free(r.items);
-                        return -EPROTO;
-                }
-        *ret_items = r;
+        *ret_item = item;
         return 0;
 }
 

@@ -24,6 +24,12 @@ struct run_hello {
         const json_t *settings; /* an object, or NULL; run_settings.h reads it */
 };
 
+/* Items of a suite. */
+struct run_items {
+        uint32_t *items;
+        size_t n;
+};
+
 struct run_listing {
         uint32_t n_items, n_groups;
         const char **ids;       /* n_items */
@@ -32,12 +38,9 @@ struct run_listing {
         uint32_t *group_parent; /* less than the own index, or RUN_NO_INDEX */
         const char *start;      /* "fork" or "spawn" */
         const char *why;
-};
-
-/* Items of a suite. */
-struct run_items {
-        uint32_t *items;
-        size_t n;
+        bool ordered;           /* in collection order */
+        uint32_t *serial;       /* per item the number of its serial group, from 1; 0 none. NULL: there is none */
+        struct run_items alone; /* not to be dealt */
 };
 
 struct run_exited {
@@ -56,6 +59,8 @@ struct run_result {
 int run_message_hello(const json_t *message, struct run_hello *ret_hello);
 int run_message_suite(const json_t *message, struct run_listing *ret_listing);
 void run_listing_finish(struct run_listing *listing);
+/* Of a confirm: an item. */
+int run_message_item(const json_t *message, uint32_t n_items, uint32_t *ret_item);
 int run_message_exited(const json_t *message, uint32_t n_items, struct run_exited *ret_exited);
 void run_exited_finish(struct run_exited *exited);
 int run_message_result(const json_t *message, uint32_t n_items, struct run_result *ret_result);

@@ -74,9 +74,12 @@ static int load_items(struct history *h, const char *project, const struct run_l
         if (run_past_is_known(past, l->n_items))
                 r = estimate_guess(seconds, l->group, l->n_items, l->group_parent, l->n_groups);
         for (uint32_t i = 0; i < l->n_items; i++) {
-                past->items[i] = (struct dispatch_item){.seconds = seconds[i], .group = l->group[i]};
+                past->items[i] = (struct dispatch_item){
+                        .seconds = seconds[i], .group = l->group[i], .serial = l->serial ? l->serial[i] : 0};
                 past->total += seconds[i] > 0 ? seconds[i] : 0;
         }
+        for (size_t i = 0; i < l->alone.n; i++)
+                past->items[l->alone.items[i]].alone = true;
         return r < 0 ? r : 0;
 }
 

@@ -18,6 +18,7 @@ int run_suite_create(struct run *run, struct run_peer *peer, struct run_suite **
         s->peer = peer;
         s->number = run->n_suites_seen++;
         s->reporter = peer->pid;
+        s->confirmed = RUN_NO_INDEX;
         *ret_suite = s;
         return 0;
 }
@@ -125,6 +126,21 @@ static bool may_have_two(const struct run_suite *s)
         return run->machine.n_usable != 1;
 }
 
+/* How many things there are to deal: a serial group is one. */
+static uint32_t count_parts(const struct run_past *past, uint32_t n_items)
+{
+        CLEANUP_FREE bool *seen = calloc(n_items + (size_t)1, sizeof(*seen));
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; seen && i < n_items; i++) {
+                const struct dispatch_item *item = &past->items[i];
+
+                n += !item->alone && !(item->serial > 0 && seen[item->serial]);
+                seen[item->serial] = true;
+        }
+        return seen ? n : n_items;
+}
+
 /* Why the reporter had better run the items itself, or NULL. */
 static const char *why_inline(const struct run_suite *s, const struct run_past *past)
 {
@@ -132,12 +148,14 @@ static const char *why_inline(const struct run_suite *s, const struct run_past *
 
         if (l->n_items == 0)
                 return "no tests";
+        if (s->n_parts == 0)
+                return "each of its tests is to run alone";
         if (s->settings.item_timeout > 0)
                 return NULL; /* what may hang has to be watched from outside */
         if (s->settings.workers == 1)
                 return "one worker was asked for";
-        if (l->n_items == 1)
-                return "one test";
+        if (s->n_parts == 1)
+                return l->n_items == 1 ? "one test" : "no two of its tests may run beside each other";
         if (s->n_pus == 0)
                 return "other suites of this run have all its CPUs";
         if (s->settings.workers > 1)
@@ -150,19 +168,24 @@ static const char *why_inline(const struct run_suite *s, const struct run_past *
         return NULL;
 }
 
-static uint32_t most_workers(const struct run_suite *s)
+static uint32_t least_of(uint32_t a, uint32_t b)
 {
-        uint32_t n = s->settings.workers ? s->settings.workers : DISPATCH_WORKERS_MAX;
-
-        return n < DISPATCH_WORKERS_MAX ? n : DISPATCH_WORKERS_MAX;
+        return a < b ? a : b;
 }
 
-static uint32_t first_workers(const struct run_suite *s)
+/* How many it is to have, where that was said, whatever the PUs: no more than there are things to do. */
+static uint32_t wanted_workers(const struct run_suite *s)
 {
-        uint32_t n = most_workers(s);
+        return least_of(least_of(s->settings.workers, s->n_parts), DISPATCH_WORKERS_MAX);
+}
 
-        n = s->n_pus < n ? (uint32_t)s->n_pus : n;
-        return s->listing.n_items < n ? s->listing.n_items : n;
+uint32_t run_suite_n_wanted(const struct run_suite *s)
+{
+        uint32_t wanted = wanted_workers(s);
+
+        if (s->state != RUN_SUITE_RUNNING)
+                return s->confirmed != RUN_NO_INDEX;
+        return wanted > 0 ? wanted : (uint32_t)s->n_pus;
 }
 
 static int send_plan(struct run_suite *s, const char *mode, uint32_t workers, const char *why)
@@ -171,21 +194,34 @@ static int send_plan(struct run_suite *s, const char *mode, uint32_t workers, co
                                                 (int)workers, "why", why));
 }
 
-static int begin_workers(struct run_suite *s, const struct run_past *past)
+/* most: workers, where it was not said how many. */
+static int begin_workers(struct run_suite *s, const struct run_past *past, uint32_t most)
 {
+        uint32_t wanted = wanted_workers(s);
         const struct dispatch_params params = {
                 .items = past->items,
                 .n_items = s->listing.n_items,
                 .groups = past->groups,
                 .n_groups = s->listing.n_groups,
-                .max_workers = most_workers(s),
+                .max_workers = wanted > 0 ? wanted : most,
+                .min_workers = wanted,
+                .ordered = s->listing.ordered,
                 .default_seconds = RUN_DEFAULT_SECONDS,
                 .overhead = RUN_SEND_SECONDS,
                 .start_cost = start_cost(s),
         };
-        int r = send_plan(s, "workers", first_workers(s), s->listing.why);
+        int r = send_plan(s, "workers", wanted > 0 ? wanted : least_of(least_of((uint32_t)s->n_pus, most), s->n_parts),
+                          s->listing.why);
 
+        run_want_slots(s->run);
         return r < 0 ? r : run_suite_deal(s, &params);
+}
+
+/* A suite that has to be watched while others have all PUs: one worker, beside theirs. */
+static int begin_as_guest(struct run_suite *s, const struct run_past *past)
+{
+        run_suite_set_pus(s, &s->run->lease.kept);
+        return begin_workers(s, past, 1);
 }
 
 static int on_suite(struct run_suite *s, json_t *message)
@@ -207,13 +243,12 @@ static int on_suite(struct run_suite *s, json_t *message)
         if (r < 0)
                 return r;
         s->n_estimated = past.n_known;
+        s->n_parts = count_parts(&past, s->listing.n_items);
         s->state = RUN_SUITE_RUNNING;
         run_share(s->run);
         why = why_inline(s, &past);
-        if (!why && s->n_pus == 0)
-                run_suite_set_pus(s, &s->run->lease.kept); /* beside the other suites' workers */
         if (!why)
-                return begin_workers(s, &past);
+                return s->n_pus > 0 ? begin_workers(s, &past, DISPATCH_WORKERS_MAX) : begin_as_guest(s, &past);
         leave_serial(s, why);
         return send_plan(s, "inline", 0, why);
 }
@@ -247,6 +282,14 @@ static int on_exited(struct run_suite *s, const json_t *message)
                 return -EPROTO;
         r = run_message_exited(message, s->listing.n_items, &exited);
         return r < 0 ? r : run_suite_exited(s, &exited);
+}
+
+static int on_confirm(struct run_suite *s, const json_t *message)
+{
+        uint32_t item;
+        int r = run_message_item(message, s->listing.n_items, &item);
+
+        return r < 0 ? r : run_suite_confirm(s, item);
 }
 
 static int on_result(struct run_suite *s, const json_t *message)
@@ -283,6 +326,8 @@ int run_suite_message(struct run_suite *s, const char *event, json_t *message)
                 return on_exited(s, message);
         if (strcmp(event, "stop") == 0)
                 return on_stop(s);
+        if (strcmp(event, "confirm") == 0)
+                return on_confirm(s, message);
         if (strcmp(event, "result") == 0)
                 return on_result(s, message);
         return 0; /* of a newer version, and not needed here */

@@ -3,6 +3,7 @@
  *     run_suite.c         from hello to the end: the reporter's messages, the plan
  *     run_suite_deal.c    the dispatcher's actions: records out, workers' lives
  *     run_suite_records.c records in
+ *     run_suite_confirm.c items that are run once more when all is over
  */
 #pragma once
 
@@ -34,7 +35,7 @@ enum run_suite_state {
         RUN_SUITE_HELLO,    /* connected, collecting */
         RUN_SUITE_SERIAL,   /* left to the reporter or to another plugin */
         RUN_SUITE_RUNNING,  /* workers */
-        RUN_SUITE_FINISHED, /* every worker is gone */
+        RUN_SUITE_FINISHED, /* every worker is gone, but for one that runs an item once more */
 };
 
 enum run_worker_state {
@@ -47,13 +48,13 @@ enum run_worker_state {
 struct run_worker {
         enum run_worker_state state;
         pid_t pid;           /* 0 not known yet */
-        unsigned pu;         /* where it is to be */
-        unsigned started_on; /* the PU that the reporter was told */
-        double speed;
-        unsigned slot; /* or RUN_NO_SLOT */
-        bool retired;  /* its last record is sent */
-        bool doomed;   /* spoke nonsense: to be killed */
-        double busy;   /* seconds; of all processes under this number */
+        unsigned pu;         /* where it is to be; or DISPATCH_FLOATING: on all of the suite's */
+        unsigned started_on; /* what the reporter was told */
+        double speed;        /* of the PU */
+        unsigned slot;       /* or RUN_NO_SLOT */
+        bool retired;        /* its last record is sent */
+        bool doomed;         /* spoke nonsense: to be killed */
+        double busy;         /* seconds; of all processes under this number */
 };
 
 struct history;
@@ -75,6 +76,7 @@ struct run_suite {
         bool has_result, stored;
         struct history *history; /* NULL: there is none */
         uint32_t n_estimated;    /* items of which the history knows the time */
+        uint32_t n_parts;        /* items to deal, those of a serial group being one */
         char why_serial[128];
         bool unfit; /* it cannot take part at all, which the user is to know */
         struct dispatch *dispatch;
@@ -90,6 +92,8 @@ struct run_suite {
         struct dispatch_pu *pus; /* what it may use, fastest first */
         size_t n_pus;
         json_t *crashed, *left; /* items, for the reporter */
+        uint32_t confirmed;     /* the item that worker 0 runs once more, or RUN_NO_INDEX */
+        uint32_t n_confirmed;
 };
 
 /* For a new connection. */
@@ -102,6 +106,8 @@ void run_suite_close(struct run_suite *suite);
 void run_suite_set_pus(struct run_suite *suite, const struct cpuset *pus);
 /* Slots may be free: starts the workers that wait for one. */
 void run_suite_serve_waiting(struct run_suite *suite);
+/* How many slots its workers need. */
+uint32_t run_suite_n_wanted(const struct run_suite *suite);
 /* Whether it holds PUs. */
 bool run_suite_is_active(const struct run_suite *suite);
 /* Whether a process is one of its workers. */
@@ -120,4 +126,12 @@ int run_suite_step(struct run_suite *suite, struct dispatch_event *event);
 int run_suite_started(struct run_suite *suite, uint32_t worker, pid_t pid);
 int run_suite_exited(struct run_suite *suite, const struct run_exited *exited);
 int run_suite_failed(struct run_suite *suite, uint32_t worker);
+/* Starts a worker whose number is reserved: tells the reporter, or lets it wait for a slot. */
+int run_suite_start_worker(struct run_suite *suite, uint32_t number, unsigned pu);
+int run_suite_reserve_workers(struct run_suite *suite, uint32_t n);
+/* The worker's process is gone, or never was. */
+void run_suite_end_worker(struct run_suite *suite, uint32_t number);
+/* A `confirm`; and the end of the worker that was started for it, which lost the item or not. */
+int run_suite_confirm(struct run_suite *suite, uint32_t item);
+int run_suite_confirmed(struct run_suite *suite, bool lost);
 void run_suite_read_records(struct run_suite *suite);

@@ -29,7 +29,7 @@ struct run_worker *run_suite_worker(struct run_suite *s, uint32_t number)
 
 bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
 {
-        for (uint32_t i = 0; i < s->n_workers; i++)
+        for (uint32_t i = 0; i < s->n_workers && s->state == RUN_SUITE_RUNNING; i++)
                 if (is_alive(&s->workers[i]) && s->workers[i].pid == pid)
                         return true;
         return false;
@@ -37,7 +37,7 @@ bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
 
 /* Actions */
 
-static int reserve_workers(struct run_suite *s, uint32_t n)
+int run_suite_reserve_workers(struct run_suite *s, uint32_t n)
 {
         struct run_worker *workers;
         uint32_t *recalls;
@@ -57,24 +57,47 @@ static int reserve_workers(struct run_suite *s, uint32_t n)
         return 0;
 }
 
+/* Of a PU; where a worker floats, the mean of them all. */
 static double speed_of(const struct run_suite *s, unsigned pu)
 {
-        for (size_t i = 0; i < s->n_pus; i++)
+        double sum = 0;
+
+        for (size_t i = 0; i < s->n_pus; i++) {
                 if (s->pus[i].os == pu)
                         return s->pus[i].speed;
-        return 1.0;
+                sum += s->pus[i].speed;
+        }
+        return pu == DISPATCH_FLOATING && sum > 0 ? sum / (double)s->n_pus : 1.0;
+}
+
+/* Where a worker may be. A suite that is over has PUs no more: what it runs once more runs wherever the run may. */
+static struct cpuset pus_of(const struct run_suite *s, unsigned pu)
+{
+        struct cpuset pus = {0};
+
+        if (pu != DISPATCH_FLOATING)
+                cpuset_add(&pus, pu);
+        else if (s->state != RUN_SUITE_RUNNING)
+                pus = s->run->lease.kept;
+        else
+                for (size_t i = 0; i < s->n_pus; i++)
+                        cpuset_add(&pus, s->pus[i].os);
+        return pus;
 }
 
 static json_t *start_message(const struct run_suite *s, uint32_t number, const struct run_worker *w)
 {
-        char pus[16];
+        struct cpuset set = pus_of(s, w->pu);
+        char pus[CPUSET_TEXT_MAX];
 
-        snprintf(pus, sizeof(pus), "%u", w->pu);
+        if (cpuset_format(&set, pus, sizeof(pus)) < 0)
+                return NULL;
         return json_pack("{s:s, s:i, s:i, s:s?}", "event", "start", "worker", (int)number, "slot", (int)w->slot, "pus",
                          s->run->options->no_pin ? NULL : pus);
 }
 
-/* There may be fewer slots than workers alive: those that leave a PU end their item while others start on it. */
+/* There may be fewer slots than workers alive: those that leave a PU end their item while others start on it, and the
+ * service may have no more. */
 static int start_if_slot(struct run_suite *s, uint32_t number)
 {
         struct run_worker *w = &s->workers[number];
@@ -87,32 +110,31 @@ static int start_if_slot(struct run_suite *s, uint32_t number)
         return run_peer_send(s->peer, start_message(s, number, w));
 }
 
+int run_suite_start_worker(struct run_suite *s, uint32_t number, unsigned pu)
+{
+        struct run_worker *w = &s->workers[number];
+
+        *w = (struct run_worker){
+                .state = RUN_WORKER_WAITING, .pu = pu, .speed = speed_of(s, pu), .slot = RUN_NO_SLOT, .busy = w->busy};
+        return start_if_slot(s, number);
+}
+
 static int start_worker(struct run_suite *s, const struct dispatch_action *a)
 {
-        struct run_worker *w;
-        int r = reserve_workers(s, a->worker + 1);
+        int r = run_suite_reserve_workers(s, a->worker + 1);
 
         if (r == 0)
                 r = run_deal_add_worker(&s->deal, a->worker);
-        if (r < 0)
-                return r;
-        w = &s->workers[a->worker];
-        *w = (struct run_worker){.state = RUN_WORKER_WAITING,
-                                 .pu = a->pu,
-                                 .speed = speed_of(s, a->pu),
-                                 .slot = RUN_NO_SLOT,
-                                 .busy = w->busy};
-        return start_if_slot(s, a->worker);
+        return r < 0 ? r : run_suite_start_worker(s, a->worker, a->pu);
 }
 
 static void pin_now(struct run_suite *s, const struct run_worker *w)
 {
-        struct cpuset pus = {0};
+        struct cpuset pus = pus_of(s, w->pu);
 
         if (s->run->options->no_pin || w->pid <= 0)
                 return;
-        cpuset_add(&pus, w->pu);
-        if (run_tree_pin(w->pid, &pus) == -EINVAL)
+        if (run_tree_pin(w->pid, &pus) == -EINVAL && w->pu != DISPATCH_FLOATING)
                 run_refuse(s->run, w->pu);
 }
 
@@ -295,13 +317,18 @@ int run_suite_step(struct run_suite *s, struct dispatch_event *event)
 
 /* Workers' lives */
 
-static int drop_worker(struct run_suite *s, uint32_t number, struct dispatch_event *event)
+void run_suite_end_worker(struct run_suite *s, uint32_t number)
 {
         struct run_worker *w = &s->workers[number];
 
         run_give_slot(s->run, w->slot);
         w->state = RUN_WORKER_NONE;
         run_deal_drop_worker(&s->deal, number);
+}
+
+static int drop_worker(struct run_suite *s, uint32_t number, struct dispatch_event *event)
+{
+        run_suite_end_worker(s, number);
         return run_suite_step(s, event);
 }
 
@@ -314,7 +341,7 @@ int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
         w->pid = pid;
         if (w->doomed)
                 kill(pid, SIGKILL);
-        else if (w->pu != w->started_on) /* the lease changed meanwhile */
+        else if (w->pu != w->started_on || w->pu == DISPATCH_FLOATING) /* the lease may have changed meanwhile */
                 pin_now(s, w);
         return 0;
 }
@@ -331,6 +358,8 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
         run_suite_read_records(s);
         if (!run_suite_worker(s, exited->worker))
                 return -EPROTO;
+        if (s->confirmed != RUN_NO_INDEX)
+                return run_suite_confirmed(s, exited->running == s->confirmed);
         if (exited->running != RUN_NO_INDEX && note_item(s->crashed, exited->running) < 0)
                 return -ENOMEM;
         run_measure_exited(&s->measure, exited);
@@ -344,8 +373,10 @@ int run_suite_failed(struct run_suite *s, uint32_t number)
 
         if (!w)
                 return -EPROTO;
+        if (s->confirmed != RUN_NO_INDEX)
+                return run_suite_confirmed(s, false);
         /* The PU may be why: then the next try is to be elsewhere. */
-        if (!s->run->options->no_pin && !run_tree_may_use(w->started_on)) {
+        if (!s->run->options->no_pin && w->started_on != DISPATCH_FLOATING && !run_tree_may_use(w->started_on)) {
                 run_refuse(s->run, w->started_on);
                 run_share(s->run);
         }
@@ -373,6 +404,17 @@ void run_suite_serve_waiting(struct run_suite *s)
 
 /* Beginning */
 
+static int leave_alone(struct run_suite *s)
+{
+        const struct run_items *alone = &s->listing.alone;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < alone->n; i++)
+                r = note_item(s->left, alone->items[i]);
+        s->measure.n_left = (uint32_t)alone->n;
+        return r;
+}
+
 int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
 {
         struct dispatch_event event = {.type = DISPATCH_PUS, .pus = s->pus, .n_pus = s->n_pus};
@@ -382,7 +424,9 @@ int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
         s->left = json_array();
         if (!s->crashed || !s->left)
                 return -ENOMEM;
-        r = dispatch_create(params, &s->dispatch);
+        r = leave_alone(s);
+        if (r == 0)
+                r = dispatch_create(params, &s->dispatch);
         if (r == 0)
                 r = run_measure_pus(&s->measure, run_now(s->run), s->pus, s->n_pus);
         return r < 0 ? r : run_suite_step(s, &event);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/run_suite.h"
+#include "core/estimate.h"
 
 /* Records of items that the reporter runs itself carry this worker number. */
 enum { REPORTER = UINT16_MAX };
@@ -45,6 +46,25 @@ static void doom(struct run_suite *s, const struct run_done_record *record)
                 kill(w->pid, SIGKILL);
 }
 
+/* How many workers there are to a PU, 1 at least. */
+static double stretch(const struct run_suite *s)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                n += run_suite_worker((struct run_suite *)s, i) != NULL;
+        return s->n_pus > 0 && n > s->n_pus ? (double)n / (double)s->n_pus : 1;
+}
+
+static struct run_done_record as_if_alone(const struct run_suite *s, const struct run_done_record *record)
+{
+        struct run_done_record r = *record;
+
+        if (r.op == RUN_DONE_DONE && r.worker != REPORTER)
+                r.wall = estimate_alone(r.wall, r.cpu, stretch(s));
+        return r;
+}
+
 static void measure(struct run_suite *s, const struct run_done_record *record)
 {
         struct run_worker *w = run_suite_worker(s, record->worker);
@@ -54,8 +74,6 @@ static void measure(struct run_suite *s, const struct run_done_record *record)
         if (record->op != RUN_DONE_DONE && record->op != RUN_DONE_SETUP)
                 return;
         run_measure_record(&s->measure, run_now(s->run), record, w ? w->speed : 1.0);
-        if (w)
-                w->busy += record->wall;
 }
 
 static int step_record(struct run_suite *s, const struct run_done_record *record)
@@ -84,7 +102,8 @@ static int step_record(struct run_suite *s, const struct run_done_record *record
 /* Records of the dead are late, and those of doomed workers are no loss. */
 static int take_record(struct run_suite *s, const struct run_done_record *record)
 {
-        const struct run_worker *w = run_suite_worker(s, record->worker);
+        struct run_worker *w = run_suite_worker(s, record->worker);
+        struct run_done_record alone;
 
         if (record->worker != REPORTER && (!w || w->doomed))
                 return 0;
@@ -92,8 +111,13 @@ static int take_record(struct run_suite *s, const struct run_done_record *record
                 doom(s, record);
                 return 0;
         }
-        measure(s, record);
-        return s->dispatch && record->worker != REPORTER ? step_record(s, record) : 0;
+        if (w && s->confirmed != RUN_NO_INDEX)
+                return 0; /* what runs once more teaches nothing */
+        if (w && (record->op == RUN_DONE_DONE || record->op == RUN_DONE_SETUP))
+                w->busy += record->wall;
+        alone = as_if_alone(s, record);
+        measure(s, &alone);
+        return s->dispatch && record->worker != REPORTER ? step_record(s, &alone) : 0;
 }
 
 void run_suite_read_records(struct run_suite *s)

@@ -23,6 +23,13 @@ double estimate_on_fast_core(double wall, double cpu, double speed)
         return wall - busy + busy * speed;
 }
 
+double estimate_alone(double wall, double cpu, double stretch)
+{
+        double busy = cpu < wall ? cpu : wall, elsewhere = wall - busy * stretch;
+
+        return busy + (elsewhere > 0 ? elsewhere : 0);
+}
+
 /* Memory that was needed once may be needed again: an eighth of the way down a run. */
 static void update_rss(struct estimate *e, uint64_t rss)
 {

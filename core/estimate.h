@@ -40,6 +40,10 @@ struct estimate_sample {
         enum estimate_outcome outcome;
 };
 
+/* Wall seconds as they would have been on a PU of one's own, where `stretch` (>= 1) workers took turns on each. Waiting
+ * for a PU cannot be told from waiting for something else; in a fair share it is at most stretch - 1 times the CPU
+ * seconds, and that much is taken off: exact for what only computes and for what only waits, too little between. */
+double estimate_alone(double wall, double cpu, double stretch);
 /* Seconds that a measurement would have taken on a fast core: only the part that used the CPU scales. */
 double estimate_on_fast_core(double wall, double cpu, double speed);
 

@@ -60,6 +60,17 @@ static void test_slow_pu(void)
         CHECK(near(estimate_on_fast_core(2, 0, 0.5), 2));
 }
 
+/* Two workers take turns on one PU. */
+static void test_taking_turns(void)
+{
+        CHECK(near(estimate_alone(2, 1, 2), 1)); /* only computes */
+        CHECK(near(estimate_alone(5, 0, 2), 5)); /* only waits */
+        CHECK(near(estimate_alone(3, 1, 2), 2)); /* waits for a second, and a second for its turn */
+        CHECK(near(estimate_alone(1.5, 1, 2), 1));
+        CHECK(near(estimate_alone(3, 1, 1), 3));
+        CHECK(near(estimate_alone(2, 6, 2), 2)); /* its threads had more than one PU */
+}
+
 static void test_lost_and_nonsense_are_not_learned(void)
 {
         struct estimate e = {0};
@@ -183,7 +194,8 @@ static void test_bound_is_never_above_the_optimum(void)
 
 static void test_bound_by_hand(void)
 {
-        static const struct dispatch_item items[] = {{4, DISPATCH_NONE}, {1, 0}, {-1, 0}};
+        static const struct dispatch_item items[] = {
+                {.seconds = 4, .group = DISPATCH_NONE}, {.seconds = 1}, {.seconds = -1}};
         static const struct dispatch_group groups[] = {{DISPATCH_NONE, 3}, {DISPATCH_NONE, 100}};
         static const struct dispatch_pu pus[] = {{0, 0.5}, {1, 1.0}};
         double bound = 0;
@@ -198,12 +210,28 @@ static void test_bound_by_hand(void)
         CHECK(near(bound, 0));
 }
 
+/* Of four items of 1 s on two PUs three may not run beside each other. */
+static void test_bound_of_serial_groups(void)
+{
+        static const struct dispatch_item items[] = {{.seconds = 1, .group = DISPATCH_NONE, .serial = 4},
+                                                     {.seconds = 1, .group = DISPATCH_NONE},
+                                                     {.seconds = 1, .group = DISPATCH_NONE, .serial = 4},
+                                                     {.seconds = 1, .group = DISPATCH_NONE, .serial = 4}};
+        static const struct dispatch_pu pus[] = {{0, 1.0}, {1, 1.0}};
+        double bound;
+
+        CHECK_INT(dispatch_bound(items, 4, NULL, 0, pus, 2, &bound), 0);
+        CHECK(near(bound, 3));
+}
+
 int main(void)
 {
         test_first_run_is_forgotten();
         test_one_outlier_moves_nothing();
         test_a_real_change_is_believed();
         test_slow_pu();
+        test_taking_turns();
+        test_bound_of_serial_groups();
         test_lost_and_nonsense_are_not_learned();
         test_memory_falls_slowly();
         test_guesses();

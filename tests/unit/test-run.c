@@ -54,6 +54,36 @@ static void test_suite_messages(void)
                 CHECK_INT(parse_suite(cases[i].text), cases[i].result);
 }
 
+#define CONSTRAINED(fields)                                                                                            \
+        "{\"items\":[\"a\",\"b\",\"c\"],\"group\":[-1,-1,-1],\"groups\":[],\"start\":\"fork\"," fields "}"
+
+/* Order, and what must not run beside others. */
+static void test_constraints(void)
+{
+        static const char *const wrong[] = {
+                CONSTRAINED("\"ordered\":1"),       CONSTRAINED("\"serial\":{}"),
+                CONSTRAINED("\"serial\":[0,0]"),    CONSTRAINED("\"serial\":[0,0,3]"),
+                CONSTRAINED("\"serial\":[0,0,-2]"), CONSTRAINED("\"serial\":[0,0,null]"),
+                CONSTRAINED("\"alone\":[3]"),       CONSTRAINED("\"alone\":[-1]"),
+                CONSTRAINED("\"alone\":true"),      CONSTRAINED("\"alone\":[0,1,2,0]"),
+        };
+        json_t *message = json_loads(CONSTRAINED("\"ordered\":true,\"serial\":[2,-1,2],\"alone\":[1]"), 0, NULL);
+        struct run_listing l;
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                CHECK_INT(parse_suite(wrong[i]), -EPROTO);
+        CHECK_INT(run_message_suite(message, &l), 0);
+        CHECK(l.ordered && l.serial[0] == 3 && l.serial[1] == 0 && l.serial[2] == 3);
+        CHECK(l.alone.n == 1 && l.alone.items[0] == 1);
+        run_listing_finish(&l);
+        json_decref(message);
+        message = json_loads(CONSTRAINED("\"ordered\":false"), 0, NULL);
+        CHECK_INT(run_message_suite(message, &l), 0);
+        CHECK(!l.ordered && !l.serial && l.alone.n == 0);
+        run_listing_finish(&l);
+        json_decref(message);
+}
+
 static void test_exited_messages(void)
 {
         static const struct {
@@ -278,6 +308,7 @@ static void test_bound(bool spare, double bound)
 int main(void)
 {
         test_suite_messages();
+        test_constraints();
         test_exited_messages();
         test_result_messages();
         test_lists();
