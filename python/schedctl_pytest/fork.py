@@ -6,12 +6,13 @@ no pytest_unconfigure, none of the reporter's atexit handlers.
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from . import cov, handover, nodes, relay, said, thaw, worker
+from . import cov, deal, ends, exits, handover, nodes, relay, said, thaw, worker
+from .own import high
 
 if TYPE_CHECKING:
     from .reporter import Reporter
@@ -42,8 +43,12 @@ class Handle:
             pass  # it is gone, and its end is told elsewhere
 
     def reap(self) -> int:
-        """The wait status; blocks until it has ended."""
-        _, status = os.waitpid(self.pid, 0)
+        """The wait status; blocks until it has ended. Where somebody else was told it (a suite that
+        ignores SIGCHLD), what the worker said last stands for it."""
+        try:
+            _, status = os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            status = 0 if self.output is not None else ends.UNKNOWN
         for fd in (self.pidfd, self.reports, self.answers):
             os.close(fd)
         return status
@@ -70,7 +75,7 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        pid = os.fork()
+        pid = _fork()
     except OSError:
         for fd in (reports_read, reports_write, answers_read, answers_write):
             os.close(fd)
@@ -84,6 +89,13 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     return Handle(order["worker"], pid, reports_read, answers_write, forked=True)
 
 
+def _fork() -> int:
+    """Since Python 3.12 it warns of other threads, which is weighed elsewhere."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel) -> None:
     """The rest of the worker's process; never returns."""
     status = 1
@@ -95,7 +107,8 @@ def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel)
         except Exception as error:
             channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
             return
-        worker.live(made, reporter.mask)
+        if not worker.live(made, reporter.mask):
+            return
         handover.finish(reporter.session)
         coverage = cov.collected()
         if coverage is not None:
@@ -105,7 +118,7 @@ def _child(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel)
     except BaseException:
         pass  # whatever it was, this process has no more to say: the reporter sees its status
     finally:
-        _leave(status)
+        exits.leave(status)
 
 
 def _become_worker(
@@ -113,7 +126,7 @@ def _become_worker(
 ) -> worker.Worker:
     number = order["worker"]
     config, session = reporter.config, reporter.session
-    atexit._clear()
+    exits.begin()
     os.environ.update(
         worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
     )
@@ -121,7 +134,7 @@ def _become_worker(
     written = _own_streams(config, reporter.directory, number)
     _own_tmp_path(config, number)
     reporter.watch.seeds.restore()
-    own_faulthandler(reporter.directory, number)
+    own_faulthandler(reporter.directory, number, reporter.item_timeout > 0)
     cov.enter_worker(config)
     handover.begin(config)
     thaw.on_demand()
@@ -137,21 +150,6 @@ def _become_worker(
     )
     worker.install(made)
     return made
-
-
-def _leave(status: int) -> None:
-    """Ends as an interpreter does, but for what was the reporter's."""
-    import threading
-
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BaseException:
-        pass
-    finally:
-        os._exit(status)
 
 
 def _own_streams(config: Any, directory: str, number: int) -> said.Said:
@@ -204,17 +202,16 @@ def _own_tmp_path(config: Any, number: int) -> None:
         factory._basetemp = base
 
 
-def own_faulthandler(directory: str, number: int) -> None:
+def own_faulthandler(directory: str, number: int, patient: bool) -> None:
+    """Stacks go to a file that the reporter reads. patient: no item is waited for too long."""
     import faulthandler
 
+    if not faulthandler.is_enabled() and not patient:
+        return
+    fd = high(os.open(deal.fault_path(directory, number), os.O_WRONLY | os.O_CREAT, 0o600))
     if faulthandler.is_enabled():
-        file = open(fault_path(directory, number), "w")
-        faulthandler.enable(file=file)
-        _kept.append(file)
+        faulthandler.enable(file=fd)
+    if patient:
+        from . import patience
 
-
-_kept: "list[Any]" = []  # files that faulthandler holds by number only
-
-
-def fault_path(directory: str, number: int) -> str:
-    return os.path.join(directory, f"fault-{number}")
+        patience.enter_worker(fd)

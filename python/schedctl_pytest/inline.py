@@ -10,9 +10,11 @@ from .groups import Groups
 from .meter import Meter
 
 
-def run_here(session: Any, indexes: Sequence[int], directory: str, groups: Groups) -> None:
+def run_here(
+    session: Any, indexes: Sequence[int], directory: str, groups: Groups, item_timeout: float
+) -> None:
     """pytest's own loop over these items, with the engine hearing what they cost; ends early as
-    pytest does."""
+    pytest does. item_timeout: seconds, 0 for none."""
     records = deal.Records(directory, deal.NO_WORKER)
 
     def set_up(node: Any, seconds: float) -> None:
@@ -22,6 +24,7 @@ def run_here(session: Any, indexes: Sequence[int], directory: str, groups: Group
 
     meter = Meter(set_up)
     session.config.pluginmanager.register(meter, "schedctl-meter")
+    alarm = _alarm(session.config, item_timeout)
     try:
         for position, index in enumerate(indexes):
             following = indexes[position + 1 : position + 2]
@@ -36,5 +39,18 @@ def run_here(session: Any, indexes: Sequence[int], directory: str, groups: Group
                 raise session.Interrupted(session.shouldstop)
     finally:
         session.config.pluginmanager.unregister(meter)
+        if alarm is not None:
+            session.config.pluginmanager.unregister(alarm)
         records.flush()
         records.close()
+
+
+def _alarm(config: Any, seconds: float) -> Any:
+    """The plugin that fails whoever takes longer, registered; None for 0 seconds."""
+    if not seconds:
+        return None
+    from .patience import Alarm
+
+    alarm = Alarm(seconds)
+    config.pluginmanager.register(alarm, "schedctl-alarm")
+    return alarm

@@ -4,18 +4,16 @@ it set up."""
 from __future__ import annotations
 
 import resource
-import time
 from typing import Any, Callable, Generator, List, Tuple
 
 from . import compat
-
-clock = time.perf_counter
+from .own import Own
 
 
 def cpu_and_rss() -> Tuple[float, int]:
     """CPU seconds of this process and its reaped children, and its peak memory in KiB."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = Own.getrusage(resource.RUSAGE_SELF)
+    children = Own.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
     return cpu, own.ru_maxrss
 
@@ -35,15 +33,16 @@ class Meter:
         self._apart = 0.0
         self._apart_cpu = 0.0
 
-    def begin(self) -> None:
-        """CPU time counts from the end of the item before: reading it twice would cost as much as
-        an empty test."""
+    def begin(self) -> float:
+        """When the item begins. CPU time counts from the end of the item before: reading it twice
+        would cost as much as an empty test."""
         self._apart = self._apart_cpu = 0.0
-        self._began = clock()
+        self._began = Own.clock()
+        return self._began
 
     def end(self) -> Tuple[float, float, int]:
         """(wall, cpu, rss) of the item."""
-        wall = clock() - self._began - self._apart
+        wall = Own.clock() - self._began - self._apart
         cpu, rss = cpu_and_rss()
         spent, self._cpu = cpu - self._cpu - self._apart_cpu, cpu
         return max(wall, 0.0), max(spent, 0.0), rss
@@ -56,10 +55,10 @@ class Meter:
         if fixturedef.scope == "function":
             yield
             return
-        began, cpu = clock(), cpu_and_rss()[0]
+        began, cpu = Own.clock(), cpu_and_rss()[0]
         self._nested.append(0.0)
         yield
-        took = clock() - began
+        took = Own.clock() - began
         inner = self._nested.pop()
         if self._nested:
             self._nested[-1] += took

@@ -11,6 +11,7 @@ import pytest
 
 from . import compat, standin
 from .engine import VERSION, Engine, EngineGone
+from .own import Own
 from .owners import owner
 from .settings import Settings, of_project
 from .surroundings import Surroundings
@@ -34,6 +35,7 @@ _CHOOSE = ("auto", "logical")
 
 class Participant:
     def __init__(self) -> None:
+        self._own = Own  # loaded now, before the suite replaces what it names
         self._socket = os.environ["SCHEDCTL_RUN"]
         self._xdist = os.environ.get("SCHEDCTL_ENGINE", "schedctl") == "xdist"
         self._surroundings = Surroundings()
@@ -103,7 +105,8 @@ class Participant:
         if not suite.workers:
             from .inline import run_here
 
-            run_here(session, range(len(session.items)), suite.directory, suite.groups)
+            everything = range(len(session.items))
+            run_here(session, everything, suite.directory, suite.groups, suite.item_timeout)
             return True
         from .reporter import Reporter
 

@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 PLAIN = 0        # item, location, then duration, start, stop of setup, call, teardown
 REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (it awaits a byte), [Spoken]
 WARNING = 2      # warning data, when, nodeid, location
-STOP = 3         # "interrupt" | "exit" | "shouldstop" | "error", text, exit status or None
+STOP = 3         # "shouldfail" or "shouldstop" with a text, or "raised" with raised.py's data
 COVERAGE = 4     # bytes of CoverageData.dumps()
 XML = 5          # nodeid or None for the suite, name, value
 UNUSABLE = 6     # text: this worker could not be started
@@ -143,9 +143,14 @@ class Packer:
                 return encode(plain)
         return encode(self._take(last=True, ask=ask))
 
-    def part(self) -> bytes:
-        """What the item has reported up to now, and the question whether to go on."""
-        return encode(self._take(last=False, ask=True))
+    @property
+    def pending(self) -> bool:
+        """Whether reports are gathered that are in no message yet."""
+        return bool(self._reports)
+
+    def part(self, ask: bool) -> bytes:
+        """What the item has reported up to now. ask: whether to go on."""
+        return encode(self._take(last=False, ask=ask))
 
     def _plain(self) -> Optional[Tuple[Any, ...]]:
         if len(self._reports) != len(_WHENS) or self._spoken:
@@ -250,14 +255,20 @@ def warning_message(data: Dict[str, Any]) -> Any:
 
 def _warning_class(module: str, name: str) -> Any:
     """The class, if it is loaded here too; else one of the same name."""
+    found = loaded(module, name)
+    if isinstance(found, type) and issubclass(found, Warning):
+        return found
+    return type(name.rpartition(".")[2], (Warning,), {"__module__": module})
+
+
+def loaded(module: str, name: str) -> Any:
+    """What a module of this process has by that qualified name, or None."""
     import sys
 
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
-    if isinstance(found, type) and issubclass(found, Warning):
-        return found
-    return type(name.rpartition(".")[2], (Warning,), {"__module__": module})
+    return found
 
 
 def _warning(category: Any, data: Dict[str, Any]) -> Warning:

@@ -9,7 +9,7 @@ import select
 import signal
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from . import cov, deal, fork, relay, said
+from . import cov, deal, ends, fork, relay, said
 from .engine import Engine, EngineGone
 from .inline import run_here
 from .nodes import Nodes
@@ -43,6 +43,7 @@ class Reporter:
         self.directory = suite.directory
         self.run_id = suite.run_id
         self.count = suite.workers
+        self.item_timeout = suite.item_timeout
         self.groups = suite.groups
         self.mask: Iterable[int] = ()  # the signals that the user's pytest blocks
         self.ran_here: List[int] = []
@@ -68,7 +69,13 @@ class Reporter:
         self.alive, self._alive_held = -1, -1  # a pipe that ends with the reporter
         self._finished = False
         self._stop_sent = False
-        self._ending: Optional[BaseException] = None
+        self._interrupted = False
+        self._patience: Any = None
+        if self.item_timeout:
+            from .patience import Patience
+
+            self._patience = Patience(self.item_timeout, self.directory)
+        self._ending: Any = None  # raised.Raised: what ended the session in a worker
         self._pid = os.getpid()
 
     # The run
@@ -121,7 +128,7 @@ class Reporter:
         if self._engine.has_ready():
             self._hear()
         while not self._finished or self._handles:
-            for fd, _ in self._all.poll():
+            for fd, _ in self._all.poll(self._patience and self._wait_ms()):
                 handler = self._by_fd.get(fd)
                 if handler is not None:
                     handler()
@@ -130,6 +137,10 @@ class Reporter:
                 self._stop_if_told()
                 if self._handles:
                     self._urgent.poll(_GATHER_MS)
+
+    def _wait_ms(self) -> int:
+        milliseconds: int = self._patience.wait_ms(self._handles.values())
+        return milliseconds
 
     def _watch(self, fd: int, handler: Callable[[], None], urgent: bool) -> None:
         self._by_fd[fd] = handler
@@ -261,18 +272,21 @@ class Reporter:
             self._stop_if_told()
             handle.answer(not self._stop_sent)
 
-    def _take_stop(self, kind: str, text: str, status: Optional[int]) -> None:
+    def _take_stop(self, kind: str, what: Any) -> None:
         """A worker's wish to end the session: the first one counts."""
-        if kind == "shouldstop":
-            self.session.shouldstop = self.session.shouldstop or text
+        if kind != "raised":
+            setattr(self.session, kind, getattr(self.session, kind) or what)
         elif self._ending is None:
-            self._ending = _exception(kind, text, status)
+            from .raised import Raised
+
+            self._ending = Raised(what)
         self._stop_if_told()
 
     def _stop_if_told(self) -> None:
         reason = self._ending or self.session.shouldfail or self.session.shouldstop
+        reason = reason or ("KeyboardInterrupt" if self._interrupted else "")
         if reason:
-            self._tell_to_stop(str(reason) or type(reason).__name__)
+            self._tell_to_stop(str(reason))
 
     def _tell_to_stop(self, reason: str) -> None:
         if not self._stop_sent:
@@ -293,20 +307,7 @@ class Reporter:
         self._screen.show(said.left_behind(self.directory, handle.number))
         clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
         self.nodes.down(handle.number, handle.output if clean else None, handle.forked)
-        state = deal.take_state(self.directory, handle.number)
-        running = -1 if clean else state
-        if running in handle.finished:
-            running = -1
-        if running >= 0 and self._ending is None:
-            fault = fork.fault_path(self.directory, handle.number)
-            again = self._report_lost(
-                handle,
-                running,
-                lambda: self._results.crashed(
-                    running, handle.number, status, fault, handle.open == running
-                ),
-            )
-            running = -1 if again else running  # what nobody finished is dealt once more
+        running = self._lost(handle, status, clean)
         if handle.unusable is not None:
             self._engine.send("failed", worker=handle.number, error=handle.unusable)
             return
@@ -319,6 +320,41 @@ class Reporter:
             finished=finished,
         )
 
+    def _lost(self, handle: fork.Handle, status: int, clean: bool) -> int:
+        """The item that is lost with its worker, once that is reported; -1 for none."""
+        late = self._patience.gone(handle) if self._patience is not None else None
+        state = deal.take_state(self.directory, handle.number)
+        details = deal.take_fault(self.directory, handle.number)
+        running = -1 if clean or state in handle.finished else state
+        if late is not None and late.item != running:
+            running = -1  # it ended just when its patience did, and the next one is not to blame
+        if late is not None and late.item < 0:
+            self._ended_late(handle, late.text(details))
+        if running < 0 or self._ending is not None or self._interrupted:
+            return running
+        nodeid = self.session.items[running].nodeid
+        if late is not None:
+            text, sections = late.text(details), late.sections
+        else:
+            text, sections = ends.died(handle.number, status, nodeid, details), []
+        again = self._report_lost(
+            handle,
+            running,
+            lambda: self._results.crashed(
+                running, handle.number, text, sections, handle.open == running
+            ),
+        )
+        return -1 if again else running  # what nobody finished is dealt once more
+
+    def _ended_late(self, handle: fork.Handle, text: str) -> None:
+        """The end of a worker took too long: session fixtures are the last item's teardown, as in a
+        serial run; what comes after its last word is nobody's."""
+        last = next(reversed(handle.finished), None)
+        if last is None or handle.output is not None:
+            self._screen.show((b"", f"schedctl: gw{handle.number}'s end {text}\n".encode()))
+        else:
+            self._results.broken_end(last, text)
+
     def _report_lost(self, handle: fork.Handle, index: int, report: Callable[[], bool]) -> bool:
         """Whether the item that went down with its worker is to run once more."""
         if self._ordered is None:
@@ -330,7 +366,7 @@ class Reporter:
         """The user's Ctrl-C reached the workers too; those that it did not reach, or that missed
         it, get it now. A second one ends them."""
         try:
-            self._ending = self._ending or KeyboardInterrupt()
+            self._interrupted = True
             self._tell_stop()
             self._wait_for_ends(_INTERRUPT_GRACE_MS)
             self._signal(signal.SIGINT)
@@ -392,11 +428,11 @@ class Reporter:
             self._run_here(self.ran_here)
 
     def _run_here(self, indexes: List[int]) -> None:
-        run_here(self.session, indexes, self.directory, self.groups)
+        run_here(self.session, indexes, self.directory, self.groups, self.item_timeout)
 
     def _raise_as_pytest_does(self) -> None:
         if self._ending is not None:
-            raise self._ending
+            self._ending.again()
         if self.session.shouldfail:
             raise self.session.Failed(self.session.shouldfail)
         if self.session.shouldstop:
@@ -409,13 +445,3 @@ def _starter(start: str) -> Callable[["Reporter", Dict[str, Any]], fork.Handle]:
     from . import spawn
 
     return spawn.start
-
-
-def _exception(kind: str, text: str, status: Optional[int]) -> BaseException:
-    if kind == "exit":
-        from _pytest.outcomes import Exit
-
-        return Exit(text, status)
-    if kind == "interrupt":
-        return KeyboardInterrupt()
-    return RuntimeError(f"a worker failed:\n{text}")

@@ -3,9 +3,7 @@ together, in order."""
 
 from __future__ import annotations
 
-import os
-import signal
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 from . import beside, compat, relay
 from .screen import Screen
@@ -101,51 +99,44 @@ class Results:
         else:
             xml.node_reporter(nodeid).add_attribute(name, value)
 
-    def crashed(self, index: int, worker: int, status: int, fault: str, open: bool) -> bool:
-        """The item's worker died while running it; returns whether it is to run once more. open: a
-        part of its reports was relayed."""
-        text = f"worker gw{worker} {ending(status)} while running {self._items[index].nodeid}"
-        details = _read(fault)
-        text = f"{text}\n\n{details}" if details else text
-        return self._fail(index, text, not open, lambda report: self._once_more(worker, report))
+    def crashed(
+        self, index: int, worker: int, text: str, sections: Sequence[Tuple[str, str]], open: bool
+    ) -> bool:
+        """The item's worker ended while running it; returns whether it is to run once more. text:
+        why; open: a part of its reports was relayed."""
+        report = self._failure(index, "call", text, sections)
+        again = self._once_more(worker, report)
+        self._fail(index, report, first=not open)
+        return again
 
     def crashed_unseen(self, index: int) -> None:
         """The engine counts this item as lost with its worker; nothing else is known of it."""
         if index not in self._crashed:
-            self._fail(index, "its worker died while running it", True, lambda report: False)
+            report = self._failure(index, "call", "its worker died while running it", ())
+            self._fail(index, report, first=True)
 
-    def _fail(self, index: int, text: str, first: bool, once_more: Callable[[Any], bool]) -> bool:
+    def broken_end(self, index: int, text: str) -> None:
+        """What follows a worker's last item failed, as its teardown."""
+        report = self._failure(index, "teardown", text, ())
+        self._hook(self._items[index]).pytest_runtest_logreport(report=report)
+        self._relayed = True
+
+    def _failure(self, index: int, when: Any, text: str, sections: Any) -> Any:
         from pytest import TestReport
 
+        item = self._items[index]
+        keywords = {name: 1 for name in item.keywords}
+        return TestReport(
+            item.nodeid, item.location, keywords, "failed", text, when, sections=list(sections)
+        )
+
+    def _fail(self, index: int, report: Any, first: bool) -> None:
         self._crashed.add(index)
         item = self._items[index]
         hook = self._hook(item)
         if first:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        keywords = {name: 1 for name in item.keywords}
-        report = TestReport(item.nodeid, item.location, keywords, "failed", text, "call")
-        again = once_more(report)
         hook.pytest_runtest_logreport(report=report)
         self._keep_reason()
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._relayed = True
-        return again
-
-
-def ending(status: int) -> str:
-    """A wait status in words."""
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exited with status {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""

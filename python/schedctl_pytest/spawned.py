@@ -34,8 +34,6 @@ def main(order: Dict[str, Any]) -> None:
     if order["measure"]:
         cov.begin(order["measure"])
     channel = worker.Channel(order["reports"], order["answers"])
-    for fd in (order["reports"], order["answers"], order["alive"]):
-        os.set_inheritable(fd, False)
     try:
         written = _enter(order)
     except OSError as error:
@@ -129,7 +127,7 @@ class SpawnedWorker:
             self._channel.send(relay.encode((relay.COLLECTED, ids)))
         self._written.take()  # what loading and collecting say, the reporter has said
         order = self._order
-        fork.own_faulthandler(order["directory"], order["number"])
+        fork.own_faulthandler(order["directory"], order["number"], order["patient"])
         made = worker.Worker(
             session,
             match(order["items"], session.items),
@@ -141,8 +139,7 @@ class SpawnedWorker:
             order["maxfail"],
         )
         worker.install(made)
-        worker.live(made, order["mask"])
-        self.ran = True
+        self.ran = worker.live(made, order["mask"])
         return True
 
     @compat.hookimpl(trylast=True)

@@ -9,8 +9,9 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import pytest
 
-from . import beside, compat, deal, handover, relay
-from .meter import Meter, clock
+from . import beside, compat, deal, handover, raised, relay
+from .meter import Meter
+from .own import Own, high
 from .said import Said, shown_live
 
 GO_ON, STOP = b"g", b"s"
@@ -20,20 +21,23 @@ class Channel:
     """To the reporter: messages on a pipe; from it: a byte where a worker asks whether to go on."""
 
     def __init__(self, reports: int, answers: int) -> None:
-        self._reports = reports
-        self.answers = answers
+        self._reports = high(reports)
+        self.answers = high(answers)
 
     def send(self, data: bytes) -> None:
         """One write an item: what was sent outlives this process, whatever becomes of it."""
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._reports, view) :]
+                view = view[Own.write(self._reports, view) :]
         except OSError as error:
-            raise deal.Closed from error
+            deal.gone(error)
 
     def may_go_on(self) -> bool:
-        answer = os.read(self.answers, 1)
+        try:
+            answer = Own.read(self.answers, 1)
+        except OSError as error:
+            deal.gone(error)
         if not answer:
             raise deal.Closed
         return answer == GO_ON
@@ -73,7 +77,8 @@ class Worker:
         self._items = items
         self._maxfail = maxfail
         self._group_of = group_of
-        self._pid = os.getpid()
+        self.directory, self.number = directory, number
+        self._pid = Own.getpid()
         self._records = deal.Records(directory, number)
         self._deal = deal.Deal(directory, number)
         self._state = deal.State(directory, number)
@@ -84,7 +89,7 @@ class Worker:
         self._bound: Optional[int] = None
         self._asked = False
         self._stopped = False
-        self._waited = 0.0
+        self._began = self._waited = 0.0
         self._teardown = compat.teardown_exact(session)
         self._unknown_setups: List[float] = []
 
@@ -98,6 +103,7 @@ class Worker:
         self._bind()
         while self._bound is not None:
             self._run_item(self._bound)
+        self._state.clear(Own.clock())
         self._teardown(None)
         self._say()
         self._records.flush()
@@ -106,9 +112,9 @@ class Worker:
         item = self._items[index]
         self._running, self._bound, self._asked = index, None, False
         self._waited = 0.0
-        self._state.set(index)
         self._packer.begin(index, item)
-        self.meter.begin()
+        self._began = self.meter.begin()
+        self._state.set(index, self._began)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self._next))
         wall, cpu, rss = self.meter.end()
         self._check_process()
@@ -116,7 +122,7 @@ class Worker:
         ask = self._packer.failed and self._maxfail and not self._stopped
         self._say()
         self.channel.send(self._packer.whole(ask))
-        self._state.set(None)
+        self._state.clear()
         self._running = deal.NO_ITEM
         self._forward_stop()
         if not self._asked:
@@ -138,11 +144,35 @@ class Worker:
         return Live(self._said, self._packer, terminal)
 
     def _forward_stop(self) -> None:
-        """A plugin's wish to end the session holds for all workers."""
-        reason = self.session.shouldstop
-        if reason:
-            self.channel.send(relay.encode((relay.STOP, "shouldstop", str(reason), None)))
-            self._stop()
+        """A test's or plugin's wish to end the session holds for all workers."""
+        for wish in ("shouldfail", "shouldstop"):
+            reason = getattr(self.session, wish)
+            if reason:
+                self.channel.send(relay.encode((relay.STOP, wish, relay.text_of(reason))))
+                self._stop()
+
+    def leave(self, error: BaseException) -> None:
+        """Ends as a session does that is interrupted: the fixtures are torn down, and nothing
+        interrupts that again."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._state.clear(Own.clock())
+        try:
+            if self._running != deal.NO_ITEM and self._packer.pending:
+                self.channel.send(self._packer.part(ask=False))
+            self.channel.send(relay.encode((relay.STOP, "raised", raised.data_of(error))))
+            self._teardown(None)
+        except (deal.Closed, Exception, pytest.fail.Exception):
+            pass
+
+    def leave_cut(self) -> None:
+        """The running item is lost with this worker; what ran before it has been told."""
+        self._state.set(self._running, 0.0)
+        try:
+            with open(deal.fault_path(self.directory, self.number), "a") as file:
+                file.write("It closed the file descriptors by which its worker reports.\n")
+            self._teardown(None)
+        except (Exception, pytest.fail.Exception):
+            pass
 
     def _stop(self) -> None:
         self._stopped, self._bound, self._asked = True, None, True
@@ -153,8 +183,8 @@ class Worker:
 
     def _check_process(self) -> None:
         """A test's own forked child that comes back here is no worker."""
-        if os.getpid() != self._pid:
-            os._exit(0)
+        if Own.getpid() != self._pid:
+            Own.leave(0)
 
     # Taking the next item
 
@@ -191,20 +221,26 @@ class Worker:
         """The next record, or None where the user interrupts: what has run is still reported."""
         self._records.add(deal.WANT, self._running)
         self._records.flush()
-        began = clock()
+        running = self._running != deal.NO_ITEM
+        if running:
+            self._state.set(self._running, 0.0)
+        began = Own.clock()
         try:
             while True:
                 self._deal.wait(self.channel.answers)
                 record = self._deal.poll()
                 if record is not None:
                     return record
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             self._stop()
-            self.channel.send(relay.encode((relay.STOP, "interrupt", "", None)))
+            self.channel.send(relay.encode((relay.STOP, "raised", raised.data_of(error))))
             return None
         finally:
-            took = clock() - began
+            took = Own.clock() - began
             self._waited += took
+            self._began += took
+            if running:
+                self._state.set(self._running, self._began)
             self.meter.waited(took)
 
     def _teardown_exact(self, nextitem: Any) -> None:
@@ -213,7 +249,7 @@ class Worker:
         __tracebackhide__ = True
         if isinstance(nextitem, NextItem):
             if self._packer.failed and self._maxfail and not self._asked:
-                self.channel.send(self._packer.part())
+                self.channel.send(self._packer.part(ask=True))
                 if not self._may_go_on():
                     self._stop()
             nextitem = self._next()
@@ -347,35 +383,21 @@ def _forward_xml(worker: Worker) -> None:
     compat.set_junit(config, _Xml(worker))
 
 
-def live(worker: Worker, mask: Iterable[int]) -> None:
+def live(worker: Worker, mask: Iterable[int]) -> bool:
     """Runs the worker to its end, whatever that is; tells the reporter of interruptions. mask: the
-    signals that stay blocked, SIGINT having been blocked up to here."""
-    from _pytest.outcomes import Exit
-
+    signals that stay blocked, SIGINT having been blocked up to here. False where an item has closed
+    the way to the reporter."""
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         worker.run()
+    except deal.Cut:
+        worker.leave_cut()
+        return False
     except deal.Closed:
         pass
-    except Exit as error:
-        _leave(worker, ("exit", str(error.msg), error.returncode))
-    except KeyboardInterrupt:
-        _leave(worker, ("interrupt", "", None))
-    except BaseException:
-        import traceback
-
-        _leave(worker, ("error", traceback.format_exc(), None))
-
-
-def _leave(worker: Worker, message: Any) -> None:
-    """Ends as a session does that is interrupted: the fixtures are torn down, and nothing
-    interrupts that again."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        worker.channel.send(relay.encode((relay.STOP, *message)))
-        compat.teardown_exact(worker.session)(None)
-    except (deal.Closed, Exception, pytest.fail.Exception):
-        pass
+    except BaseException as error:
+        worker.leave(error)
+    return True
 
 
 def xdist_environment(number: int, count: int, run: str, slot: int) -> Dict[str, str]:
