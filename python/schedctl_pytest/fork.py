@@ -149,6 +149,10 @@ def _become_worker(
         bool(config.getoption("maxfail", 0)),
     )
     worker.install(made)
+    if reporter.confirmation is not None:
+        from . import confirm
+
+        confirm.enter_worker(made)
     return made
 
 

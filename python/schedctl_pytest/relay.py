@@ -24,6 +24,7 @@ OUTPUT = 7       # workeroutput
 SAID = 8         # what no item wrote to standard output and error past capture: two bytes
 JOINED = 9       # of a worker started afresh, once its session has begun: about its interpreter
 COLLECTED = 10   # of a worker started afresh, where somebody asks: ids
+RAN = 11         # item, start, stop by CLOCK_MONOTONIC, where failures are to be confirmed
 # fmt: on
 
 # What an item wrote past capture: before which of its reports, to standard output, to standard

@@ -50,8 +50,8 @@ class Reporter:
         self._engine = engine
         self.nodes = Nodes(session, suite.run_id, suite.workers)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        self._screen = Screen(terminal, self.session.items, suite.ordered)
-        self._results = Results(session, self._screen, self.nodes.crashed)
+        self._screen: Any = Screen(terminal, self.session.items, suite.ordered)
+        self._results: Any = Results(session, self._screen, self.nodes.crashed)
         self._arrived = self._take
         self._ordered: Any = None
         if suite.ordered:
@@ -61,6 +61,12 @@ class Reporter:
                 len(session.items), self._take, self._is_over, self._tell_to_stop
             )
             self._arrived = self._ordered.take
+        self.confirmation: Any = None
+        if suite.confirm:
+            from .confirm import Confirmation
+
+            self.confirmation = Confirmation(session)
+        self._confirming = False
         self._start = _starter(suite.start)
         self._handles: Dict[int, fork.Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
@@ -85,6 +91,7 @@ class Reporter:
         try:
             self._loop()
             self._screen.give_back()
+            self._confirm_failures()
             self._run_left()
         except KeyboardInterrupt:
             self._interrupt()
@@ -253,6 +260,8 @@ class Reporter:
             self.nodes.ready(handle.number, message[1])
         elif kind == relay.COLLECTED:
             self.nodes.collected(handle.number, message[1])
+        elif kind == relay.RAN and not self._confirming:
+            self.confirmation.ran(handle.number, handle.pid, *message[1:])
 
     def _take_reports(
         self,
@@ -274,6 +283,8 @@ class Reporter:
 
     def _take_stop(self, kind: str, what: Any) -> None:
         """A worker's wish to end the session: the first one counts."""
+        if self._confirming:
+            return
         if kind != "raised":
             setattr(self.session, kind, getattr(self.session, kind) or what)
         elif self._ending is None:
@@ -332,6 +343,8 @@ class Reporter:
             self._ended_late(handle, late.text(details))
         if running < 0 or self._ending is not None or self._interrupted:
             return running
+        if self.confirmation is not None and not self._confirming:
+            self.confirmation.lost(handle.number, handle.pid, running)
         nodeid = self.session.items[running].nodeid
         if late is not None:
             text, sections = late.text(details), late.sections
@@ -340,8 +353,10 @@ class Reporter:
         again = self._report_lost(
             handle,
             running,
-            lambda: self._results.crashed(
-                running, handle.number, text, sections, handle.open == running
+            lambda: bool(
+                self._results.crashed(
+                    running, handle.number, text, sections, handle.open == running
+                )
             ),
         )
         return -1 if again else running  # what nobody finished is dealt once more
@@ -419,7 +434,25 @@ class Reporter:
         self._screen.sort()
         gc.unfreeze()
 
-    # What the reporter runs itself
+    # What runs again, and what the reporter runs itself
+
+    def _confirm_failures(self) -> None:
+        """Not those of a run that was stopped: what they needed may never have run."""
+        if self.confirmation is None or self._stop_sent:
+            return
+        from .confirm import Heard
+
+        results, screen, ordered = self._results, self._screen, self._ordered
+        self._confirming, self._ordered, self._arrived = True, None, self._take
+        try:
+            for index in self.confirmation.chosen():
+                self._results = self._screen = heard = Heard()
+                self._finished = False
+                self._engine.send("confirm", item=index)
+                self._loop()
+                self.confirmation.confirmed(index, heard)
+        finally:
+            self._results, self._screen, self._ordered = results, screen, ordered
 
     def _run_left(self) -> None:
         if self._ordered is not None:

@@ -85,6 +85,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         "mask": [int(number) for number in reporter.mask],
         "maxfail": bool(config.getoption("maxfail", 0)),
         "patient": reporter.item_timeout > 0,
+        "confirm": reporter.confirmation is not None,
         "tell_ids": reporter.nodes.asks_what_is_collected(),
         "items": [item.nodeid for item in reporter.session.items],
         "groups": [group["id"] for group in reporter.groups.groups],

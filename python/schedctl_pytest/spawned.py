@@ -3,7 +3,6 @@ dealt."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections import defaultdict
@@ -139,6 +138,10 @@ class SpawnedWorker:
             order["maxfail"],
         )
         worker.install(made)
+        if order["confirm"]:
+            from . import confirm
+
+            confirm.enter_worker(made)
         self.ran = worker.live(made, order["mask"])
         return True
 

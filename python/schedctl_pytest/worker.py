@@ -108,6 +108,10 @@ class Worker:
         self._say()
         self._records.flush()
 
+    @property
+    def running(self) -> int:
+        return self._running
+
     def _run_item(self, index: int) -> None:
         item = self._items[index]
         self._running, self._bound, self._asked = index, None, False

@@ -158,7 +158,7 @@ SWITCHED_OFF: Any = "spawn", ["-p", "no:xdist"], {}
     "start, arguments, environ", [NOT_LOADED, SWITCHED_OFF], ids=["not loaded", "switched off"]
 )
 def test_same_without_xdist(
-    suite: Suite, start: str, arguments: List[str], environ: Dict[str, str], tmp_path: Path
+    suite: Suite, start: str, arguments: List[str], environ: Any, tmp_path: Path
 ) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     pytest.importorskip("xdist")
