@@ -40,12 +40,13 @@ static json_t *describe_workers(struct run_suite *s)
         struct run_measure_figures f = {0};
 
         (void)run_measure_figures(&s->measure, &s->listing, &f);
-        return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, s:f, s:f, s:o}",
+        return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, s:f, s:f, s:o}",
                          "mode", "workers", "start", s->listing.start, "why", s->listing.why, "items", (int)m->n_items,
                          "done", (int)m->n_done, "estimated", (int)s->n_estimated, "workers", (int)m->n_workers,
                          "crashes", (int)m->n_crashes, "lost", (int)m->n_lost, "left", (int)m->n_left, "recalls",
-                         (int)m->n_recalls, "pus", cpulist(m), "ready", seconds_until_ready(s), "seconds", f.makespan,
-                         "bound", f.bound, "serial", f.serial, "utilisation", utilisation(s, f.makespan));
+                         (int)m->n_recalls, "confirmed", (int)s->n_confirmed, "pus", cpulist(m), "ready",
+                         seconds_until_ready(s), "seconds", f.makespan, "bound", f.bound, "serial", f.serial,
+                         "utilisation", utilisation(s, f.makespan));
 }
 
 static json_t *describe(struct run_suite *s)

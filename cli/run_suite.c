@@ -360,6 +360,16 @@ static bool same_pus(const struct run_suite *s, const struct dispatch_pu *pus, s
         return true;
 }
 
+/* More PUs than its project wants workers are of no use to it. */
+static size_t give_up_useless(struct run_suite *s, const struct dispatch_pu *pus, size_t n)
+{
+        size_t most = s->settings.workers ? s->settings.workers : n;
+
+        for (size_t i = most; i < n; i++)
+                run_spare(s->run, s, pus[i].os);
+        return most < n ? most : n;
+}
+
 /* A suite that has begun keeps its last PUs where it is to have none: its workers have to be somewhere. */
 void run_suite_set_pus(struct run_suite *s, const struct cpuset *pus)
 {
@@ -370,6 +380,7 @@ void run_suite_set_pus(struct run_suite *s, const struct cpuset *pus)
         if (s->dispatch && cpuset_is_empty(pus))
                 return;
         rated = copy_rated(s, pus, &n);
+        n = rated ? give_up_useless(s, rated, n) : 0;
         if (!rated || same_pus(s, rated, n)) {
                 free(rated);
                 return;

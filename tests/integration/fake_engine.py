@@ -10,6 +10,7 @@ FAKE_ENGINE_LOG as JSON lines. It proves the plugin's side of docs/run-protocol.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import select
@@ -44,6 +45,10 @@ class Suite:
         self.crashed: List[int] = []
         self.finished = False
         self.next_worker = 0
+        self.serial: List[int] = []  # per item its serial group, or -1
+        self.owners: Dict[int, int] = {}  # of serial groups
+        self.batch = 1
+        self.confirming = False
         self.stopped = False
         os.mkfifo(f"{self.directory}/done")
         os.mkfifo(f"{self.directory}/life")
@@ -88,7 +93,11 @@ class Suite:
         if self.engine.options.mode == "inline":
             self.send("plan", mode="inline", workers=0, why="asked for")
             return
-        self.queue.extend(range(len(message["items"])))
+        count = len(message["items"])
+        self.left.extend(message.get("alone", ()))
+        self.queue.extend(item for item in range(count) if item not in self.left)
+        self.serial = message.get("serial") or [-1] * count
+        self.batch = 1 if message.get("ordered") else self.engine.options.batch
         count = min(self.engine.options.workers, len(self.queue))
         self.send("plan", mode="workers", workers=count, why="asked for")
         for _ in range(count):
@@ -122,6 +131,13 @@ class Suite:
             self.recall(number)
             os.write(fd, DEAL.pack(END, 0))
 
+    def on_confirm(self, message: Dict[str, Any]) -> None:
+        """Once more, in a worker that gets nothing else."""
+        assert self.finished and not self.deal_fds
+        self.finished, self.confirming, self.crashed = False, True, []
+        self.queue.append(message["item"])
+        self.start()
+
     def recall(self, number: int) -> None:
         while True:
             try:
@@ -141,10 +157,11 @@ class Suite:
 
     def take_back(self, number: int, message: Dict[str, Any]) -> None:
         lost = self.dealt.pop(number) - set(message["finished"]) - {message["running"]}
+        self.owners = {group: owner for group, owner in self.owners.items() if owner != number}
         if message["running"] >= 0:
             self.crashed.append(message["running"])
         if not self.stopped:
-            self.queue.extendleft(lost)
+            self.queue.extendleft(sorted(lost, reverse=True))
 
     def read_records(self) -> None:
         while True:
@@ -176,9 +193,11 @@ class Suite:
 
     def feed(self, number: int) -> None:
         """A batch; the worker reports on taking its last, so that more arrives while that runs."""
-        batch = [
-            self.queue.popleft() for _ in range(min(self.engine.options.batch, len(self.queue)))
-        ]
+        fitting = (item for item in self.queue if self.may_have(number, item))
+        batch = list(itertools.islice(fitting, self.batch))
+        for item in batch:
+            self.queue.remove(item)
+            self.owners[self.serial[item]] = number
         self.dealt[number].update(batch)
         records = [DEAL.pack(RUN, item) for item in batch[:-1]]
         records += [DEAL.pack(RUN_REPORT, item) for item in batch[-1:]]
@@ -186,10 +205,15 @@ class Suite:
             records = [DEAL.pack(END, 0)]
         os.write(self.deal_fds[number], b"".join(records))
 
+    def may_have(self, number: int, item: int) -> bool:
+        """Those of one serial group go to one worker."""
+        group = self.serial[item]
+        return group < 0 or self.owners.get(group, number) == number
+
     def check_end(self) -> None:
         if not self.deal_fds and not self.queue and not self.finished:
             self.finished = True
-            if self.left:
+            if self.left and not self.confirming:
                 self.send("left", items=self.left)
             self.send("finished", crashed=self.crashed)
 

@@ -49,6 +49,45 @@ def test_workers_are_pinned_and_have_slots(runs: Runs, start: str) -> None:
     runs.expect_clean()
 
 
+COMPUTING = """
+import json, os, time, pytest
+@pytest.mark.parametrize("n", range(16))
+def test_computing(n, worker_id):
+    end = time.process_time() + 0.01
+    while time.process_time() < end:
+        pass
+    with open("seen.jsonl", "a") as file:
+        cpus = sorted(os.sched_getaffinity(0))
+        print(json.dumps([worker_id, os.environ["SCHEDCTL_SLOT"], cpus]), file=file)
+"""
+
+
+@pytest.mark.parametrize("workers, most", [(2, 1), (3, 2), (8, 2)])
+def test_more_workers_than_cpus(runs: Runs, workers: int, most: int) -> None:
+    """One a CPU has its own, the others all of them; each has a slot that no other has."""
+    (runs.directory / "test_computing.py").write_text(COMPUTING)
+    options = ("--max", most, "-w", workers, "--json", "summary")
+    result = runs.run(*options, "--", *pytest_command())
+    assert result.returncode == 0, result.stdout + result.stderr
+    (suite,) = summaries(runs.directory / "summary")
+    assert (suite["workers"], suite["done"]) == (workers, 16)
+    seen = [json.loads(line) for line in (runs.directory / "seen.jsonl").read_text().splitlines()]
+    by_worker = {worker: (slot, tuple(cpus)) for worker, slot, cpus in seen}
+    assert len({slot for slot, _ in by_worker.values()}) == len(by_worker)
+    lease = set().union(*(cpus for _, cpus in by_worker.values()))
+    assert len(lease) <= most
+    assert 0 < suite["bound"] <= suite["seconds"]
+    runs.expect_clean()
+
+
+def test_more_workers_than_cpus_without_a_service(runs: Runs) -> None:
+    (runs.directory / "test_computing.py").write_text(COMPUTING)
+    runs.environment["SCHEDCTL_SOCKET"] = str(runs.directory / "nobody" / "there.sock")
+    result = runs.run("-w", 5, "--json", "summary", "--", *pytest_command())
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert summaries(runs.directory / "summary")[0]["workers"] == 5
+
+
 def test_no_pin(runs: Runs) -> None:
     (runs.directory / "test_pinned.py").write_text(PINNED)
     runs.run("-w", 2, "--no-pin", "--", *pytest_command())

@@ -1,0 +1,231 @@
+"""The engine's side of the run protocol, with a scripted reporter in pytest's place."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from .conftest import Runs
+
+PREFACE = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from scripted import *
+"""
+
+
+class Scripts:
+    def __init__(self, runs: Runs) -> None:
+        self.runs = runs
+        self.stderr = ""
+        self.summary: Dict[str, Any] = {}
+
+    def play(self, script: str, *options: object) -> List[Any]:
+        """What the script prints, an object a line."""
+        (self.runs.directory / "script.py").write_text(PREFACE + script)
+        options = (*options, "--json", "summary", "--", sys.executable, "script.py")
+        ran = self.runs.run(*options)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        self.stderr = ran.stderr
+        (self.summary,) = map(
+            json.loads, (self.runs.directory / "summary").read_text().splitlines()
+        )
+        self.runs.expect_clean()
+        return [json.loads(line) for line in ran.stdout.splitlines()]
+
+    def history(self) -> Dict[str, float]:
+        (database,) = Path(self.runs.environment["XDG_STATE_HOME"]).rglob("history.db")
+        with closing(sqlite3.connect(database)) as history:
+            return dict(history.execute("SELECT id, wall FROM item"))
+
+
+@pytest.fixture
+def scripts(runs: Runs) -> Scripts:
+    return Scripts(runs)
+
+
+def test_confirming(scripts: Scripts) -> None:
+    """Each in a worker that gets nothing else; neither history nor summary hears of it."""
+    lines = scripts.play(
+        """
+reporter = Reporter()
+reporter.suite(["a", "b", "c", "d"], serial=[0, 0, 0, -1])
+workers = [reporter.start(), reporter.start()]
+done = [worker.work(0.5) for worker in workers]
+for worker in workers:
+    reporter.exited(worker)
+print(json.dumps(sum(done, [])))
+print(json.dumps(reporter.receive("finished")["crashed"]))
+for item, dies in ((2, False), (0, True), (2, False)):
+    reporter.send("confirm", item=item)
+    worker = reporter.start()
+    ran = [worker.take(), worker.take()] if dies else worker.work(9.0)
+    reporter.exited(worker, running=item if dies else -1, status=9 if dies else 0)
+    print(json.dumps([worker.order["slot"], ran, reporter.receive("finished")["crashed"]]))
+reporter.send("confirm", item=1)
+reporter.receive("start")
+reporter.send("failed", worker=0, error="no memory")
+print(json.dumps(reporter.receive("finished")["crashed"]))
+reporter.result()
+""",
+        "-w",
+        2,
+    )
+    assert lines == [
+        [0, 1, 2, 3],
+        [],
+        [0, [2], []],
+        [0, [[1, 0], [3, 0]], [0]],
+        [0, [2], []],
+        [],
+    ]
+    assert scripts.history() == {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5}
+    figures = {name: scripts.summary[name] for name in ("done", "lost", "crashes", "confirmed")}
+    assert figures == {"done": 4, "lost": 0, "crashes": 0, "confirmed": 4}
+
+
+@pytest.mark.parametrize(
+    "before, message",
+    [
+        ("", 'send("confirm", item=0)'),
+        ('reporter.suite(["a", "b"])', 'send("confirm", item=0)'),
+        ("FINISHED", 'send("confirm", item=2)'),
+        ("FINISHED", 'send("confirm", item=-1)'),
+        ("FINISHED", 'send("confirm")'),
+        ('FINISHED; reporter.send("confirm", item=0)', 'send("confirm", item=1)'),
+        ("", 'send("suite", items=["a"], group=[-1], groups=[], start="fork", alone=[1])'),
+    ],
+)
+def test_what_cannot_be_ends_the_connection(scripts: Scripts, before: str, message: str) -> None:
+    finished = (
+        'reporter.suite(["a", "b"]); workers = [reporter.start(), reporter.start()];'
+        "[worker.work(0.1) for worker in workers];"
+        '[reporter.exited(worker) for worker in workers]; reporter.receive("finished")'
+    )
+    (line,) = scripts.play(
+        f"""
+reporter = Reporter()
+{before.replace("FINISHED", finished)}
+reporter.{message}
+try:
+    while True:
+        reporter.receive("start")
+except EOFError:
+    print(json.dumps("closed"))
+""",
+        "-w",
+        2,
+    )
+    assert line == "closed"
+
+
+def test_settings_are_weighed(scripts: Scripts) -> None:
+    """What the file says holds where the command line is silent, if it can be; else it is named."""
+    script = """
+settings = {"workers": "many", "start": "spawn", "item_timeout": 2, "confirm_failures": True}
+reporter = Reporter(settings)
+names = "start", "item_timeout", "confirm_failures"
+print(json.dumps([reporter.welcome[name] for name in names]))
+plan = reporter.suite(["a"])
+print(json.dumps([plan["mode"], plan["workers"]]))
+worker = reporter.start()
+worker.work(0.1)
+reporter.exited(worker)
+reporter.receive("finished")
+reporter.result()
+"""
+    assert scripts.play(script) == [["spawn", 2.0, True], ["workers", 1]]
+    assert 'workers is "many", which has to be' in scripts.stderr
+    settled = scripts.play(script, "--start", "fork", "--item-timeout", "0.5")
+    assert settled == [["fork", 0.5, True], ["workers", 1]]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a CPU to give back")
+def test_cpus_beyond_the_projects_workers_are_given_back(scripts: Scripts) -> None:
+    lines = scripts.play(
+        f"""
+import subprocess
+reporter = Reporter({{"workers": 1, "item_timeout": 9}})
+print(json.dumps(reporter.suite(["a", "b"])["workers"]))
+worker = reporter.start()
+status = subprocess.run([{scripts.runs.program()!r}, "status", "--json"], stdout=subprocess.PIPE)
+print(json.dumps(json.loads(status.stdout)["leases"][0]["max"]))
+worker.work(0.1)
+reporter.exited(worker)
+reporter.receive("finished")
+reporter.result()
+"""
+    )
+    assert lines == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "fields, why",
+    [
+        ("alone=[0, 1]", "each of its tests is to run alone"),
+        ("serial=[1, 1]", "no two of its tests may run beside each other"),
+        ("alone=[1]", "no two of its tests may run beside each other"),
+    ],
+)
+def test_nothing_to_run_beside(scripts: Scripts, fields: str, why: str) -> None:
+    script = f"""
+reporter = Reporter()
+plan = reporter.suite(["a", "b"], {fields})
+print(json.dumps([plan["mode"], plan["why"]]))
+reporter.result()
+"""
+    assert scripts.play(script, "-w", 4) == [["inline", why]]
+
+
+def test_items_alone_are_left(scripts: Scripts) -> None:
+    lines = scripts.play(
+        """
+reporter = Reporter()
+reporter.suite(["a", "b", "c", "d"], alone=[1, 2])
+workers = [reporter.start(), reporter.start()]
+print(json.dumps(sum([worker.work(0.1) for worker in workers], [])))
+for worker in workers:
+    reporter.exited(worker)
+print(json.dumps(reporter.receive("left")["items"]))
+reporter.receive("finished")
+reporter.result()
+""",
+        "-w",
+        2,
+    )
+    assert lines == [[0, 3], [1, 2]]
+
+
+def test_every_item_kills_its_worker(scripts: Scripts) -> None:
+    """A lost item is progress: all of them are tried. Workers that end for nothing are not."""
+    script = """
+reporter = Reporter()
+reporter.suite([str(n) for n in range(20)])
+lost = []
+while True:
+    message = reporter.receive("start", "finished", "left")
+    if message["event"] != "start":
+        break
+    worker = Worker(reporter, message)
+    reporter.send("started", worker=worker.number, pid=os.getpid())
+    worker.tell(READY)
+    item = worker.take()[1] if DIES_OF_ITEM else -1
+    if DIES_OF_ITEM:
+        worker.tell(STARTED, item)
+    lost.append(item)
+    reporter.exited(worker, running=item, status=9)
+print(json.dumps([message["event"], lost]))
+reporter.result()
+"""
+    options = ("--max", 1, "-w", 1, "--item-timeout", 60)
+    (line,) = scripts.play(script.replace("DIES_OF_ITEM", "True"), *options)
+    assert line == ["finished", list(range(20))]
+    (line,) = scripts.play(script.replace("DIES_OF_ITEM", "False"), *options)
+    assert line == ["left", [-1] * 3]
