@@ -11,6 +11,7 @@ import pytest
 
 from . import beside, compat, deal, handover, raised, relay
 from .meter import Meter
+from .nextitem import NextItem, bind_for_plugins
 from .own import Own, high
 from .said import Said, shown_live
 
@@ -41,19 +42,6 @@ class Channel:
         if not answer:
             raise deal.Closed
         return answer == GO_ON
-
-
-class NextItem:
-    """Stands for the next item while it is not known; whoever looks at it binds it."""
-
-    def __init__(self, bind: Callable[[], Optional[Any]]) -> None:
-        self._bind = bind
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bind(), name)
-
-    def __bool__(self) -> bool:
-        return self._bind() is not None
 
 
 class Worker:
@@ -98,6 +86,7 @@ class Worker:
     def run(self) -> None:
         """Raises deal.Closed where engine or reporter are gone."""
         compat.replace_teardown_exact(self.session, self._teardown_exact)
+        bind_for_plugins(self.session.config)
         self._records.add(deal.READY, 0)
         self._records.flush()
         self._bind()
@@ -193,6 +182,10 @@ class Worker:
     # Taking the next item
 
     def _next(self) -> Optional[Any]:
+        if self._packer.failed and self._maxfail and not self._asked:
+            self.channel.send(self._packer.part(ask=True))
+            if not self._may_go_on():
+                self._stop()
         if not self._asked:
             self._bind()
         return None if self._bound is None else self._items[self._bound]
@@ -252,10 +245,6 @@ class Worker:
         asked for."""
         __tracebackhide__ = True
         if isinstance(nextitem, NextItem):
-            if self._packer.failed and self._maxfail and not self._asked:
-                self.channel.send(self._packer.part(ask=True))
-                if not self._may_go_on():
-                    self._stop()
             nextitem = self._next()
         self._teardown(nextitem)
 

@@ -163,6 +163,9 @@ def run(options: argparse.Namespace) -> int:
                 suite.ensure(Way("serial", 1, n), "", options.cache)
                 for n in range(1, min(SERIAL, options.repeat) + 1)
             ]
+            if not serial[0].tests:
+                print(f"{project.name} for {pytest.name}: cannot be collected", file=sys.stderr)
+                continue
             suite.limit = 60 + 10 * serial[0].seconds
             runs = [suite.ensure(way, commit, options.cache) for way in ways(options)]
             explain(suite, runs, options.cache)
