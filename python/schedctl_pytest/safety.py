@@ -43,6 +43,7 @@ def reasons_not_to_fork(config: Any, watch: Watch, own: Iterable[int]) -> List[s
     reasons = list(dict.fromkeys(watch.asked))[:3]
     reasons += threads()
     reasons += opened_sockets(config, watch, set(own))
+    reasons += locks()
     reasons += node_hooks(config)
     return reasons
 
@@ -96,6 +97,13 @@ def _rerunfailures_socket(config: Any) -> int:
     except AttributeError:
         return -1
     return number
+
+
+def locks() -> List[str]:
+    """filelock's refuse to be taken in a forked copy of the process that made them. Older versions
+    keep no list of them, and do not refuse."""
+    alive = getattr(sys.modules.get("filelock._api"), "_LIVE_LOCKS", ())
+    return ["locks made by filelock refuse to be inherited"] if alive else []
 
 
 def node_hooks(config: Any) -> List[str]:
