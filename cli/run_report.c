@@ -54,8 +54,8 @@ static json_t *describe(struct run_suite *s)
         if (s->dispatch)
                 return describe_workers(s);
         if (s->state == RUN_SUITE_SERIAL)
-                return json_pack("{s:s, s:s, s:i, s:b}", "mode", "serial", "why", s->why_serial, "items",
-                                 (int)s->listing.n_items, "unfit", s->unfit);
+                return json_pack("{s:s, s:s, s:i, s:b, s:b}", "mode", "serial", "why", s->why_serial, "items",
+                                 (int)(s->listing.n_items + s->n_theirs), "unfit", s->unfit, "tell", s->tell);
         return json_pack("{s:s, s:s, s:i}", "mode", "serial", "why", "it ended before it named its tests", "items", 0);
 }
 
@@ -68,6 +68,8 @@ static void add_result(json_t *o, const struct run_suite *s)
                                               s->result.skipped, "errors", s->result.errors));
         if (s->rootdir)
                 json_object_set(o, "rootdir", s->rootdir);
+        if (json_object_size(s->settings.of_file) > 0)
+                json_object_set(o, "settings", s->settings.of_file);
 }
 
 void run_report_suite(struct run_report *report, struct run_suite *suite)
@@ -130,13 +132,31 @@ static void print_details(const json_t *o)
 
         fprintf(stderr,
                 "schedctl:   workers start by %s%s%s; times known of %d of %d; %d recall%s, %d worker%s died, "
-                "%d left to pytest\n",
+                "%d left to pytest, %d confirmed\n",
                 text(o, "start"), *text(o, "why") ? ": " : "", text(o, "why"), number(o, "estimated"),
                 number(o, "items"), number(o, "recalls"), plural(number(o, "recalls")), number(o, "crashes"),
-                plural(number(o, "crashes")), number(o, "left"));
+                plural(number(o, "crashes")), number(o, "left"), number(o, "confirmed"));
         fputs("schedctl:   busy:", stderr);
         json_array_foreach (list, i, share) {
                 fprintf(stderr, " gw%zu %.0f %%", i, 100 * json_real_value(share));
+        }
+        fputc('\n', stderr);
+}
+
+/* schedctl:   settings of /home/me/project: workers 4, item-timeout 2.5 */
+static void print_settings(const json_t *o)
+{
+        json_t *value, *settings = json_object_get(o, "settings");
+        const char *key, *separator = ": ";
+
+        if (!settings)
+                return;
+        fprintf(stderr, "schedctl:   settings of %s", text(o, "rootdir"));
+        json_object_foreach (settings, key, value) {
+                CLEANUP_FREE char *said = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+
+                fprintf(stderr, "%s%s %s", separator, key, said ? said : "?");
+                separator = ", ";
         }
         fputc('\n', stderr);
 }
@@ -149,10 +169,12 @@ static void print_suite(const json_t *o, bool verbose)
                         print_details(o);
         } else if (json_is_true(json_object_get(o, "unfit"))) {
                 fprintf(stderr, "schedctl: a pytest ran its tests serially: %s\n", text(o, "why"));
-        } else if (verbose) {
+        } else if (verbose || json_is_true(json_object_get(o, "tell"))) {
                 fprintf(stderr, "schedctl: %d test%s run by pytest itself: %s\n", number(o, "items"),
                         plural(number(o, "items")), text(o, "why"));
         }
+        if (verbose)
+                print_settings(o);
 }
 
 static void write_json(const struct run_report *report)

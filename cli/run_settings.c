@@ -40,14 +40,35 @@ static bool read_confirm_failures(const json_t *value, struct run_settings *sett
         return json_is_boolean(value);
 }
 
+static bool workers_given(const struct run_options *o)
+{
+        return o->workers > 0;
+}
+
+static bool start_given(const struct run_options *o)
+{
+        return o->start_given;
+}
+
+static bool item_timeout_given(const struct run_options *o)
+{
+        return o->item_timeout_given;
+}
+
+static bool confirm_failures_given(const struct run_options *o)
+{
+        return o->confirm_failures_given;
+}
+
 static const struct {
         const char *field, *key, *wanted; /* of hello; in the project's file; what it takes */
         setting_reader read;
+        bool (*given)(const struct run_options *options); /* on the command line or in the environment */
 } readers[] = {
-        {"workers", "workers", "a number from 1 to 4096", read_workers},
-        {"start", "start", "\"auto\", \"fork\" or \"spawn\"", read_start},
-        {"item_timeout", "item-timeout", "a number of seconds from 0 to 604800", read_item_timeout},
-        {"confirm_failures", "confirm-failures", "true or false", read_confirm_failures},
+        {"workers", "workers", "a number from 1 to 4096", read_workers, workers_given},
+        {"start", "start", "\"auto\", \"fork\" or \"spawn\"", read_start, start_given},
+        {"item_timeout", "item-timeout", "a number of seconds from 0 to 604800", read_item_timeout, item_timeout_given},
+        {"confirm_failures", "confirm-failures", "true or false", read_confirm_failures, confirm_failures_given},
 };
 
 /* Names one more setting, as far as there is room. */
@@ -63,22 +84,33 @@ static void complain(const char *key, const json_t *value, const char *wanted, c
 void run_settings_weigh(const struct run_options *o, const json_t *file, struct run_settings *ret_settings,
                         char ret_complaint[static RUN_SETTINGS_COMPLAINT_MAX])
 {
-        struct run_settings s = {.start = RUN_START_AUTO};
+        struct run_settings s = {
+                .workers = o->workers,
+                .start = o->start,
+                .item_timeout = o->item_timeout,
+                .confirm_failures = o->confirm_failures,
+                .of_file = json_object(),
+        };
 
         *ret_complaint = '\0';
         for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
-                const json_t *value = json_object_get(file, readers[i].field);
+                json_t *value = json_object_get(file, readers[i].field);
+                struct run_settings read = s;
 
-                if (value && !readers[i].read(value, &s))
+                if (!value)
+                        continue;
+                if (!readers[i].read(value, &read)) {
                         complain(readers[i].key, value, readers[i].wanted, ret_complaint);
+                } else if (!readers[i].given(o)) {
+                        s = read;
+                        json_object_set(s.of_file, readers[i].key, value);
+                }
         }
-        if (o->workers)
-                s.workers = o->workers;
-        if (o->start_given)
-                s.start = o->start;
-        if (o->item_timeout_given)
-                s.item_timeout = o->item_timeout;
-        if (o->confirm_failures_given)
-                s.confirm_failures = o->confirm_failures;
         *ret_settings = s;
+}
+
+void run_settings_finish(struct run_settings *s)
+{
+        json_decref(s->of_file);
+        *s = (struct run_settings){0};
 }

@@ -15,9 +15,11 @@ struct run_settings {
         enum run_start start;
         double item_timeout; /* seconds; 0: none */
         bool confirm_failures;
+        json_t *of_file; /* what of it the file says: an object with the file's keys; NULL without memory */
 };
 
 /* The command line and the environment win over `file`, which is hello's `settings` (NULL: it says nothing). What it
  * says that cannot be is named in ret_complaint ("" where all is well) and does not hold. */
 void run_settings_weigh(const struct run_options *options, const json_t *file, struct run_settings *ret_settings,
                         char ret_complaint[static RUN_SETTINGS_COMPLAINT_MAX]);
+void run_settings_finish(struct run_settings *settings);

@@ -253,6 +253,19 @@ static int on_suite(struct run_suite *s, json_t *message)
         return send_plan(s, "inline", 0, why);
 }
 
+static int on_serial(struct run_suite *s, const json_t *message)
+{
+        json_int_t items = 0;
+
+        if (s->message ||
+            (json_object_get(message, "items") && run_message_number(message, "items", RUN_ITEMS_MAX, &items) < 0))
+                return -EPROTO;
+        s->n_theirs = (uint32_t)items;
+        s->tell = json_is_true(json_object_get(message, "tell"));
+        leave_serial(s, run_message_text(message, "why"));
+        return 0;
+}
+
 static int on_stop(struct run_suite *s)
 {
         struct dispatch_event event = {.type = DISPATCH_STOP};
@@ -316,10 +329,8 @@ int run_suite_message(struct run_suite *s, const char *event, json_t *message)
                 return on_unfit(s, message);
         if (strcmp(event, "suite") == 0)
                 return on_suite(s, message);
-        if (strcmp(event, "serial") == 0) {
-                leave_serial(s, run_message_text(message, "why"));
-                return 0;
-        }
+        if (strcmp(event, "serial") == 0)
+                return on_serial(s, message);
         if (strcmp(event, "started") == 0 || strcmp(event, "failed") == 0)
                 return on_worker(s, event, message);
         if (strcmp(event, "exited") == 0)
@@ -407,6 +418,7 @@ static void suite_free(struct run_suite *s)
         run_result_finish(&s->result);
         json_decref(s->message);
         json_decref(s->rootdir);
+        run_settings_finish(&s->settings);
         json_decref(s->crashed);
         json_decref(s->left);
         free(s->workers);

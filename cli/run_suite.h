@@ -78,7 +78,9 @@ struct run_suite {
         uint32_t n_estimated;    /* items of which the history knows the time */
         uint32_t n_parts;        /* items to deal, those of a serial group being one */
         char why_serial[128];
-        bool unfit; /* it cannot take part at all, which the user is to know */
+        uint32_t n_theirs; /* items that it leaves to whoever runs it serially */
+        bool tell;         /* why is to be said unasked */
+        bool unfit;        /* it cannot take part at all, which the user is to know */
         struct dispatch *dispatch;
         struct dispatch_actions actions;
         struct run_deal deal;

@@ -30,6 +30,14 @@ _OPTIONS_IN_CHARGE = {
     "setupplan": "--setup-plan",
     "looponfail": "--looponfail",
 }
+# Why a suite is left alone where nobody would ask.
+_NOT_NEWS = {
+    "--engine xdist",
+    "--collect-only",
+    "this is another tool's worker",
+    "errors during collection",
+    "nothing to run",
+}
 _CHOOSE = ("auto", "logical")
 
 
@@ -90,7 +98,8 @@ class Participant:
             return None
         why = self._why_serial(session)
         if why:
-            self._tell("serial", why=why)
+            tell = why not in _NOT_NEWS
+            self._tell("serial", why=why, items=len(session.items), tell=tell)
             return None
         from .suite import announce
 

@@ -31,6 +31,8 @@ static enum run_options_result parse(const struct scene *scene, struct run_optio
         return run_options_parse(argc, argv, ret_options);
 }
 
+static size_t n_of_file; /* settings that hold because the file says them */
+
 static struct run_settings weigh(const struct scene *scene, char complaint[static RUN_SETTINGS_COMPLAINT_MAX])
 {
         json_t *file = scene->file ? json_loads(scene->file, 0, NULL) : NULL;
@@ -41,6 +43,9 @@ static struct run_settings weigh(const struct scene *scene, char complaint[stati
         CHECK_INT(parse(scene, &options), RUN_OPTIONS_OK);
         run_settings_weigh(&options, file, &settings, complaint);
         json_decref(file);
+        CHECK(settings.of_file);
+        n_of_file = json_object_size(settings.of_file);
+        run_settings_finish(&(struct run_settings){.of_file = settings.of_file});
         return settings;
 }
 
@@ -51,15 +56,19 @@ static void test_who_wins(void)
         static const struct {
                 struct scene scene;
                 struct run_settings settings;
+                size_t n_of_file;
         } cases[] = {
-                {{.file = NULL}, {0, RUN_START_AUTO, 0, false}},
-                {{.file = "{}"}, {0, RUN_START_AUTO, 0, false}},
-                {{.file = ALL}, {3, RUN_START_SPAWN, 2.5, true}},
-                {{.file = "{\"item_timeout\":7,\"unknown\":[]}"}, {0, RUN_START_AUTO, 7, false}},
-                {{.file = ALL, .values = {"5", "auto", "0", "0"}}, {5, RUN_START_AUTO, 0, false}},
-                {{.file = ALL, .words = {"-w", "4", "--item-timeout", "0.25"}}, {4, RUN_START_SPAWN, 0.25, true}},
+                {{.file = NULL}, {0, RUN_START_AUTO, 0, false, NULL}, 0},
+                {{.file = "{}"}, {0, RUN_START_AUTO, 0, false, NULL}, 0},
+                {{.file = ALL}, {3, RUN_START_SPAWN, 2.5, true, NULL}, 4},
+                {{.file = "{\"item_timeout\":7,\"unknown\":[]}"}, {0, RUN_START_AUTO, 7, false, NULL}, 1},
+                {{.file = ALL, .values = {"5", "auto", "0", "0"}}, {5, RUN_START_AUTO, 0, false, NULL}, 0},
+                {{.file = ALL, .words = {"-w", "4", "--item-timeout", "0.25"}},
+                 {4, RUN_START_SPAWN, 0.25, true, NULL},
+                 2},
                 {{.words = {"--confirm-failures", "--start=fork"}, .values = {"2", "spawn", "9", "0"}},
-                 {2, RUN_START_FORK, 9, true}},
+                 {2, RUN_START_FORK, 9, true, NULL},
+                 0},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -71,6 +80,7 @@ static void test_who_wins(void)
                 CHECK(fabs(s.item_timeout - cases[i].settings.item_timeout) < 1e-9);
                 CHECK_INT(s.confirm_failures, cases[i].settings.confirm_failures);
                 CHECK_STR(complaint, "");
+                CHECK_INT(n_of_file, cases[i].n_of_file);
         }
 }
 

@@ -116,6 +116,29 @@ def test_one_worker_is_pytest_itself(runs: Runs) -> None:
     assert "run by pytest itself: one worker was asked for" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "option, said", [("--pdb", True), ("--trace", True), ("--collect-only", False)]
+)
+def test_why_pytest_runs_its_tests_itself(runs: Runs, option: str, said: bool) -> None:
+    (runs.directory / "test_plain.py").write_text("def test_one(): pass\n")
+    result = runs.run("-w", 2, "--json", "summary", "--", *pytest_command(option))
+    assert ("schedctl: 1 test run by pytest itself: " + option in result.stderr) is said
+    (suite,) = summaries(runs.directory / "summary")
+    assert (suite["mode"], suite["why"], suite["items"]) == ("serial", option, 1)
+
+
+def test_the_projects_settings_are_shown(runs: Runs) -> None:
+    (runs.directory / "test_plain.py").write_text(PLAIN)
+    settings = "[schedctl]\nworkers = 2\nitem-timeout = 7.5\n"
+    (runs.directory / "pytest.ini").write_text("[pytest]\n" + settings)
+    result = runs.run("--verbose", "--json", "summary", "--", *pytest_command())
+    assert f"settings of {runs.directory}: workers 2, item-timeout 7.5" in result.stderr
+    assert summaries(runs.directory / "summary")[0]["settings"] == {
+        "workers": 2,
+        "item-timeout": 7.5,
+    }
+
+
 def test_what_was_measured_is_known_the_next_time(runs: Runs) -> None:
     (runs.directory / "test_plain.py").write_text(PLAIN)
     for known in (0, 2):
