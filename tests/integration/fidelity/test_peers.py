@@ -1,0 +1,78 @@
+"""What pytest's and pytest-xdist's own suites have shown to differ (tests/peers), in small."""
+
+from __future__ import annotations
+
+from typing import List
+
+import pytest
+
+from fidelity.compared import assert_same, both, sections
+from suites import Suite
+
+LOCKS = """
+import os, weakref
+
+_LIVE_LOCKS = weakref.WeakValueDictionary()
+
+class FileLock:
+    def __init__(self, path):
+        self._creator_pid = os.getpid()
+        _LIVE_LOCKS[id(self)] = self
+
+    def acquire(self):
+        if self._creator_pid != os.getpid():
+            raise RuntimeError("inherited across fork")
+"""
+
+
+def test_errors_of_fixtures_and_properties(suite: Suite, start: str) -> None:
+    """No frame of the worker's in an error at teardown; a property's name is checked in the test
+    that gives it."""
+    suite.write(
+        test_it="""
+            import pytest
+
+            @pytest.fixture
+            def breaks():
+                yield
+                assert 0
+
+            def test_teardown(breaks): ...
+
+            def test_other(): ...
+
+            def test_property(record_testsuite_property):
+                record_testsuite_property(1, "one")
+        """
+    )
+    serial, ours = both(suite, start, "--junitxml", str(suite.path.parent / "junit.xml"))
+    assert_same(serial, ours)
+    title = "ERROR at teardown of test_teardown"
+    assert sections(ours.out, title) == sections(serial.out, title)
+    assert error(ours.out, "test_property") == error(serial.out, "test_property")
+
+
+def error(out: str, name: str) -> List[str]:
+    return [line for line in sections(out, name) if line.startswith("E ")]
+
+
+@pytest.mark.parametrize("engine", ["double"])
+def test_locks_that_refuse_a_fork(suite: Suite) -> None:
+    """filelock's in its newer versions, for which the module here stands."""
+    (suite.path / "filelock").mkdir()
+    (suite.path / "filelock" / "__init__.py").write_text("from ._api import FileLock\n")
+    (suite.path / "filelock" / "_api.py").write_text(LOCKS)
+    suite.write(
+        test_lock="""
+            from filelock import FileLock
+
+            LOCK = FileLock("lock")
+
+            def test_one(): LOCK.acquire()
+
+            def test_two(): LOCK.acquire()
+        """
+    )
+    ours = suite.parallel(start="auto")
+    assert ours.status == 0
+    assert "filelock" in ours.event("suite")["why"]
