@@ -87,11 +87,9 @@ def files(peer: Peer, cache: Path) -> List[str]:
     found = []
     for path in sorted((folder / peer.tests).rglob("*.py")):
         inside = path.relative_to(folder / peer.tests)
-        ignored = inside.parts[0] in ("example_scripts", "plugins_integration", "freeze")
-        if (
-            not ignored
-            and b"\n    def test_" in (text := path.read_bytes())
-            or b"\ndef test_" in text
-        ):
+        if inside.parts[0] in ("example_scripts", "plugins_integration", "freeze"):
+            continue
+        text = path.read_bytes()
+        if b"\ndef test_" in text or b"\n    def test_" in text:
             found.append(str(path.relative_to(folder)))
     return found
