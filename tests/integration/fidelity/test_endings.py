@@ -1,0 +1,141 @@
+"""Whatever ends a session, wherever it is raised: the exit status, the message and the place are
+those of a serial run."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Set
+
+import pytest
+
+from fidelity.compared import both
+from suites import Ran, Suite
+
+# One test that ends the run, and nothing else: which others had run is a matter of luck.
+RAISING = """
+    import pytest, sys
+
+    class Own(BaseException): ...
+
+    class OwnInterrupt(KeyboardInterrupt):
+        def __str__(self): return "own"
+
+    class Unspeakable(Exception):
+        def __str__(self): raise ValueError
+
+    def end(request=None):
+        {ending}
+
+    @pytest.fixture
+    def set_up(request):
+        {set_up}
+
+    @pytest.fixture
+    def tear_down(request):
+        yield
+        {tear_down}
+
+    @pytest.fixture(scope="session")
+    def last(request):
+        yield
+        {last}
+
+    def test_it(set_up, tear_down, last, request):
+        {call}
+"""
+
+HOOK = """
+    def end():
+        raise KeyError("from a hook") from ValueError("the cause")
+
+    def {hook}:
+        end()
+"""
+
+HOOKS = [
+    "pytest_configure(config)",
+    "pytest_sessionstart(session)",
+    "pytest_collection_modifyitems(items)",
+    "pytest_collection_finish(session)",
+    "pytest_runtest_protocol(item)",
+    "pytest_runtest_logstart(nodeid)",
+    "pytest_runtest_setup(item)",
+    "pytest_fixture_setup(request)",
+    "pytest_runtest_makereport(item)",
+    "pytest_runtest_logreport(report)",
+    "pytest_runtest_teardown(item)",
+    "pytest_runtest_logfinish(nodeid)",
+    "pytest_sessionfinish(session)",
+    "pytest_terminal_summary(config)",
+    "pytest_unconfigure(config)",
+]
+
+ENDINGS = {
+    "interrupt": 'raise KeyboardInterrupt("why")',
+    "own interrupt": "raise OwnInterrupt",
+    "exit": 'pytest.exit("enough", returncode=9)',
+    "plain exit": 'pytest.exit("enough")',
+    "signal": "import os, signal; os.kill(os.getpid(), signal.SIGINT); sum(range(10 ** 6))",
+    "should stop": 'request.session.shouldstop = "stopped by a test"',
+    "should fail": 'request.session.shouldfail = "failed by a test"',
+    "system exit": "sys.exit(7)",
+    "own": 'raise Own("it")',
+    "generator exit": "raise GeneratorExit",
+    "unspeakable": "raise Unspeakable",
+}
+
+
+@pytest.fixture
+def engine() -> str:
+    """Which gives the one test to a worker, however small the suite is."""
+    return "double"
+
+
+def last_words(ran: Ran) -> List[str]:
+    """What pytest says of the end: the line of exclamation marks and what follows."""
+    lines = [line.strip() for line in ran.out.splitlines()]
+    first = next((i for i, line in enumerate(lines) if line.startswith("!!!")), len(lines))
+    return [line.strip("! ") for line in lines[first:] if not re.search(r" in [\d.]+s", line)]
+
+
+def assert_ends_alike(serial: Ran, ours: Ran) -> None:
+    assert (ours.status, last_words(ours)) == (serial.status, last_words(serial))
+    assert ours.outcomes() == serial.outcomes()
+
+
+def raising(suite: Suite, phase: str, ending: str) -> Suite:
+    blanks = dict.fromkeys(("set_up", "tear_down", "last", "call"), "pass")
+    return suite.write(test_it=RAISING.format(ending=ending, **{**blanks, phase: "end(request)"}))
+
+
+@pytest.mark.parametrize("ending", list(ENDINGS))
+def test_in_a_test(suite: Suite, start: str, ending: str) -> None:
+    assert_ends_alike(*both(raising(suite, "call", ENDINGS[ending]), start))
+
+
+@pytest.mark.parametrize("phase", ["set_up", "tear_down", "last"])
+@pytest.mark.parametrize("ending", ["interrupt", "exit", "own"])
+def test_in_a_fixture(suite: Suite, phase: str, ending: str) -> None:
+    assert_ends_alike(*both(raising(suite, phase, ENDINGS[ending]), "fork"))
+
+
+def internal_error(text: str) -> Set[str]:
+    """The user's own lines of pytest's internal errors, or of a traceback, and what was raised. A
+    worker that was started afresh has hooks of its own, and says of them what the reporter says."""
+    lines = [re.sub("^INTERNALERROR>", "", line).strip() for line in text.splitlines()]
+    found = set()
+    for line, following in zip(lines, [*lines[1:], ""]):
+        if "conftest.py" in line:
+            found |= {line, following}
+        elif re.match(r"\w*Error: ", line):
+            found.add(line)
+    return found
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.partition("(")[0])
+def test_in_a_hook(suite: Suite, start: str, hook: str) -> None:
+    suite.write(conftest=HOOK.format(hook=hook), test_it="def test_it(): pass")
+    serial, ours = both(suite, start)
+    assert ours.status == serial.status
+    assert internal_error(ours.out + ours.err) == internal_error(serial.out + serial.err)
+    assert ours.outcomes() == serial.outcomes()
