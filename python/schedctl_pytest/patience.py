@@ -94,7 +94,7 @@ class Patience:
     def _kill(self, handle: Any, late: Late, now: float) -> float:
         left = late.kill_at - now
         if left > 0:
-            return left
+            return min(left, self._seconds)
         signal.pidfd_send_signal(handle.pidfd, signal.SIGKILL)
         late.kill_at = math.inf
         return self._seconds
