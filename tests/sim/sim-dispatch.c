@@ -303,6 +303,17 @@ static void tiny_10000(struct world *w)
         }
 }
 
+/* Forty serial groups of 1 to 40 items or so, scattered over the suite. */
+static void serial_40(struct world *w)
+{
+        uint64_t random = 7;
+
+        for (uint32_t i = 0; i < 820; i++) {
+                add_item(w, 0.01 + 0.02 * plant_uniform(&random), DISPATCH_NONE);
+                w->items[i].serial = 1 + (uint32_t)(40 * sqrt(plant_uniform(&random)));
+        }
+}
+
 static void pus_2(struct world *w)
 {
         add_pus(w, 2, 1.0);
@@ -342,6 +353,7 @@ static const struct row rows[] = {
         {"long one last, 9", long_one_last_9, {1.02, 1.02, 1.02, 1.02}},
         {"heavy-tailed 400", heavy_tailed_400, {1.02, 1.02, 1.02, 1.02}},
         {"60 modules x 20, 0.5 s", modules_60, {1.02, 1.08, 1.08, 1.14}},
+        {"40 serial groups", serial_40, {1.02, 1.05, 1.1, 1.1}},
         {"10,000 tiny", tiny_10000, {1.05, 1.05, 1.1, 1.1}},
 };
 
