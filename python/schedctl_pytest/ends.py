@@ -10,14 +10,14 @@ UNKNOWN = -1  # a wait status that nobody can tell
 
 def died(worker: int, status: int, nodeid: str, details: str) -> str:
     """Why its item failed. details: what it left in its fault file."""
-    text = f"worker gw{worker} {ending(status)} while running {nodeid}"
+    text = f"worker gw{worker} crashed while running {nodeid}: it {ending(status)}"
     return f"{text}\n\n{details}" if details else text
 
 
 def ending(status: int) -> str:
     """A wait status in words."""
     if status == UNKNOWN:
-        return "ended, nobody was told how,"
+        return "ended, and nobody was told how"
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"exited with status {code}"
