@@ -52,21 +52,15 @@ HOOK = """
         end()
 """
 
+# The last three of them are called in workers started afresh as well.
 HOOKS = [
-    "pytest_configure(config)",
-    "pytest_sessionstart(session)",
-    "pytest_collection_modifyitems(items)",
     "pytest_collection_finish(session)",
-    "pytest_runtest_protocol(item)",
     "pytest_runtest_logstart(nodeid)",
-    "pytest_runtest_setup(item)",
-    "pytest_fixture_setup(request)",
     "pytest_runtest_makereport(item)",
     "pytest_runtest_logreport(report)",
-    "pytest_runtest_teardown(item)",
-    "pytest_runtest_logfinish(nodeid)",
-    "pytest_sessionfinish(session)",
     "pytest_terminal_summary(config)",
+    "pytest_runtest_protocol(item)",
+    "pytest_sessionfinish(session)",
     "pytest_unconfigure(config)",
 ]
 
@@ -91,9 +85,14 @@ def engine() -> str:
     return "double"
 
 
+def without_paths(text: str) -> str:
+    """A serial run of the same files may have been in another folder."""
+    return re.sub(r"/\S*/suite/|^INTERNALERROR>", "", text, flags=re.MULTILINE)
+
+
 def last_words(ran: Ran) -> List[str]:
     """What pytest says of the end: the line of exclamation marks and what follows."""
-    lines = [line.strip() for line in ran.out.splitlines()]
+    lines = [line.strip() for line in without_paths(ran.out).splitlines()]
     first = next((i for i, line in enumerate(lines) if line.startswith("!!!")), len(lines))
     return [line.strip("! ") for line in lines[first:] if not re.search(r" in [\d.]+s", line)]
 
@@ -109,12 +108,18 @@ def raising(suite: Suite, phase: str, ending: str) -> Suite:
 
 
 @pytest.mark.parametrize("ending", list(ENDINGS))
-def test_in_a_test(suite: Suite, start: str, ending: str) -> None:
-    assert_ends_alike(*both(raising(suite, "call", ENDINGS[ending]), start))
+def test_in_a_test(suite: Suite, ending: str) -> None:
+    assert_ends_alike(*both(raising(suite, "call", ENDINGS[ending]), "fork"))
 
 
-@pytest.mark.parametrize("phase", ["set_up", "tear_down", "last"])
-@pytest.mark.parametrize("ending", ["interrupt", "exit", "own"])
+@pytest.mark.parametrize("ending", ["interrupt", "exit", "should stop"])
+def test_in_a_fresh_worker(suite: Suite, ending: str) -> None:
+    assert_ends_alike(*both(raising(suite, "call", ENDINGS[ending]), "spawn"))
+
+
+@pytest.mark.parametrize(
+    "phase, ending", [("set_up", "exit"), ("tear_down", "interrupt"), ("last", "own")]
+)
 def test_in_a_fixture(suite: Suite, phase: str, ending: str) -> None:
     assert_ends_alike(*both(raising(suite, phase, ENDINGS[ending]), "fork"))
 
@@ -122,7 +127,7 @@ def test_in_a_fixture(suite: Suite, phase: str, ending: str) -> None:
 def internal_error(text: str) -> Set[str]:
     """The user's own lines of pytest's internal errors, or of a traceback, and what was raised. A
     worker that was started afresh has hooks of its own, and says of them what the reporter says."""
-    lines = [re.sub("^INTERNALERROR>", "", line).strip() for line in text.splitlines()]
+    lines = [line.strip() for line in without_paths(text).splitlines()]
     found = set()
     for line, following in zip(lines, [*lines[1:], ""]):
         if "conftest.py" in line:
@@ -132,8 +137,17 @@ def internal_error(text: str) -> Set[str]:
     return found
 
 
-@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.partition("(")[0])
-def test_in_a_hook(suite: Suite, start: str, hook: str) -> None:
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook).partition("(")[0])
+def test_in_a_hook(suite: Suite, hook: str) -> None:
+    assert_hook_ends_alike(suite, "fork", hook)
+
+
+@pytest.mark.parametrize("hook", HOOKS[-3:], ids=lambda hook: str(hook).partition("(")[0])
+def test_in_a_fresh_workers_hook(suite: Suite, hook: str) -> None:
+    assert_hook_ends_alike(suite, "spawn", hook)
+
+
+def assert_hook_ends_alike(suite: Suite, start: str, hook: str) -> None:
     suite.write(conftest=HOOK.format(hook=hook), test_it="def test_it(): pass")
     serial, ours = both(suite, start)
     assert ours.status == serial.status
