@@ -79,8 +79,9 @@ class _Tied:
 
     def tie(self, names: FrozenSet[str]) -> None:
         firsts = [self.first(name) for name in names]
-        for first in firsts[1:]:
-            self._above[self.first(first)] = self.first(firsts[0])
+        for first in map(self.first, firsts[1:]):
+            if first != firsts[0]:
+                self._above[first] = firsts[0]
 
     def first(self, name: str) -> str:
         while name in self._above:
