@@ -28,6 +28,14 @@ def set_junit(config: Any, value: Any) -> None:
         config.stash[key] = value
 
 
+def keep_reports(config: Any) -> None:
+    """The two hooks that make a report ready to travel, also with -p no:reports."""
+    from _pytest import reports
+
+    if not config.pluginmanager.is_registered(reports):
+        config.pluginmanager.register(reports, "schedctl-reports")
+
+
 def check_property_name(name: object) -> None:
     """TypeError where junitxml takes no such name for a property of the suite."""
     __tracebackhide__ = True

@@ -9,7 +9,7 @@ import select
 import signal
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from . import cov, deal, ends, fork, relay, said
+from . import compat, cov, deal, ends, fork, relay, said
 from .engine import Engine, EngineGone
 from .inline import run_here
 from .nodes import Nodes
@@ -106,7 +106,8 @@ class Reporter:
 
     def _prepare(self) -> None:
         """What every worker is to find done, once."""
-        if self._start is not fork.start or self._wants_tmp_path():
+        compat.keep_reports(self.config)
+        if self._wants_tmp_path():
             self.config._tmp_path_factory.getbasetemp()
         self.nodes.begin()
         self.watch.seeds.save()
@@ -118,6 +119,8 @@ class Reporter:
     def _wants_tmp_path(self) -> bool:
         if getattr(self.config, "_tmp_path_factory", None) is None:
             return False
+        if self._start is not fork.start:
+            return True
         wanted = {
             "tmp_path",
             "tmpdir",

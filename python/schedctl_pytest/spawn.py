@@ -10,7 +10,7 @@ import marshal
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import cov, relay, worker
 from .fork import Handle, pipes
@@ -67,7 +67,6 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         node.workerinput.setdefault("cov_master_host", socket.gethostname())
         node.workerinput.setdefault("cov_master_topdir", os.getcwd())
         node.workerinput.setdefault("cov_master_rsync_roots", [])
-    base = config._tmp_path_factory.getbasetemp() / f"popen-gw{order['worker']}"
     return {
         "package": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
         "path": reporter.surroundings.path,
@@ -75,7 +74,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         "input": node.workerinput,
         "pytest_cov": pytest_cov,
         "measure": None if pytest_cov else cov.settings(),
-        "basetemp": str(base),
+        "basetemp": _basetemp(config, order["worker"]),
         "directory": reporter.directory,
         "number": order["worker"],
         "pus": order.get("pus"),
@@ -90,6 +89,12 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         "items": [item.nodeid for item in reporter.session.items],
         "groups": [group["id"] for group in reporter.groups.groups],
     }
+
+
+def _basetemp(config: Any, number: int) -> Optional[str]:
+    """The worker's own, below the reporter's; None with -p no:tmpdir."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else str(factory.getbasetemp() / f"popen-gw{number}")
 
 
 def _give(fd: int, order: Dict[str, Any]) -> None:

@@ -307,6 +307,7 @@ def install(worker: Worker) -> None:
     if shown_live(session.config):
         keep.append(worker.live(manager.get_plugin(_TERMINAL)))
         manager.register(keep[-1], "schedctl-live")
+    compat.keep_reports(session.config)
     unregister_reporters(session.config)
     _forward_xml(worker)
     hooks = Hooks(worker)
