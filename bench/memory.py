@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import contenders
+import real
 import report
-from contenders import Tools, environment
+from contenders import Job, Tools, environment, pytest_command
 
 WORKERS = 8
+REAL = "networkx"
 INTERVAL_S = 0.1
 
 TESTS = """\
@@ -88,34 +90,41 @@ def peak(command: list[str], folder: Path, env: dict[str, str]) -> int:
             continue
 
 
-def commands(tools: Tools) -> dict[str, Callable[[Path], int]]:
-    pytest = [str(tools.python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    run = [str(tools.build / "cli/schedctl"), "run", "-q", "-w", str(WORKERS), "--start"]
-    env = environment(tools)
-    xdist = env | {"PYTHONPATH": str(tools.xdist)}
-    return {
-        "serial": lambda folder: peak(pytest, folder, env),
-        "xdist": lambda folder: peak([*pytest, "-n", str(WORKERS)], folder, xdist),
-        "fork": lambda folder: peak([*run, "fork", "--", *pytest], folder, env),
-        "spawn": lambda folder: peak([*run, "spawn", "--", *pytest], folder, env),
-    }
-
-
-def run(tools: Tools, rounds: int) -> str:
-    """A table: medians, in turns."""
-    rows = []
+def jobs(tools: Tools, fetched: Path) -> Iterator[Job]:
     for number, suite in enumerate(SUITES):
         folder = tools.scratch / f"memory-{number}"
         folder.mkdir()
         (folder / "test_memory.py").write_text(TESTS.format(data=suite.data, use=suite.use))
-        ways = commands(tools)
-        peaks: dict[str, list[int]] = {name: [] for name in ways}
+        yield Job(suite.name, folder)
+    for one in real.REAL:
+        if one.name == REAL:
+            yield Job(one.name, real.fetch(one, tools.python, fetched), one.arguments)
+
+
+def ways(tools: Tools, job: Job) -> dict[str, Callable[[], int]]:
+    pytest = pytest_command(tools, job)
+    run = [str(tools.build / "cli/schedctl"), "run", "-q", "-w", str(WORKERS), "--start"]
+    env = environment(tools)
+    xdist = env | {"PYTHONPATH": str(tools.xdist)}
+    return {
+        "serial": lambda: peak(pytest, job.folder, env),
+        "xdist": lambda: peak([*pytest, "-n", str(WORKERS)], job.folder, xdist),
+        "fork": lambda: peak([*run, "fork", "--", *pytest], job.folder, env),
+        "spawn": lambda: peak([*run, "spawn", "--", *pytest], job.folder, env),
+    }
+
+
+def run(tools: Tools, rounds: int, fetched: Path) -> str:
+    """A table: medians, in turns. fetched: where real suites are kept."""
+    rows = []
+    for job in jobs(tools, fetched):
+        peaks: dict[str, list[int]] = {}
         for _ in range(rounds):
-            for name, way in ways.items():
-                peaks[name].append(way(folder))
+            for name, way in ways(tools, job).items():
+                peaks.setdefault(name, []).append(way())
         medians = {name: median(found) / 1024 for name, found in peaks.items()}
-        cells = [f"{medians[name]:.0f}" for name in ways]
-        rows.append([suite.name, *cells, f"{medians['fork'] / medians['xdist']:.2f}"])
+        cells = [f"{value:.0f}" for value in medians.values()]
+        rows.append([job.name, *cells, f"{medians['fork'] / medians['xdist']:.2f}"])
     contenders.forget(tools)
     heads = ["MiB at 8 workers", "serial", "xdist", "fork", "spawn", "fork/xdist"]
     return report.table(heads, rows)

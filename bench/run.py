@@ -174,7 +174,7 @@ class Benchmark:
         if self.wanted("reporting", "reporting"):
             self.tables.append(reporting.run(self.tools, self.rounds, self.options.before))
         if self.wanted("memory", "memory"):
-            self.tables.append(memory.run(self.tools, self.rounds))
+            self.tables.append(memory.run(self.tools, self.rounds, self.options.work / "real"))
 
     def print(self) -> None:
         for name, value in self.facts.items():
