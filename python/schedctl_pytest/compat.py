@@ -36,7 +36,7 @@ def keep_reports(config: Any) -> None:
         config.pluginmanager.register(reports, "schedctl-reports")
 
 
-def check_property_name(name: object) -> None:
+def check_property_name(name: Any) -> None:
     """TypeError where junitxml takes no such name for a property of the suite."""
     __tracebackhide__ = True
     from _pytest.junitxml import _check_record_param_type
