@@ -56,6 +56,25 @@ def error(out: str, name: str) -> List[str]:
     return [line for line in sections(out, name) if line.startswith("E ")]
 
 
+def test_blocked_plugins(suite: Suite, start: str) -> None:
+    """Those that pytest can do without, and workers have use for."""
+    suite.write(
+        test_some="""
+            import warnings
+
+            def test_fails(): assert 0
+
+            def test_warns(): warnings.warn("careful")
+
+            def test_passes(): ...
+        """
+    )
+    blocked = ("reports", "tmpdir", "logging", "warnings", "faulthandler", "skipping")
+    serial, ours = both(suite, start, *(f"-pno:{name}" for name in blocked))
+    assert_same(serial, ours)
+    assert serial.status == 1
+
+
 @pytest.mark.parametrize("engine", ["double"])
 def test_locks_that_refuse_a_fork(suite: Suite) -> None:
     """filelock's in its newer versions, for which the module here stands."""
