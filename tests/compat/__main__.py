@@ -32,7 +32,7 @@ from table import render
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("core", "hw", "lib", "daemon", "cli", "include", "python")
 SERIAL = 3  # serial runs of every suite
-EXPLAINING = 5  # runs of a kind that tell where else an outcome differs
+EXPLAINING = 3  # runs of a kind that tell where else an outcome differs
 
 
 class Suite:
@@ -124,7 +124,7 @@ def ways(options: argparse.Namespace) -> Iterator[Way]:
 
 def explain(suite: Suite, runs: List[Run], cache: Path) -> None:
     """Where outcomes differ: do they in other ways of running the suite?"""
-    if any(run.differing for run in runs):
+    if any(run.differing and not results.is_forced(run, runs) for run in runs):
         for repeat in range(1, EXPLAINING + 1):
             for kind, workers in (("serial", 1), ("shuffled", 1), ("xdist", 2)):
                 suite.ensure(Way(kind, workers, repeat), "", cache)

@@ -103,14 +103,18 @@ PROJECTS = (
         ("tests/snippets", "tests/test_html_formatter.py", "tests/test_regexopt.py"),
         both("wcag-contrast-ratio"),
     ),
-    Project("SQLAlchemy", ("1.4.46", "2.0.45"), ("test/base", "test/engine")),
+    Project(
+        "SQLAlchemy",
+        ("1.4.46", "2.0.45"),
+        ("test/base", "test/engine/test_execute.py", "test/sql/test_operators.py"),
+    ),
     Project(
         "djangorestframework",
         ("3.14.0", "3.16.1"),
         ("tests",),
         (
             ("pytest-django==4.5.2", "Django==4.1.13", "pytz"),
-            ("pytest-django==4.11.1", "Django==5.2.14"),
+            ("pytest-django==4.11.1", "Django==5.2.14", "pytz"),
         ),
     ),
     Project(

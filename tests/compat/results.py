@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 # Differences that are kept of one run; its `differing` says how many there were.
 KEPT = 50
@@ -102,6 +102,11 @@ def compare(serial: List[Outcome], other: List[Outcome]) -> List[List[str]]:
         *(["serial", *outcome] for outcome in sorted((left - right).elements())),
         *(["this", *outcome] for outcome in sorted((right - left).elements())),
     ]
+
+
+def is_forced(run: Run, suite: Iterable[Run]) -> bool:
+    """Whether it was told to fork a suite for which --start auto starts workers afresh."""
+    return run.way == "fork" and any(one.way == "auto" and one.started == "spawn" for one in suite)
 
 
 def steady(outcome: Outcome) -> Outcome:

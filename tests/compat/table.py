@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from typing import Dict, Iterable, List, Sequence, Tuple
 
 from projects import PROJECTS
-from results import Run, steady
+from results import Run, is_forced, steady
 from sessions import WAYS
 
 SHOWN = 12  # tests of a suite that are listed one by one
+OURS = ("fork", "forced fork", "spawn")
 ELSEWHERE = ("serial", "shuffled", "xdist")
 
 HEAD = """# Compatibility
@@ -40,15 +41,15 @@ are, no more: [benchmarks.md](benchmarks.md) compares times.
 
 
 def render(runs: List[Run]) -> str:
-    suites: Dict[Tuple[str, str], List[Run]] = defaultdict(list)
+    """Of each suite the runs with its present version."""
+    places = {project.name: number for number, project in enumerate(PROJECTS)}
+    versions = {project.name: project.versions for project in PROJECTS}
+    suites: Dict[Tuple[int, str], List[Run]] = defaultdict(list)
     for run in runs:
-        suites[run.project, run.pytest].append(run)
-    names = {project.name: number for number, project in enumerate(PROJECTS)}
-    order = sorted(
-        (key for key in suites if key[0] in names), key=lambda key: (names[key[0]], key[1])
-    )
+        if run.tests and run.version in versions.get(run.project, ()):
+            suites[places[run.project], run.pytest].append(run)
+    kept = [suites[key] for key in sorted(suites) if any(r.way == "serial" for r in suites[key])]
     workers = sorted({run.workers for run in runs if run.way in ("fork", "spawn")})
-    kept = [suites[key] for key in order]
     return "".join([HEAD, *table(kept, workers), *tally(kept), *differences(kept), FOOT])
 
 
@@ -107,15 +108,18 @@ def note(runs: List[Run], serial: Run) -> str:
 
 def tally(suites: List[List[Run]]) -> Iterable[str]:
     ours = [run for runs in suites for run in runs if run.way in WAYS]
-    equal = sum(not odd(run) for run in ours)
     tests: Counter[str] = Counter()
     for runs in suites:
-        tests[runs[0].pytest] = tests[runs[0].pytest] + runs[0].tests
+        tests[runs[0].pytest] += next(run.tests for run in runs if run.way == "serial")
+    sums = ", ".join(f"{count:,} ({name} pytest)" for name, count in sorted(tests.items()))
     commits = ", ".join(sorted({run.commit for run in ours}))
-    yield f"\n{len({runs[0].project for runs in suites})} projects; tests in sum: "
-    yield ", ".join(f"{count:,} ({name} pytest)" for name, count in sorted(tests.items()))
-    yield f". {equal:,} of {len(ours):,} runs were equal to the serial one."
-    yield f" Product's commit: {commits}.\n"
+    equal = sum(not odd(run) for run in ours)
+    forced = sum(odd(run) for runs in suites for run in runs if is_forced(run, runs))
+    yield f"\n{len({runs[0].project for runs in suites})} projects; tests in sum: {sums}.\n"
+    yield f"{equal:,} of {len(ours):,} runs were equal to the serial one."
+    if forced:
+        yield f" Of the others {forced:,} were forked although *auto* says why they should not be."
+    yield f"\nProduct's commit: {commits}.\n"
     fewer = sorted({(run.workers, run.used) for run in ours if 1 < run.used < run.workers})
     for asked, used in fewer:
         yield f"Where {asked} workers were asked for there were {used} at times.\n"
@@ -140,20 +144,28 @@ def differences(suites: List[List[Run]]) -> Iterable[str]:
 def explained(runs: List[Run]) -> Iterable[str]:
     found: Dict[str, Counter[str]] = defaultdict(Counter)
     for run in runs:
-        for nodeid in {steady((one[1], "", ""))[0] for one in run.differences}:
-            found[nodeid]["ours" if run.way in WAYS else run.way] += 1
-    made = Counter("ours" if run.way in WAYS else run.way for run in runs)
-    ours = [nodeid for nodeid in sorted(found) if found[nodeid]["ours"]]
+        for nodeid in {steady((one[1], "", ""))[0] for one in run.differences if one[1]}:
+            found[nodeid][how(run, runs)] += 1
+    made = Counter(how(run, runs) for run in runs)
+    columns = [way for way in (*OURS, *ELSEWHERE) if made[way]]
+    ours = [nodeid for nodeid in sorted(found) if any(found[nodeid][way] for way in OURS)]
     yield f"\n### {runs[0].project} {runs[0].version}, {runs[0].pytest} pytest\n\n"
-    heads = ["test", "schedctl", *ELSEWHERE, "so"]
+    heads = ["test", *columns, "so"]
     yield "| " + " | ".join(heads) + " |\n" + "| --- " * len(heads) + "|\n"
     for nodeid in ours[:SHOWN]:
-        often = [f"{found[nodeid][way]} of {made[way]}" for way in ("ours", *ELSEWHERE)]
+        often = [f"{found[nodeid][way]} of {made[way]}" for way in columns]
         shown = nodeid.replace("|", "\\|")
         yield f"| `{shown}` | " + " | ".join([*often, verdict(found[nodeid])]) + " |\n"
     if ours[SHOWN:]:
         rest = Counter(verdict(found[nodeid]) for nodeid in ours[SHOWN:])
         yield "\nand " + ", ".join(f"{count} more: {what}" for what, count in rest.items()) + ".\n"
+
+
+def how(run: Run, suite: List[Run]) -> str:
+    """Under which column a run counts."""
+    if is_forced(run, suite):
+        return "forced fork"
+    return (run.started or run.way) if run.way in WAYS else run.way
 
 
 def verdict(often: "Counter[str]") -> str:
@@ -163,4 +175,6 @@ def verdict(often: "Counter[str]") -> str:
         return "depends on the order"
     if often["xdist"]:
         return "fails beside other tests, under xdist too"
+    if not often["fork"] and not often["spawn"]:
+        return "not safe to fork, as *auto* says"
     return "**seen under schedctl alone**"
