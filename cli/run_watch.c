@@ -7,14 +7,6 @@
 #include "cli/run_watch.h"
 #include "lib/util.h"
 
-static bool is_seen(const struct run_watch *w, pid_t pid)
-{
-        for (size_t i = 0; i < w->n_seen; i++)
-                if (w->seen[i].pid == pid)
-                        return true;
-        return false;
-}
-
 static void remember(struct run_watch *w, pid_t pid, enum run_missed why)
 {
         if (w->n_seen < RUN_WATCH_SEEN_MAX)
@@ -42,23 +34,45 @@ static enum run_missed why_missed(pid_t pid, struct run_texts words)
         return run_pytest_missed(words, (struct run_texts){environment, (size_t)n}, getenv("SCHEDCTL_PYTHONPATH"));
 }
 
-static void look_at(struct run_watch *w, pid_t pid)
+static bool look_at(struct run_watch *w, pid_t pid)
 {
         char buf[RUN_WATCH_WORDS_MAX];
-        ssize_t n = is_seen(w, pid) ? 0 : run_tree_cmdline(pid, buf, sizeof(buf));
+        ssize_t n = run_tree_cmdline(pid, buf, sizeof(buf));
         struct run_texts words = {buf, n > 0 ? (size_t)n : 0};
 
-        if (run_pytest_is(words))
-                remember(w, pid, why_missed(pid, words));
+        if (!run_pytest_is(words))
+                return false;
+        remember(w, pid, why_missed(pid, words));
+        return true;
+}
+
+static void add_known(const struct run_watch *w, struct run_pids *pids)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < w->reached.n; i++)
+                r = run_pids_add(pids, w->reached.items[i]);
+        for (size_t i = 0; r == 0 && i < w->n_seen; i++)
+                r = run_pids_add(pids, w->seen[i].pid);
+}
+
+/* Whether there was another pytest. What it has started, or forked, is not looked at from then on. */
+static bool find_one(struct run_watch *w)
+{
+        CLEANUP(run_pids_finish) struct run_pids known = {0}, pids = {0};
+
+        add_known(w, &known);
+        (void)run_tree_look_below(getpid(), &known, &pids); /* what could be listed is looked at */
+        for (size_t i = 0; i < pids.n; i++)
+                if (look_at(w, pids.items[i]))
+                        return w->n_seen < RUN_WATCH_SEEN_MAX;
+        return false;
 }
 
 static void look_around(struct run_watch *w)
 {
-        CLEANUP(run_pids_finish) struct run_pids pids = {0};
-
-        (void)run_tree_look_below(getpid(), &w->reached, &pids); /* what could be listed is looked at */
-        for (size_t i = 0; i < pids.n; i++)
-                look_at(w, pids.items[i]);
+        while (find_one(w))
+                ;
 }
 
 static void on_time(uv_timer_t *timer)

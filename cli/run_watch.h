@@ -1,5 +1,5 @@
 /* Notices pytests that the run does not reach, such as one under `python -I`: they show in a command line below
- * COMMAND, and yet none of them connects. What is below a pytest that has connected is its tests' affair.
+ * COMMAND, and yet none of them connects. What is below a pytest is its tests' affair.
  */
 #pragma once
 

@@ -52,4 +52,8 @@ else:
         if is_asked():
             from .participant import Participant
 
-            pluginmanager.register(Participant(), "schedctl-participant")
+            participant = Participant()
+            pluginmanager.register(participant, "schedctl-participant")
+            # After a usage error nothing else is called, and the process may begin another session.
+            config = pluginmanager.get_plugin("pytestconfig")
+            config.add_cleanup(participant.pytest_unconfigure)
