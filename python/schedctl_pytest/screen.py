@@ -3,49 +3,31 @@ and at the end lists in the order of a serial run."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any, List
+from typing import Any, Dict, List
 
 from . import said
 
-_IN_LINE = (
-    -2
-)  # pytest's own value of currentfspath for a line that does not begin with a file's name
+# pytest's own value of currentfspath for a line that does not begin with a file's name
+_IN_LINE = -2
 
 
-class _Gathered:
-    """A file that keeps what is written until it is told to let go: a write for a batch of
-    items."""
+class _Unflushed:
+    """A file as its users see it, but for flush(): what is written waits in its buffer, together
+    with what others write to it, in order."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._parts: List[str] = []
-
-    def write(self, text: str) -> int:
-        if not text.isascii():
-            text.encode(
-                getattr(self._file, "encoding", None) or "utf-8"
-            )  # may raise, as file would
-        self._parts.append(text)
-        return len(text)
+        self.write = file.write
 
     def flush(self) -> None:
         pass
-
-    def let_go(self) -> None:
-        if self._parts:
-            text = "".join(self._parts)
-            self._parts.clear()
-            self._file.write(text)
-        self._file.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
 class Screen:
-    """What pytest's terminal plugin shows is gathered between hold() and give_back(), and what
-    hooks of the reporter's plugins print with it: it keeps its place."""
+    """What pytest's terminal plugin shows is gathered between hold() and give_back()."""
 
     def __init__(self, terminal: Any, items: List[Any], ordered: bool = False) -> None:
         """ordered: items are shown in collection order, as a serial run shows them."""
@@ -54,7 +36,7 @@ class Screen:
         self._mixed = not ordered and _several_files(items)
         self._writer: Any = getattr(terminal, "_tw", None)
         self._file: Any = None
-        self._gathered: Any = None
+        self._buffering: Dict[str, bool] = {}
 
     def hold(self) -> None:
         self._file = getattr(self._writer, "_file", None)
@@ -62,9 +44,12 @@ class Screen:
             return
         if self._mixed:
             self._terminal.write_fspath_result = self._write_without_file
-        self._gathered = self._writer._file = _Gathered(self._file)
-        if sys.stdout is self._file:
-            setattr(sys, "stdout", self._gathered)
+        self._writer._file = _Unflushed(self._file)
+        if hasattr(self._file, "reconfigure"):
+            names = ("line_buffering", "write_through")
+            self._buffering = {name: getattr(self._file, name) for name in names}
+            # Into the binary buffer, which some plugins write to. With -u there is none.
+            self._file.reconfigure(line_buffering=False, write_through=True)
 
     def _write_without_file(self, nodeid: Any, res: str, **markup: bool) -> None:
         """In place of the terminal's: a line for one file after the other is what only a serial run
@@ -76,8 +61,8 @@ class Screen:
             self._writer.write(res, flush=True, **markup)
 
     def let_go(self) -> None:
-        if self._gathered is not None:
-            self._gathered.let_go()
+        if self._file is not None:
+            self._file.flush()
 
     def show(self, texts: said.Texts, line: bool = False) -> None:
         """What a worker wrote itself; line: the terminal is at a line's begin after it."""
@@ -88,13 +73,12 @@ class Screen:
             self._writer._current_line = ""
 
     def give_back(self) -> None:
-        if self._gathered is None:
+        if self._file is None:
             return
-        self._gathered.let_go()
-        self._writer._file = self._file
-        if sys.stdout is self._gathered:
-            setattr(sys, "stdout", self._file)
-        self._gathered = None
+        self._file.flush()
+        if self._buffering:
+            self._file.reconfigure(**self._buffering)
+        self._writer._file, self._file = self._file, None
         self._terminal.__dict__.pop("write_fspath_result", None)
 
     def sort(self) -> None:
