@@ -97,15 +97,16 @@ class Suite:
             len(differences),
             differences[: results.KEPT],
             results.moving(session.heard),
+            round(session.cpu, 2),
         )
 
 
 def tell(run: Run) -> None:
-    how = f"{run.started} ({run.why}), {run.used} workers" if run.way in WAYS else ""
+    how = f" {run.started} ({run.why}), {run.used} workers" if run.way in WAYS else ""
     print(
         f"{run.project} {run.version} {run.pytest}: {run.way} -w {run.workers} #{run.repeat}:"
-        f" {run.tests} tests, {run.seconds:.1f} s, exit {run.status}, {run.differing} differ"
-        f"{' HUNG' if run.hung else ''} {how}",
+        f" {run.tests} tests, {run.seconds:.1f} s, cpu {run.cpu:.1f} s, exit {run.status},"
+        f" {run.differing} differ{' HUNG' if run.hung else ''}{how}",
         flush=True,
     )
     for one in run.differences[:8]:

@@ -32,6 +32,7 @@ class Run:
     started, why: how workers started, and why so.
     differing: how many outcomes only one of this run and the first serial one has.
     differences: the first of them: ["serial" or "this", test id, when, outcome].
+    seconds, cpu: how long it took, and how much processor time with all its processes.
     moving: tests whose id holds the time of day or an address.
     """
 
@@ -54,6 +55,7 @@ class Run:
     differing: int = 0
     differences: List[List[str]] = field(default_factory=list, hash=False)
     moving: int = 0
+    cpu: float = 0.0
 
     @property
     def key(self) -> Key:

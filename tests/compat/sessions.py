@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -44,6 +45,7 @@ class Session:
 
     status: int
     seconds: float
+    cpu: float
     heard: List[Outcome]
     out: str
     hung: bool = False
@@ -71,13 +73,14 @@ class Sessions:
             folder = Path(scratch)
             environ = self._environ(project, place, way, folder)
             command = [*self._offline, *self._prefix(way, folder), *pytest(project, place, way)]
-            begun = time.monotonic()
+            begun, cpu = time.monotonic(), cpu_of_children()
             status = watch(command, place.source, environ, folder / "out", limit)
-            seconds = time.monotonic() - begun
+            seconds, cpu = time.monotonic() - begun, cpu_of_children() - cpu
             record, summary = folder / "record.json", folder / "summary.json"
             return Session(
                 128 if status is None else status,
                 seconds,
+                cpu,
                 [(n, w, o) for n, w, o in json.loads(record.read_text())]
                 if record.exists()
                 else [],
@@ -130,6 +133,11 @@ def pytest(project: Project, place: Place, way: Way) -> List[str]:
     if way.kind == "xdist":
         command += ["-n", str(way.workers), "--dist", "load"]
     return [*command, *place.options, *project.tests]
+
+
+def cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def works(command: List[str]) -> bool:
