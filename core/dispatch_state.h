@@ -183,7 +183,8 @@ double pool_part_seconds(const struct dispatch *d, uint32_t item);
 bool pool_is_bound(const struct dispatch *d, uint32_t worker);
 /* How many workers have. */
 uint32_t pool_count_bound(const struct dispatch *d);
-/* How much there is that could go to one worker or to another: parts of the pool, and what was sent and is not begun. */
+/* How much there is that could go to one worker or to another: parts of the pool, and what was sent and is not begun.
+ */
 uint32_t pool_choices(const struct dispatch *d);
 /* Whether it can be dealt to this worker as far as serial units go. */
 bool pool_may_have(const struct dispatch *d, uint32_t worker, uint32_t item);
