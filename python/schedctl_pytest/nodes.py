@@ -197,8 +197,16 @@ def about_this() -> Dict[str, Any]:
         "sysplatform": sys.platform,
         "platform": platform.platform(),
         "executable": sys.executable,
-        "cwd": os.getcwd(),
+        "cwd": _directory(),
     }
+
+
+def _directory() -> str:
+    """The working directory; nothing where the user's code has removed it."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def enter_forked(config: Any, node: Node) -> None:

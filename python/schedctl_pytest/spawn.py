@@ -65,7 +65,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         import socket
 
         node.workerinput.setdefault("cov_master_host", socket.gethostname())
-        node.workerinput.setdefault("cov_master_topdir", os.getcwd())
+        node.workerinput.setdefault("cov_master_topdir", str(config.invocation_params.dir))
         node.workerinput.setdefault("cov_master_rsync_roots", [])
     return {
         "package": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
