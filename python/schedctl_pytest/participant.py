@@ -39,6 +39,7 @@ _NOT_NEWS = {
     "nothing to run",
 }
 _CHOOSE = ("auto", "logical")
+_NAMED_MAX = 10
 
 
 class Participant:
@@ -58,6 +59,7 @@ class Participant:
             self._unreachable = str(error)
         self._settings = Settings()
         self._left: "list[int]" = []
+        self._homeless: "list[str]" = []  # what no worker could run, by id
 
     # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is
     # active.
@@ -124,6 +126,9 @@ class Participant:
             return reporter.run()
         finally:
             self._left = reporter.ran_here
+            if not suite.quiet:
+                missed = set(self._left).difference(suite.alone)
+                self._homeless = [session.items[index].nodeid for index in sorted(missed)]
 
     def _why_serial(self, session: Any) -> Optional[str]:
         """Who else runs this session; None where it is ours."""
@@ -144,6 +149,17 @@ class Participant:
         if not session.items:
             return "nothing to run"
         return owner(session.config, session.items)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Ids that are others in each collection, most often."""
+        if not self._homeless:
+            return
+        terminalreporter.section("schedctl")
+        terminalreporter.line("no worker could run these, which ran in this process:")
+        for nodeid in self._homeless[:_NAMED_MAX]:
+            terminalreporter.line(nodeid)
+        if len(self._homeless) > _NAMED_MAX:
+            terminalreporter.line(f"and {len(self._homeless) - _NAMED_MAX} more")
 
     @compat.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:

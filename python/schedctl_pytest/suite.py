@@ -25,7 +25,9 @@ class Suite:
         self.workers = workers
         self.item_timeout: float = welcome["item_timeout"]  # seconds; 0 for none
         self.confirm: bool = welcome["confirm_failures"]
+        self.quiet: bool = welcome["quiet"]
         self.ordered = False  # items are shown in collection order
+        self.alone: List[int] = []  # items that are the reporter's from the start
 
 
 def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> Suite:
@@ -54,6 +56,7 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
     run_id = getattr(session.config.option, "testrunuid", None) or welcome["run"]
     suite = Suite(welcome, groups, start, workers, run_id)
     suite.ordered = _is_ordered(config)
+    suite.alone = apart.items
     return suite
 
 

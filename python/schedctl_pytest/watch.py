@@ -19,6 +19,8 @@ _WORKER_VARIABLES = frozenset(
 )
 # Modules through which os.environ is read.
 _MAPPINGS = frozenset(("os", "collections", "_collections_abc"))
+# pytest-xdist's functions for everyone.
+_XDIST_ASKS = frozenset(("is_xdist_worker", "is_xdist_controller", "get_xdist_worker_id"))
 
 
 class Watch:
@@ -70,7 +72,7 @@ class Watch:
 
     def _note(self, name: str) -> None:
         frame: Any = sys._getframe(2)
-        while frame is not None and _package(frame) in _MAPPINGS:
+        while frame is not None and _asks_for_others(frame):
             frame = frame.f_back
         if frame is not None and _package(frame) not in vetted.MAY_ASK:
             self.asked.append(f"{_place(frame)} reads {name}")
@@ -78,6 +80,11 @@ class Watch:
 
 def _package(frame: Any) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _asks_for_others(frame: Any) -> bool:
+    package = _package(frame)
+    return package in _MAPPINGS or (package == "xdist" and frame.f_code.co_name in _XDIST_ASKS)
 
 
 def _place(frame: Any) -> str:

@@ -178,6 +178,8 @@ def test_fresh_workers_lack_unstable_ids(suite: Suite) -> None:
     ran = suite.write(test_some=tests).parallel(start="spawn")
     assert (ran.status, passed(ran)) == (0, 11)
     assert ran.event("result")["left"] == [10]
+    named = ran.out.partition("no worker could run these, which ran in this process:")[2]
+    assert named.splitlines()[1].startswith("test_some.py::test_unstable[at-")
 
 
 def test_order_of_fresh_workers_may_differ(suite: Suite) -> None:

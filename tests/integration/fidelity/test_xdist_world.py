@@ -251,3 +251,34 @@ def outcomes(ran: Ran) -> List[Any]:
     """Of calls; xdist reports a dead worker's item with a phase of its own."""
     calls = (report for report in ran.reports if report[1] in ("call", "???"))
     return sorted((nodeid, outcome) for nodeid, _, outcome, *_ in calls)
+
+
+def test_rerunfailures_runs_a_crashed_item_again(suite: Suite, start: str, tmp_path: Path) -> None:
+    """It learns from the worker how often, through a socket. pytest-xdist ends with the same counts,
+    after half a minute."""
+    pytest.importorskip("xdist")
+    pytest.importorskip("pytest_rerunfailures")
+    suite.load("rerunfailures").write(test_some=CRASHING)
+    ours = suite.parallel("--reruns", "1", start=start, ONCE=str(tmp_path / "ours"))
+    assert "1 failed, 7 passed, 2 rerun" in ours.out
+
+
+def test_who_asks_through_xdist_keeps_workers_from_being_forked(suite: Suite) -> None:
+    pytest.importorskip("xdist")
+    suite.write(
+        conftest="""
+        import xdist
+
+        def pytest_sessionstart(session):
+            session.config.role = xdist.get_xdist_worker_id(session)
+        """,
+        test_some="""
+        def test_role(request, worker_id):
+            assert request.config.role == worker_id
+
+        def test_other(): ...
+        """,
+    )
+    ran = suite.run(suite.launcher("auto", 2, "--verbose"), (), {})
+    assert ran.status == 0, ran.out
+    assert "conftest.py:5 reads config.workerinput" in ran.err
