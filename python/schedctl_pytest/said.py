@@ -9,6 +9,8 @@ import os
 import sys
 from typing import Any, List, Optional, Tuple
 
+from .own import high
+
 Texts = Tuple[bytes, bytes]  # of standard output and error
 
 
@@ -29,7 +31,7 @@ class Said:
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         _flush()
         for path, target in zip(_paths(directory, worker), (1, 2)):
-            fd = os.open(path, flags, 0o600)
+            fd = high(os.open(path, flags, 0o600))
             os.dup2(fd, target)
             self._fds.append(fd)
 

@@ -144,9 +144,9 @@ class Worker:
                 self.channel.send(relay.encode((relay.STOP, wish, relay.text_of(reason))))
                 self._stop()
 
-    def leave(self, error: BaseException) -> None:
+    def leave(self, error: BaseException) -> bool:
         """Ends as a session does that is interrupted: the fixtures are torn down, and nothing
-        interrupts that again."""
+        interrupts that again. False where the reporter cannot be told."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._state.clear(Own.clock())
         try:
@@ -154,18 +154,23 @@ class Worker:
                 self.channel.send(self._packer.part(ask=False))
             self.channel.send(relay.encode((relay.STOP, "raised", raised.data_of(error))))
             self._teardown(None)
+        except deal.Cut:
+            return self.leave_cut()
         except (deal.Closed, Exception, pytest.fail.Exception):
             pass
+        return True
 
-    def leave_cut(self) -> None:
+    def leave_cut(self) -> bool:
         """The running item is lost with this worker; what ran before it has been told."""
-        self._state.set(self._running, 0.0)
+        if self._running != deal.NO_ITEM:
+            self._state.set(self._running, 0.0)
         try:
             with open(deal.fault_path(self.directory, self.number), "a") as file:
                 file.write("It closed the file descriptors by which its worker reports.\n")
             self._teardown(None)
         except (Exception, pytest.fail.Exception):
             pass
+        return False
 
     def _stop(self) -> None:
         self._stopped, self._bound, self._asked = True, None, True
@@ -385,12 +390,11 @@ def live(worker: Worker, mask: Iterable[int]) -> bool:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         worker.run()
     except deal.Cut:
-        worker.leave_cut()
-        return False
+        return worker.leave_cut()
     except deal.Closed:
         pass
     except BaseException as error:
-        worker.leave(error)
+        return worker.leave(error)
     return True
 
 
