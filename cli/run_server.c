@@ -96,15 +96,16 @@ static int read_peer(struct run_peer *p)
         }
 }
 
-/* Writes what the socket takes. */
+/* Writes what the socket takes. A peer that is gone hears nothing more, but may have said something that is still to be
+ * read; after that comes its end. */
 static int flush(struct run_peer *p)
 {
         while (p->out.end > p->out.start) {
                 ssize_t n = send(p->fd, p->out.data + p->out.start, p->out.end - p->out.start, MSG_NOSIGNAL);
 
-                if (n < 0)
+                if (n < 0 && errno != EPIPE && errno != ECONNRESET)
                         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-                p->out.start += (size_t)n;
+                p->out.start = n < 0 ? p->out.end : p->out.start + (size_t)n;
         }
         wire_finish(&p->out);
         wire_init(&p->out, WIRE_RUN_MAX);

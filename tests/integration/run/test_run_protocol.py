@@ -126,6 +126,25 @@ except EOFError:
     assert line == "closed"
 
 
+def test_last_words_are_heard(scripts: Scripts) -> None:
+    """Of a reporter that ends without having read the answers to them."""
+    scripts.play(
+        """
+import signal
+suite = socket.socket(socket.AF_UNIX)
+suite.connect(os.environ["SCHEDCTL_RUN"])
+engine = os.getppid()
+os.kill(engine, signal.SIGSTOP)
+hello = {"event": "hello", "version": VERSION, "pid": os.getpid(), "rootdir": "/"}
+serial = {"event": "serial", "why": "it is so", "items": 3}
+suite.sendall(b"".join(json.dumps(message).encode() + b"\\0" for message in (hello, serial)))
+suite.close()
+os.kill(engine, signal.SIGCONT)
+"""
+    )
+    assert (scripts.summary["why"], scripts.summary["items"]) == ("it is so", 3)
+
+
 def test_settings_are_weighed(scripts: Scripts) -> None:
     """What the file says holds where the command line is silent, if it can be; else it is named."""
     script = """
