@@ -3,7 +3,6 @@ with its reason."""
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ REASONS = Path(__file__).parent / "reasons.toml"
 INTRODUCTION = Path(__file__).parent / "introduction.md"
 UNEXPLAINED = "Unexplained"
 _PARALLEL = "Parallel running"
-_UNTRANSLATED = re.compile(r"CannotTranslate: (.*)")
+_NO_COUNTERPART = "Options of pytest-xdist's without a counterpart"
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,11 @@ def failures(place: Place, peer: Peer) -> Iterator[Failure]:
 
 
 def title_of(failure: Failure, known: List[Reason]) -> str:
+    if "CannotTranslate:" in failure.text:
+        return _NO_COUNTERPART
     for reason in known:
         if reason.covers(failure.name):
             return reason.title
-    untranslated = _UNTRANSLATED.search(failure.text)
-    if untranslated:
-        return "Options of pytest-xdist's without a counterpart"
     return _PARALLEL if failure.alone else UNEXPLAINED
 
 
@@ -92,7 +90,7 @@ def render(place: Place) -> str:
 
 
 def _section(title: str, text: str, found: List[Failure]) -> str:
-    lines = [f"- {failure.name}: {', '.join(failure.hows)}" for failure in found]
+    lines = [f"- `{failure.name}`: {', '.join(failure.hows)}" for failure in found]
     return "\n\n".join(part for part in (f"### {title}", text, "\n".join(lines)) if part)
 
 

@@ -75,6 +75,21 @@ def test_blocked_plugins(suite: Suite, start: str) -> None:
     assert serial.status == 1
 
 
+def test_removed_directory(suite: Suite, start: str) -> None:
+    suite.write(
+        test_a="""
+            import os, tempfile
+
+            with tempfile.TemporaryDirectory() as directory:
+                os.chdir(directory)
+        """,
+        test_b="def test_one(): ...\ndef test_two(): ...",
+    )
+    serial, ours = both(suite, start)
+    assert_same(serial, ours)
+    assert serial.status == 0
+
+
 @pytest.mark.parametrize("engine", ["double"])
 def test_locks_that_refuse_a_fork(suite: Suite) -> None:
     """filelock's in its newer versions, for which the module here stands."""
