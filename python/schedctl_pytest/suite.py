@@ -61,8 +61,10 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
 
 
 def _is_ordered(config: Any) -> bool:
-    """--stepwise ends with the first failure in collection order, and goes on from it."""
-    return bool(config.getoption("stepwise", False))
+    """--stepwise ends with the first failure in collection order, and goes on from it; who asks for
+    failed or new ones first wants to hear of them first."""
+    options = ("stepwise", "failedfirst", "newfirst")
+    return any(config.getoption(name, False) for name in options)
 
 
 def _constraints(
