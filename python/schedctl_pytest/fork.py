@@ -130,7 +130,7 @@ def _become_worker(
     os.environ.update(
         worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
     )
-    nodes.enter_forked(config, reporter.nodes.of(number))
+    nodes.enter_forked(config, reporter.nodes.of(number), channel)
     written = _own_streams(config, reporter.directory, number)
     _own_tmp_path(config, number)
     reporter.watch.seeds.restore()

@@ -11,8 +11,8 @@ import os
 import sys
 from typing import Any, Container, Dict, Iterable, List, Optional
 
-from . import vetted
-from .worker import worker_input
+from . import relay, vetted
+from .worker import Channel, worker_input
 
 _COLLECTED = "pytest_xdist_node_collection_finished"
 _CRASHED = "pytest_handlecrashitem"
@@ -171,6 +171,10 @@ class Nodes:
             del report.node  # the terminal would show it
         return scheduler.pending == str(report.nodeid)
 
+    def may_run_again(self, item: str, reruns: int) -> None:
+        """A forked worker's word to pytest-rerunfailures."""
+        self._config.failures_db.set_test_reruns(item, reruns)
+
     def _implementations(self, name: str, unasked: Container[str] = _OTHERS_DO) -> List[Any]:
         hook = getattr(self._config.hook, name, None)
         found = hook.get_hookimpls() if hook is not None else []
@@ -209,14 +213,15 @@ def _directory() -> str:
         return ""
 
 
-def enter_forked(config: Any, node: Node) -> None:
+def enter_forked(config: Any, node: Node, channel: Channel) -> None:
     """In a forked worker: what pytest-xdist's has found where pytest began."""
     option = config.option
     if hasattr(option, "dist"):
         option.dist, option.numprocesses, option.tx = "no", None, []
     config.workerinput = node.workerinput
     config.workeroutput = {}
-    _tell_reruns(config)
+    if "sock_port" in node.workerinput and hasattr(config, "failures_db"):
+        _tell_reruns(config.failures_db, channel)
 
 
 def output(session: Any) -> Dict[str, Any]:
@@ -224,13 +229,14 @@ def output(session: Any) -> Dict[str, Any]:
     return {"exitstatus": int(bool(session.testsfailed)), **session.config.workeroutput}
 
 
-def _tell_reruns(config: Any) -> None:
-    """pytest-rerunfailures keeps in the reporter what is to run again after a crash: a worker tells
-    it through a socket, as its own pytest_configure would have arranged."""
-    given = config.workerinput
-    if "sock_port" not in given or not hasattr(config, "failures_db"):
-        return
-    client = getattr(sys.modules.get("pytest_rerunfailures"), "ClientStatusDB", None)
-    if client is not None:
-        token = [given["statusdb_token"]] if "statusdb_token" in given else []
-        config.failures_db = client(given["sock_port"], *token)
+def _tell_reruns(counts: Any, channel: Channel) -> None:
+    """pytest-rerunfailures counts in the reporter how often an item may run again after a crash.
+    Other processes tell it through a socket; a forked worker has a copy of the counts, and tells
+    the reporter before its item can have crashed."""
+    note = counts.set_test_reruns
+
+    def set_test_reruns(item: str, reruns: int) -> None:
+        note(item, reruns)
+        channel.send(relay.encode((relay.RERUNS, str(item), reruns)))
+
+    counts.set_test_reruns = set_test_reruns

@@ -25,6 +25,7 @@ SAID = 8         # what no item wrote to standard output and error past capture:
 JOINED = 9       # of a worker started afresh, once its session has begun: about its interpreter
 COLLECTED = 10   # of a worker started afresh, where somebody asks: ids
 RAN = 11         # item, start, stop by CLOCK_MONOTONIC, where failures are to be confirmed
+RERUNS = 12      # node id, how often it may run again after a crash
 # fmt: on
 
 # What an item wrote past capture: before which of its reports, to standard output, to standard

@@ -263,6 +263,8 @@ class Reporter:
             self.nodes.ready(handle.number, message[1])
         elif kind == relay.COLLECTED:
             self.nodes.collected(handle.number, message[1])
+        elif kind == relay.RERUNS:
+            self.nodes.may_run_again(*message[1:])
         elif kind == relay.RAN and not self._confirming:
             self.confirmation.ran(handle.number, handle.pid, *message[1:])
 
