@@ -130,8 +130,9 @@ class Packer:
             self.failed = True
 
     def say(self, out: bytes, err: bytes) -> None:
-        """What the item wrote at some time."""
-        self._spoken.append((0, out, err, False))
+        """What the item wrote at some time: most likely in its call."""
+        called = len(self._reports) >= len(_WHENS)
+        self._spoken.append((1 if called else 0, out, err, False))
 
     def say_now(self, out: bytes, err: bytes, line: bool) -> None:
         """What the item wrote since its last report."""

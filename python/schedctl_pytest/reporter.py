@@ -217,7 +217,7 @@ class Reporter:
         os.close(self._alive_held)
         deal.die_with_reporter(self.alive)
         self._engine.close()
-        self._screen.give_back()
+        self._screen.forget()
         for handle in self._handles.values():
             for fd in (handle.pidfd, handle.reports, handle.answers):
                 os.close(fd)

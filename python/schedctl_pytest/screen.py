@@ -81,6 +81,12 @@ class Screen:
         self._writer._file, self._file = self._file, None
         self._terminal.__dict__.pop("write_fspath_result", None)
 
+    def forget(self) -> None:
+        """In a forked worker, before its output goes to a file: lines stay as wide."""
+        self.give_back()
+        if self._writer is not None:
+            self._writer.fullwidth = self._writer.fullwidth
+
     def sort(self) -> None:
         """What is summed up at the end is told in collection order. Passed items are most of them
         and told only where the user asks."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from . import cov, relay, worker
+from . import cov, look, relay, worker
 from .fork import Handle, pipes
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         "pytest_cov": pytest_cov,
         "measure": None if pytest_cov else cov.settings(),
         "basetemp": _basetemp(config, order["worker"]),
+        "look": look.of_terminal(config),
         "directory": reporter.directory,
         "number": order["worker"],
         "pus": order.get("pus"),

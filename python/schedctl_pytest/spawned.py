@@ -6,9 +6,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections import defaultdict
-from typing import Any, Dict, Generator, List
+from typing import Any, Dict, Generator, List, Optional
 
-from . import compat, standin
+from . import compat, logfile, look, standin
 
 # What the reporter has decided for all: a worker collects everything it may be asked for, and asks
 # nobody.
@@ -76,6 +76,7 @@ class SpawnedWorker:
         self._order = order
         self._channel = channel
         self._written = written
+        self._log_file: Optional[str] = None
         self.ran = False
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
@@ -88,6 +89,8 @@ class SpawnedWorker:
     def pytest_cmdline_main(self, config: Any) -> Generator[None, None, None]:
         self._override(config.option)
         config.option.basetemp = self._order["basetemp"]
+        self._log_file = logfile.divert(config)
+        look.colour(config, self._order["look"])
         config.workerinput = self._order["input"]
         config.workeroutput = {}
         yield
@@ -125,6 +128,9 @@ class SpawnedWorker:
             ids = [item.nodeid for item in session.items]
             self._channel.send(relay.encode((relay.COLLECTED, ids)))
         self._written.take()  # what loading and collecting say, the reporter has said
+        look.widen(session.config, self._order["look"])
+        if self._log_file:
+            logfile.add_to(session.config, self._log_file)
         order = self._order
         fork.own_faulthandler(order["directory"], order["number"], order["patient"])
         made = worker.Worker(
