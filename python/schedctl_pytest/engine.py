@@ -31,7 +31,10 @@ class Engine:
         return self._socket.fileno()
 
     def send(self, event: str, **fields: Any) -> None:
-        data = json.dumps({"event": event, **fields}, separators=(",", ":"))
+        message = {"event": event, **fields}
+        data = json.dumps(message, separators=(",", ":"))
+        if "\\u0000" in data or "\\ud" in data:
+            data = json.dumps(whole_text(message), separators=(",", ":"))
         try:
             self._socket.sendall(data.encode("ascii") + b"\0")
         except OSError as error:
@@ -77,3 +80,15 @@ class Engine:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def whole_text(value: Any) -> Any:
+    """The value with the characters escaped that JSON can write and its parsers refuse: NUL, and
+    the halves of characters by which Python stands for bytes that are no text."""
+    if isinstance(value, str):
+        return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, (list, tuple)):
+        return [whole_text(element) for element in value]
+    if isinstance(value, dict):
+        return {whole_text(key): whole_text(element) for key, element in value.items()}
+    return value
