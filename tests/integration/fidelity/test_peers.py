@@ -90,6 +90,24 @@ def test_removed_directory(suite: Suite, start: str) -> None:
     assert serial.status == 0
 
 
+@pytest.mark.parametrize("option", ["--ff", "--nf"])
+def test_asked_for_order(suite: Suite, start: str, option: str) -> None:
+    suite.write(
+        test_a="def test_a1(): ...\ndef test_a2(): ...",
+        test_b="def test_b1(): ...\ndef test_b2(): assert 0",
+    )
+    suite.run([], (), {})  # and not serial(), which may remember: pytest's cache is to know them
+    suite.write(test_c="def test_c1(): ...\ndef test_c2(): ...")
+    serial, ours = suite.run([], (option,), {}), suite.parallel(option, start=start)
+    assert_same(serial, ours)
+    assert lines(ours.out) == lines(serial.out)
+
+
+def lines(out: str) -> List[str]:
+    """A line for each file."""
+    return [line for line in out.splitlines() if line.startswith("test_")]
+
+
 @pytest.mark.parametrize("engine", ["double"])
 def test_locks_that_refuse_a_fork(suite: Suite) -> None:
     """filelock's in its newer versions, for which the module here stands."""
