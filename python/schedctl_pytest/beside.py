@@ -38,9 +38,10 @@ def _id(report: Any) -> Any:
 def carriers(config: Any) -> List[Any]:
     """A worker's plugins, where there is something to carry."""
     found: List[Any] = []
-    counts = _counts_key()
+    key = _counts_key()
+    counts = None if key is None else config.stash.get(key, None)  # -p no:subtests
     if counts is not None:
-        found.append(Counts(config.stash[counts]))
+        found.append(Counts(counts))
     option = config.option
     shown = getattr(option, "gherkin_terminal_reporter", None)
     written = getattr(option, "cucumber_json_path", None)

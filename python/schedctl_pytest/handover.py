@@ -13,7 +13,9 @@ from . import vetted
 
 def plugins(config: Any) -> List[Any]:
     """Those loaded that listen to reports in order to know what their worker ran."""
-    return [plugin for name, plugin in _loaded(config) if name == "syrupy"]
+    if any(name == "syrupy" for name, _ in _loaded(config)):
+        return [config.pluginmanager.get_plugin("syrupy")]
+    return []
 
 
 def begin(config: Any) -> None:

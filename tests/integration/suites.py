@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Set, Tuple
 
 import pytest
+from _pytest.config import default_plugins
 
 HERE = Path(__file__).parent
 BUILD = Path(os.environ["SCHEDCTL_BUILD"]) if "SCHEDCTL_BUILD" in os.environ else None
@@ -78,7 +79,7 @@ def unloaded(wanted: Iterable[str]) -> str:
     """Options that keep pytest from loading plugins which happen to be installed, so that a suite
     costs and means the same on every machine. wanted: names of entry points."""
     loaded = _LOADED.union(wanted)
-    found = {entry.name for entry in plugins()} - loaded
+    found = {entry.name for entry in plugins()} - loaded - set(default_plugins)
     return " ".join(f"-p no:{name}" for name in sorted(found))
 
 
