@@ -101,7 +101,8 @@ class Participant:
         why = self._why_serial(session)
         if why:
             tell = why not in _NOT_NEWS
-            self._tell("serial", why=why, items=len(session.items), tell=tell)
+            items = len(getattr(session, "items", ()))  # pytest-xdist's controller collects none
+            self._tell("serial", why=why, items=items, tell=tell)
             return None
         from .suite import announce
 
