@@ -111,7 +111,7 @@ PROJECTS = (
     Project(
         "djangorestframework",
         ("3.14.0", "3.16.1"),
-        ("tests",),
+        ("tests/authentication", "tests/test_fields.py", "tests/test_permissions.py"),
         (
             ("pytest-django==4.5.2", "Django==4.1.13", "pytz"),
             ("pytest-django==4.11.1", "Django==5.2.14", "pytz"),
@@ -119,17 +119,17 @@ PROJECTS = (
     ),
     Project(
         "starlette",
-        ("0.26.1", "0.50.0"),
+        ("0.50.0", "0.50.0"),
         ("tests",),
-        (("trio==0.22.0", "anyio==3.6.2"), ("trio==0.32.0", "anyio==4.12.0")),
+        both("trio==0.32.0", "anyio==4.12.0", "typing-extensions"),
         extras="[full]",
     ),
     Project(
         "anyio",
         ("3.6.2", "4.12.0"),
-        ("tests",),
+        ("tests/test_synchronization.py", "tests/test_taskgroups.py", "tests/streams"),
         (
-            ("trio==0.22.0", "trustme", "pytest-mock", "psutil", "hypothesis", "uvloop==0.17.0"),
+            ("trio==0.21.0", "trustme", "pytest-mock", "psutil", "hypothesis", "uvloop==0.17.0"),
             ("trio==0.32.0", "trustme", "pytest-mock", "psutil", "hypothesis", "blockbuster"),
         ),
     ),

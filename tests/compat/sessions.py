@@ -7,6 +7,7 @@ killed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -164,12 +165,18 @@ def watch(
         try:
             return process.wait(limit)
         except subprocess.TimeoutExpired:
-            for number in (signal.SIGABRT, signal.SIGKILL):
-                for pid in members(process.pid, python=number == signal.SIGABRT):
-                    os.kill(pid, number)
-                time.sleep(1)  # for the dumps to be written
-            process.wait()
+            send(signal.SIGABRT, members(process.pid, python=True))
+            time.sleep(1)  # for the dumps to be written
             return None
+        finally:
+            send(signal.SIGKILL, members(process.pid, python=False))
+            process.wait()
+
+
+def send(number: int, processes: List[int]) -> None:
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def members(session: int, python: bool) -> List[int]:
