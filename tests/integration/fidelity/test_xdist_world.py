@@ -19,19 +19,23 @@ NOTES = """
         with open(os.environ["NOTES"], "a") as file:
             file.write(json.dumps(what) + "\\n")
 
+    def text(spec):
+        # The newest execnet names its execution model first.
+        return str(spec).rpartition("/")[2]
+
     def about(node):
         spec = node.gateway.spec
-        return {"id": node.gateway.id, "spec": str(spec), "spec_id": spec.id, "popen": spec.popen,
+        return {"id": node.gateway.id, "spec": text(spec), "spec_id": spec.id, "popen": spec.popen,
                 "chdir": spec.chdir, "input": sorted(node.workerinput),
                 "uid": node.nodemanager.testrunuid == node.workerinput["testrunuid"],
                 "count": node.workerinput["workercount"], "text": str(node)}
 """
 
 HOOKS = """
-    from notes import about, note
+    from notes import about, note, text
 
     def pytest_xdist_setupnodes(config, specs):
-        note(hook="setupnodes", specs=[[spec.id, str(spec)] for spec in specs])
+        note(hook="setupnodes", specs=[[spec.id, text(spec)] for spec in specs])
 
     def pytest_xdist_newgateway(gateway):
         note(hook="newgateway", id=gateway.id, spec=gateway.spec.id)
@@ -60,7 +64,7 @@ HOOKS = """
 SEEN = """
     import os
     import pytest
-    from notes import about, note
+    from notes import about, note, text
 
     if {installed}:
         from xdist import get_xdist_worker_id, is_xdist_controller, is_xdist_worker
@@ -141,7 +145,7 @@ def test_same_as_under_xdist(suite: Suite, start: str, tmp_path: Path) -> None:
 
 # Asks as pytest's manual tells projects to.
 GUARDED = """
-    from notes import about, note
+    from notes import about, note, text
 
     def pytest_configure(config):
         if config.pluginmanager.hasplugin("xdist"):
