@@ -151,5 +151,7 @@ def assert_hook_ends_alike(suite: Suite, start: str, hook: str) -> None:
     suite.write(conftest=HOOK.format(hook=hook), test_it="def test_it(): pass")
     serial, ours = both(suite, start)
     assert ours.status == serial.status
-    assert internal_error(ours.out + ours.err) == internal_error(serial.out + serial.err)
+    assert internal_error(f"{ours.out}\n{ours.err}") == internal_error(
+        f"{serial.out}\n{serial.err}"
+    )
     assert ours.outcomes() == serial.outcomes()
