@@ -224,9 +224,18 @@ def enter_forked(config: Any, node: Node, channel: Channel) -> None:
         _tell_reruns(config.failures_db, channel)
 
 
+def ended(session: Any, status: int) -> Dict[str, Any]:
+    """What pytest-xdist itself puts into workeroutput."""
+    return {
+        "exitstatus": status,
+        "shouldfail": session.shouldfail,
+        "shouldstop": session.shouldstop,
+    }
+
+
 def output(session: Any) -> Dict[str, Any]:
     """A forked worker's workeroutput at its end."""
-    return {"exitstatus": int(bool(session.testsfailed)), **session.config.workeroutput}
+    return {**ended(session, int(bool(session.testsfailed))), **session.config.workeroutput}
 
 
 def _tell_reruns(counts: Any, channel: Channel) -> None:

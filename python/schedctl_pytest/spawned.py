@@ -117,7 +117,9 @@ class SpawnedWorker:
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Generator[None, None, None]:
-        session.config.workeroutput["exitstatus"] = int(exitstatus)
+        from . import nodes
+
+        session.config.workeroutput.update(nodes.ended(session, int(exitstatus)))
         yield
 
     @compat.hookimpl(tryfirst=True)

@@ -54,7 +54,8 @@ HOOKS = """
     def pytest_testnodedown(node, error):
         note(hook="down", error=error, **about(node))
         if "items" in node.workeroutput:
-            note(output=sorted(node.workeroutput), ran=node.workeroutput["items"])
+            of_newer = {"shouldfail", "shouldstop"}
+            note(output=sorted(of_newer.union(node.workeroutput)), ran=node.workeroutput["items"])
         assert node.workeroutput["exitstatus"] in (0, 1)
 
     def pytest_handlecrashitem(crashitem, report, sched):
