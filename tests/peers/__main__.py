@@ -1,7 +1,12 @@
 """Runs pytest's own suite and pytest-xdist's with their inner sessions below ``schedctl run``.
 
-    SCHEDCTL_BUILD=DIR tests/peers [--cache DIR] [--peer NAME] [--how HOW] [--again WHICH] [FILE…]
-    tests/peers --table docs/peers.md
+    SCHEDCTL_BUILD=DIR python3 tests/peers [--cache DIR] [--peer NAME] [--how HOW] [--again WHICH]
+        [FILE…]
+    python3 tests/peers [--cache DIR] --table docs/peers.md
+
+--how: baseline, one-fork, one-spawn, fork or spawn (runs.py); all of them unless given. --again:
+runs what is known once more, "all" of it or what "failed". --table ends with 1 where a failure has
+no reason.
 
 Sources and what they need come from the package index by pip, at fixed versions, into the cache
 folder, which also keeps the results: an interrupted run goes on where it ended.
@@ -52,33 +57,37 @@ def run_file(place: Place, peer: Peer, how: str, file: str, again: str) -> None:
         print("   ", nodeid, flush=True)
 
 
-def main() -> int:
+def run_peer(place: Place, peer: Peer, options: argparse.Namespace) -> None:
+    sources.fetch(peer, place.cache)
+    for file in sources.files(peer, place.cache):
+        if options.files and not any(part in file for part in options.files):
+            continue
+        for how in options.how or runs.HOWS:
+            run_file(place, peer, how, file, options.again)
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "schedctl-peers"
     parser.add_argument("--cache", type=Path, default=cache)
     parser.add_argument("--peer", action="append", choices=[peer.name for peer in sources.PEERS])
     parser.add_argument("--how", action="append", choices=runs.HOWS)
     parser.add_argument("--again", choices=("failed", "all"), default="")
-    parser.add_argument(
-        "--table", type=Path, help="write the page of what is known and run nothing"
-    )
+    parser.add_argument("--table", type=Path, help="write the page of what is known, run nothing")
     parser.add_argument("files", nargs="*", help="only files whose path contains one of these")
-    options = parser.parse_args()
-    place = Place(options.cache.resolve(), Path(os.environ["SCHEDCTL_BUILD"]).resolve())
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse()
+    place = Place(options.cache.resolve(), Path(os.environ.get("SCHEDCTL_BUILD", ".")).resolve())
     if options.table:
         page = table.render(place)
         options.table.write_text(page)
-        return 1 if table.UNEXPLAINED in page else 0
+        return 1 if f"### {table.UNEXPLAINED}" in page else 0
     for peer in sources.PEERS:
-        if options.peer and peer.name not in options.peer:
-            continue
-        sources.fetch(peer, place.cache)
-        chosen = sources.files(peer, place.cache)
-        for file in chosen:
-            if options.files and not any(part in file for part in options.files):
-                continue
-            for how in options.how or runs.HOWS:
-                run_file(place, peer, how, file, options.again)
+        if not options.peer or peer.name in options.peer:
+            run_peer(place, peer, options)
     return 0
 
 

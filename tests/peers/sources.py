@@ -23,8 +23,9 @@ class Peer:
     own_workers: bool = False
 
 
-_PYTEST_NEEDS = ("argcomplete", "attrs", "exceptiongroup", "hypothesis", "mock", "pexpect")
-_PYTEST_NEEDS += ("pygments", "requests", "xmlschema")
+_PYTEST_NEEDS = tuple(
+    "argcomplete attrs exceptiongroup hypothesis mock pexpect pygments requests xmlschema".split()
+)
 
 PEERS = [
     Peer(

@@ -40,7 +40,7 @@ class Failure:
     name: str
     hows: List[str]
     text: str
-    alone: bool  # it passes, forked and afresh, where one worker has all of a session
+    alone: bool  # it passes where one worker has all of a session
 
 
 def reasons() -> List[Reason]:
@@ -56,7 +56,8 @@ def failures(place: Place, peer: Peer) -> Iterator[Failure]:
             heard = {how: found[how][nodeid] for how in HOWS if nodeid in found[how]}
             hows = [how for how, one in heard.items() if one["outcome"] != "passed"]
             if hows:
-                alone = not any(how.startswith("one-") for how in hows)
+                ones = [how for how in heard if how.startswith("one-")]
+                alone = bool(ones) and not set(ones) & set(hows)
                 name = f"{peer.name} {nodeid}"
                 yield Failure(name, hows, heard[hows[0]]["text"], alone)
 
