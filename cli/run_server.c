@@ -124,11 +124,12 @@ static void watch_peer(struct run_peer *p)
 static void on_peer_ready(uv_poll_t *poll, int status, int events)
 {
         struct run_peer *p = poll->data;
-        int r = p->closing || status < 0 ? -ECONNABORTED : flush(p);
+        int r = p->closing ? -ECONNABORTED : flush(p);
 
         if (r == 0)
                 r = read_peer(p);
-        if (r < 0)
+        /* libuv's word for POLLERR: the peer closed with something unread. What it said was there to be read. */
+        if (r < 0 || status < 0)
                 end_peer(p);
         else
                 watch_peer(p);
