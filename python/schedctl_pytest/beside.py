@@ -2,6 +2,7 @@
 
 pytest 9 counts an item's failed subtests in the session's stash, and fails the item by that count
 when its report is shown. pytest-bdd keeps a scenario's steps in a dictionary of its own.
+pytest-rerunfailures counts on the item, and --fail-on-flaky looks there.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from typing import Any, Generator, List
 
 from . import compat
 
+_RUN_AGAIN = "rerun"  # pytest-rerunfailures' own
 _FAILED_SUBTESTS = "schedctl_failed_subtests"
 _STEPS = "schedctl_bdd_steps"
 
 
-def restore(config: Any, report: Any) -> None:
+def restore(item: Any, report: Any) -> None:
     """In the reporter, before the report is shown."""
     extra = report.__dict__
+    if _RUN_AGAIN in extra:
+        item.execution_count = extra[_RUN_AGAIN] + 1
     if _FAILED_SUBTESTS in extra:
-        config.stash[_counts_key()][_id(report)] = extra.pop(_FAILED_SUBTESTS)
+        item.config.stash[_counts_key()][_id(report)] = extra.pop(_FAILED_SUBTESTS)
     if _STEPS in extra:
         from pytest_bdd import reporting
 

@@ -59,7 +59,7 @@ class Results:
             report = self._config.hook.pytest_report_from_serializable(
                 config=self._config, data=one
             )
-            beside.restore(self._config, report)
+            beside.restore(item, report)
             hook.pytest_runtest_logreport(report=report)
         self._keep_reason()
         if spoken:
