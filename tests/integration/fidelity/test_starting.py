@@ -104,8 +104,10 @@ def test_every_vetted_plugin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_safe(suite: Suite) -> None:
+    """With a plugin of pytest's own off that workers look for."""
     suite.write(test_items=ITEMS)
-    ran = suite.run(suite.launcher("auto", 2, "--verbose"), (), {})
+    ran = suite.run(suite.launcher("auto", 2, "--verbose"), ("-p", "no:subtests"), {})
+    assert "0 left to pytest" in ran.err
     assert "workers start by fork: no threads, no open sockets" in ran.err
 
 
