@@ -86,9 +86,12 @@ COMPILER_SYMBOLS = re.compile(
     r"|__(asan|ubsan|tsan|msan|sanitizer|gcov|llvm)_\w+$"
 )
 
-PYTHON_ALLOWED = frozenset({"pytest", "_pytest", "pluggy", "schedctl_pytest"})
+# iniconfig comes with pytest.
+PYTHON_ALLOWED = frozenset({"pytest", "_pytest", "pluggy", "iniconfig", "schedctl_pytest"})
 # Only where their absence is expected: inside try, a function, or `if TYPE_CHECKING`.
-PYTHON_GUARDED = frozenset({"xdist", "coverage", "pytest_cov"})
+PYTHON_GUARDED = frozenset(
+    {"xdist", "coverage", "pytest_cov", "inline_snapshot", "nbval", "pytest_bdd", "pytest_metadata"}
+)
 PYTHON_OLDEST = (3, 9)
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
