@@ -138,11 +138,12 @@ class Worker:
 
     def _forward_stop(self) -> None:
         """A test's or plugin's wish to end the session holds for all workers."""
-        for wish in ("shouldfail", "shouldstop"):
-            reason = getattr(self.session, wish)
-            if reason:
-                self.channel.send(relay.encode((relay.STOP, wish, relay.text_of(reason))))
-                self._stop()
+        session = self.session
+        if session.shouldfail or session.shouldstop:
+            wish = "shouldfail" if session.shouldfail else "shouldstop"
+            reason = relay.text_of(getattr(session, wish))
+            self.channel.send(relay.encode((relay.STOP, wish, reason)))
+            self._stop()
 
     def leave(self, error: BaseException) -> bool:
         """Ends as a session does that is interrupted: the fixtures are torn down, and nothing

@@ -18,7 +18,7 @@ FUNCTIONS = """
 
     @pytest.mark.parametrize(
         "target",
-        ["os.write", "os.read", "os.getpid", "os.lseek", "os.fstat", "os.pread", "os.ftruncate",
+        ["os.write", "os.read", "os.getpid", "os.lseek", "os.pread", "os.ftruncate",
          "os.close", "os.waitpid", "time.time", "time.perf_counter", "time.monotonic",
          "select.poll", "resource.getrusage", "socket.socket", "struct.Struct", "signal.signal",
          "builtins.open", "io.open", "os.open", "os.get_blocking"],
