@@ -96,7 +96,7 @@ def patches() -> bool:
     """Whether pytest-cov leaves child processes to Coverage."""
     import coverage
 
-    return coverage.version_info >= (7, 10)
+    return bool(coverage.version_info >= (7, 10))
 
 
 def kinds() -> List[str]:
@@ -114,7 +114,8 @@ def test_threshold_append_and_off(measured: Suite, start: str) -> None:
         assert_same(serial, ours)
         assert table(ours) == table(serial)
     tables = []
-    for launcher in ([], measured.launcher(start, 2)):
+    launchers: List[List[str]] = [[], measured.launcher(start, 2)]
+    for launcher in launchers:
         (measured.path / ".coverage").unlink(missing_ok=True)
         measured.run(launcher, ("--cov", "-k", "child"), {})
         tables.append(table(measured.run(launcher, ("--cov", "--cov-append", "-k", "chooses"), {})))
@@ -130,7 +131,8 @@ def test_coverage_run(measured: Suite, start: str, rc: str) -> None:
         file.write(rc)
     program = ("-m", "coverage", "run", "-m", "pytest", "-p", "recorder", "-p", "no:pytest_cov")
     tables = []
-    for launcher in ([], measured.launcher(start, 2)):
+    launchers: List[List[str]] = [[], measured.launcher(start, 2)]
+    for launcher in launchers:
         assert measured.run(launcher, (), {}, program).status == 0
         if "parallel" in rc:
             measured.run([], (), {}, ("-m", "coverage", "combine"))

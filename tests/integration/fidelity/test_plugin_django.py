@@ -69,11 +69,11 @@ def test_databases(suite: Suite, start: str, name: str) -> None:
     suite.write(settings=SETTINGS.format(name=name), urls=URLS, test_one=TESTS, test_two=TESTS)
     (suite.path / "pytest.ini").write_text("[pytest]\nDJANGO_SETTINGS_MODULE = settings\n")
     arguments = ["--reuse-db"] if "sqlite3" in name else []
-    path = {"PYTHONPATH": f"{suite.environ()['PYTHONPATH']}:{suite.path}"}
-    serial = suite.run([], tuple(arguments), path)
-    ours = suite.parallel(*arguments, start=start, **path)
+    found = f"{suite.environ()['PYTHONPATH']}:{suite.path}"
+    serial = suite.run([], tuple(arguments), {"PYTHONPATH": found})
+    ours = suite.parallel(*arguments, start=start, PYTHONPATH=found)
     assert_same(serial, ours)
     if arguments:
         made = {path.name for path in suite.path.glob("test.sqlite3_gw*")}
         assert made == {"test.sqlite3_gw0", "test.sqlite3_gw1"}
-        assert_same(serial, suite.parallel("--create-db", start=start, **path))
+        assert_same(serial, suite.parallel("--create-db", start=start, PYTHONPATH=found))
