@@ -445,13 +445,14 @@ class Reporter:
         """Not those of a run that was stopped: what they needed may never have run."""
         if self.confirmation is None or self._stop_sent:
             return
-        from .confirm import Heard
+        from .confirm import Heard, Muted
 
         results, screen, ordered = self._results, self._screen, self._ordered
         self._confirming, self._ordered, self._arrived = True, None, self._take
+        self._screen = Muted(screen)
         try:
             for index in self.confirmation.chosen():
-                self._results = self._screen = heard = Heard()
+                self._results = heard = Heard()
                 self._finished = False
                 self._engine.send("confirm", item=index)
                 self._loop()
