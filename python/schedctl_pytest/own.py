@@ -19,10 +19,14 @@ _LOWEST, _ABOVE_ALL = 16, 2048  # the kernel's table of descriptors grows with t
 
 class Own:
     clock = time.perf_counter  # CLOCK_MONOTONIC
+    fstat = os.fstat
+    ftruncate = os.ftruncate
     getpid = os.getpid
     getrusage = resource.getrusage
     leave = os._exit
+    lseek = os.lseek
     poll = select.poll
+    pread = os.pread
     read = os.read
     write = os.write
 

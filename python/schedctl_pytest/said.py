@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, List, Optional, Tuple
 
-from .own import high
+from .own import Own, high
 
 Texts = Tuple[bytes, bytes]  # of standard output and error
 
@@ -39,14 +39,14 @@ class Said:
         """What was written since the last call; None for nothing."""
         _flush()
         out, err = self._fds
-        if not os.lseek(out, 0, os.SEEK_END) and not os.lseek(err, 0, os.SEEK_END):
+        if not Own.lseek(out, 0, os.SEEK_END) and not Own.lseek(err, 0, os.SEEK_END):
             return None
         return self._empty(out), self._empty(err)
 
     @staticmethod
     def _empty(fd: int) -> bytes:
-        data = os.pread(fd, os.fstat(fd).st_size, 0)
-        os.ftruncate(fd, 0)
+        data = Own.pread(fd, Own.fstat(fd).st_size, 0)
+        Own.ftruncate(fd, 0)
         return data
 
 
