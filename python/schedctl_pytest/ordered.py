@@ -6,12 +6,12 @@ from __future__ import annotations
 import marshal
 from typing import Any, Callable, Dict, List, Tuple, Union
 
-from . import relay
+from . import deal, relay
 
 _OF_ITEMS = frozenset(
     (relay.PLAIN, relay.REPORTS, relay.WARNING, relay.STOP, relay.XML, relay.SAID)
 )
-_WISHES = ("shouldfail", "shouldstop")  # they follow the item that had them; others cut it short
+_WISHES = ("shouldfail", "shouldstop")  # they follow their item; what is raised cuts it short
 
 # A worker's message, packed, since many may have to wait, or what to do in the place of one.
 _Piece = Tuple[Any, Union[bytes, Callable[[], Any]]]
@@ -34,6 +34,7 @@ class Ordered:
         self._stopped = stopped
         self._halt = halt
         self._next = 0
+        self._halted = False
         self._held: Dict[int, List[_Piece]] = {}  # of whole items that wait for their turn
         self._open: Dict[Any, List[_Piece]] = {}  # by worker, of the item that it runs
         self._last: Dict[Any, int] = {}  # by worker, its last whole item
@@ -42,7 +43,7 @@ class Ordered:
         kind = message[0]
         if kind not in _OF_ITEMS:
             self._show(handle, message)
-        elif kind == relay.STOP and message[1] in _WISHES:
+        elif kind == relay.STOP and (message[1] in _WISHES or message[3] == deal.NO_ITEM):
             self._follow(handle, message)
         else:
             self._take_of_item(handle, message)
@@ -59,7 +60,12 @@ class Ordered:
             self._last[handle] = message[1]
             self._hold(message[1], self._open.pop(handle))
         elif kind == relay.STOP:
-            self._halt("raised in a worker")
+            self._hold(message[3], self._open.pop(handle))
+            if not self._stopped():
+                # Whatever is beyond is not to begin. What is before it and has not begun either is
+                # left for finish().
+                self._halted = True
+                self._halt("raised in a worker")
 
     def _follow(self, handle: Any, message: Any) -> None:
         waiting = self._held.get(self._last.get(handle, -1))
@@ -97,21 +103,13 @@ class Ordered:
         while not self._stopped() and self._next < self._count:
             if self._next in self._held:
                 self._hold(self._next, self._held[self._next])
-            elif self._next in left:
+            elif self._halted or self._next in left:
                 run([self._next])
                 self._next += 1
-            elif not self._show_cut():
+            else:
                 break
         for pieces in self._open.values():
             self._show_all([piece for piece in pieces if _kind(piece) == relay.SAID])
-
-    def _show_cut(self) -> bool:
-        """The item whose turn it is was cut short by what it raised."""
-        for handle, pieces in self._open.items():
-            if any(_kind(piece) == relay.STOP for piece in pieces):
-                self._show_all(self._open.pop(handle))
-                return True
-        return False
 
 
 def _kind(piece: _Piece) -> int:

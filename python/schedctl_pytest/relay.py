@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 PLAIN = 0        # item, location, then duration, start, stop of setup, call, teardown
 REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (it awaits a byte), [Spoken]
 WARNING = 2      # warning data, when, nodeid, location
-STOP = 3         # "shouldfail" or "shouldstop" with a text, or "raised" with raised.py's data
+STOP = 3         # "shouldfail" or "shouldstop" with a text, or "raised": raised.py's data, item
 COVERAGE = 4     # bytes of CoverageData.dumps()
 XML = 5          # nodeid or None for the suite, name, value
 UNUSABLE = 6     # text: this worker could not be started

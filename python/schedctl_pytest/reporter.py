@@ -286,7 +286,7 @@ class Reporter:
             self._stop_if_told()
             handle.answer(not self._stop_sent)
 
-    def _take_stop(self, kind: str, what: Any) -> None:
+    def _take_stop(self, kind: str, what: Any, _item: int = -1) -> None:
         """A worker's wish to end the session: the first one counts."""
         if self._confirming:
             return

@@ -63,8 +63,10 @@ def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> 
 def _is_ordered(config: Any) -> bool:
     """--stepwise ends with the first failure in collection order, and goes on from it; who asks for
     failed or new ones first wants to hear of them first."""
-    options = ("stepwise", "failedfirst", "newfirst")
-    return any(config.getoption(name, False) for name in options)
+    if config.getoption("stepwise", False) or config.getoption("newfirst", False):
+        return True
+    known = getattr(config.pluginmanager.get_plugin("lfplugin"), "lastfailed", None)
+    return bool(known) and bool(config.getoption("failedfirst", False))
 
 
 def _constraints(

@@ -153,7 +153,8 @@ class Worker:
         try:
             if self._running != deal.NO_ITEM and self._packer.pending:
                 self.channel.send(self._packer.part(ask=False))
-            self.channel.send(relay.encode((relay.STOP, "raised", raised.data_of(error))))
+            what = raised.data_of(error)
+            self.channel.send(relay.encode((relay.STOP, "raised", what, self._running)))
             self._teardown(None)
         except deal.Cut:
             return self.leave_cut()
@@ -236,7 +237,8 @@ class Worker:
                     return record
         except KeyboardInterrupt as error:
             self._stop()
-            self.channel.send(relay.encode((relay.STOP, "raised", raised.data_of(error))))
+            what = raised.data_of(error)
+            self.channel.send(relay.encode((relay.STOP, "raised", what, deal.NO_ITEM)))
             return None
         finally:
             took = Own.clock() - began

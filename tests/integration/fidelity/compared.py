@@ -107,18 +107,23 @@ def sections(out: str, name: str) -> List[str]:
     return lines[first:last]
 
 
+def _child(element: ElementTree.Element) -> Any:
+    """With its attributes, text (properties' own in theirs), and children."""
+    inner = [_child(child) for child in element]
+    return element.tag, sorted(element.attrib.items()), element.text or "", inner
+
+
 def cases(path: Path) -> List[Any]:
-    """Every case with its attributes but the time, and its children's tags; the suite's properties
+    """Every case with its attributes but the time, and its children; the suite's properties
     and counts."""
     suite = next(ElementTree.parse(path).getroot().iter("testsuite"))
-    counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")}
+    names = ("name", "tests", "failures", "errors", "skipped")
+    counts = {key: suite.get(key) for key in names}
     found: List[Any] = [counts]
     properties = suite.find("properties")
     found += [child.attrib for child in properties] if properties is not None else []
     rows = []
     for case in suite.iter("testcase"):
         attributes = {key: value for key, value in case.attrib.items() if key != "time"}
-        rows.append(
-            (sorted(attributes.items()), [(child.tag, child.get("message")) for child in case])
-        )
+        rows.append((sorted(attributes.items()), [_child(child) for child in case]))
     return found + sorted(rows)

@@ -3,13 +3,12 @@ too."""
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
-from typing import Any, Dict, List, Tuple
+from typing import List, Tuple
 
 from fidelity.sessions import run_sessions
-from suites import Ran, Suite
+from fidelity.steps import walk
+from suites import Suite
 
 STEPS = """
     import os, pytest, time, warnings
@@ -32,35 +31,10 @@ SEQUENCE = [
 
 def test_every_step(suite: Suite, start: str) -> None:
     suite.write(test_a=STEPS % "[7]", test_b=STEPS % "[3, 4, 9]", test_c=STEPS % "[19]")
-    serial, ours = walk(suite, []), walk(suite, suite.launcher(start, 2))
+    serial = walk(suite, [], SEQUENCE)
+    ours = walk(suite, suite.launcher(start, 2), SEQUENCE)
     for arguments, one, two in zip(SEQUENCE, serial, ours):
         assert two == one, arguments
-
-
-def walk(suite: Suite, prefix: List[str]) -> List[Any]:
-    """What each step shows and leaves, beginning without a cache."""
-    shutil.rmtree(suite.path / ".pytest_cache", ignore_errors=True)
-    steps = []
-    for arguments in SEQUENCE:
-        (ran,) = run_sessions(suite, prefix, [arguments])
-        steps.append((ran.status, shown(ran), ran.err, ran.reports, cache(suite)))
-    return steps
-
-
-def shown(ran: Ran) -> List[str]:
-    text = re.sub(r"\d+\.\d\ds", "#s", ran.out)
-    return [line for line in text.splitlines() if not line.startswith("plugins: ")]
-
-
-def cache(suite: Suite) -> Dict[str, Any]:
-    """What pytest remembers, but for the time."""
-    found = {}
-    for path in (suite.path / ".pytest_cache" / "v" / "cache").iterdir():
-        value = json.loads(path.read_text())
-        if isinstance(value, dict):
-            value.pop("last_cache_date_str", None)
-        found[path.name] = value
-    return found
 
 
 def test_what_ran_ahead_counts_where_its_turn_comes(suite: Suite, start: str) -> None:

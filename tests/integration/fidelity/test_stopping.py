@@ -16,4 +16,4 @@ def test_maxfail(suite: Suite, wanted: int, start: str) -> None:
     failed = [report for report in ours.reports if report[2] == "failed"]
     assert ours.status == 1
     assert wanted <= len(failed) <= wanted + 1
-    assert f"stopping after {wanted} failures" in ours.out or wanted < len(failed)
+    assert f"stopping after {wanted} failures" in ours.out  # whatever failed that was running
