@@ -1,6 +1,6 @@
-"""What a failure looks like where it is no exception's, a doctest's for one: it travels as its text,
-and becomes again something that is not a text. pytest puts a text into its short summary, and the
-others not."""
+"""What a failure looks like where it is no exception's, a doctest's for one: it travels as its
+text, and becomes again something that is not a text. pytest puts a text into its short summary, and
+the others not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def restore(report: Any) -> None:
 def _shown(text: str) -> Any:
     from _pytest._code.code import TerminalRepr
 
-    class Shown(TerminalRepr):  # type: ignore[misc]
+    class Shown(TerminalRepr):
         def toterminal(self, tw: Any) -> None:
             tw.line(text)
 

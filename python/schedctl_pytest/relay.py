@@ -12,6 +12,8 @@ import marshal
 import struct
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from . import longrepr
+
 # fmt: off
 PLAIN = 0        # item, location, then duration, start, stop of setup, call, teardown
 REPORTS = 1      # item, [report], first: bool, last: bool, ask: bool (it awaits a byte), [Spoken]
@@ -169,6 +171,8 @@ class Packer:
     def _take(self, last: bool, ask: bool) -> Tuple[Any, ...]:
         hook = self._config.hook.pytest_report_to_serializable
         data = [hook(config=self._config, report=report) for report in self._reports]
+        for report, one in zip(self._reports, data):
+            longrepr.mark(report, one)
         first, self._first = self._first, False
         spoken, self._spoken, self._reports = self._spoken, [], []
         self.failed = False

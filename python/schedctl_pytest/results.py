@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
-from . import beside, compat, relay
+from . import beside, compat, longrepr, relay
 from .screen import Screen
 
 
@@ -60,6 +60,7 @@ class Results:
                 config=self._config, data=one
             )
             beside.restore(item, report)
+            longrepr.restore(report)
             hook.pytest_runtest_logreport(report=report)
         self._keep_reason()
         if spoken:
