@@ -90,6 +90,16 @@ def test_removed_directory(suite: Suite, start: str) -> None:
     assert serial.status == 0
 
 
+def test_summary_of_a_doctest(suite: Suite, start: str) -> None:
+    (suite.path / "test_text.txt").write_text(">>> 3\n4\n")
+    suite.write(test_a="def test_one(): ...")
+    serial, ours = both(suite, start)
+    assert_same(serial, ours)
+    assert [line for line in ours.out.splitlines() if line.startswith("FAILED")] == [
+        line for line in serial.out.splitlines() if line.startswith("FAILED")
+    ]
+
+
 @pytest.mark.parametrize("option", ["--ff", "--nf"])
 def test_asked_for_order(suite: Suite, start: str, option: str) -> None:
     suite.write(
