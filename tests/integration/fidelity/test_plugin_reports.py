@@ -26,7 +26,7 @@ def html_rows(path: Path) -> List[Any]:
 def json_rows(path: Path) -> List[Any]:
     read = json.loads(path.read_text())
     rows = [(one["nodeid"], one["outcome"], sorted(one)) for one in read["tests"]]
-    return sorted(map(repr, [*rows, read["summary"], read["exitcode"]]))
+    return sorted(map(repr, [*rows, sorted(read["summary"].items()), read["exitcode"]]))
 
 
 def log_rows(path: Path) -> List[Any]:
