@@ -44,6 +44,7 @@ class Suite:
         self.project, self.pytest, self.place = project, pytest, place
         self.found, self.sessions = found, sessions
         self.version = project.version_for(pytest)
+        self.selection = " ".join(project.tests)
         code = "import platform, pytest; print(platform.python_version(), pytest.__version__)"
         asked = subprocess.run(
             [place.python, "-c", code], check=True, capture_output=True, text=True
@@ -54,7 +55,7 @@ class Suite:
     def ensure(self, way: Way, commit: str, cache: Path) -> Run:
         """The run, made where the cache folder does not have it."""
         key = (self.project.name, self.pytest.name, way.kind, way.workers, way.repeat)
-        kept = self.found.get(key, self.version, commit if way.kind in WAYS else "")
+        kept = self.found.get(key, self.version, self.selection, commit if way.kind in WAYS else "")
         if kept is not None:
             return kept
         session = self.sessions.run(self.project, self.place, way, self.limit)
@@ -73,7 +74,9 @@ class Suite:
             self.found.keep_serial(name, version, self.pytest.name, session.heard)
         serial = self.found.serial(name, version, self.pytest.name)
         differences = results.compare(serial, session.heard)
-        first = self.found.get((name, self.pytest.name, "serial", 1, 1), version, "")
+        first = self.found.get(
+            (name, self.pytest.name, "serial", 1, 1), version, self.selection, ""
+        )
         if first is not None and session.status != first.status:
             differences.append(["this", "", "exit status", str(session.status)])
         summary = session.summary
@@ -98,6 +101,7 @@ class Suite:
             differences[: results.KEPT],
             results.moving(session.heard),
             round(session.cpu, 2),
+            self.selection,
         )
 
 

@@ -33,6 +33,7 @@ class Run:
     differing: how many outcomes only one of this run and the first serial one has.
     differences: the first of them: ["serial" or "this", test id, when, outcome].
     seconds, cpu: how long it took, and how much processor time with all its processes.
+    selection: the arguments that chose the tests.
     moving: tests whose id holds the time of day or an address.
     """
 
@@ -56,6 +57,7 @@ class Run:
     differences: List[List[str]] = field(default_factory=list, hash=False)
     moving: int = 0
     cpu: float = 0.0
+    selection: str = ""
 
     @property
     def key(self) -> Key:
@@ -76,12 +78,14 @@ class Results:
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs.values())
 
-    def get(self, key: Key, version: str, commit: str) -> Optional[Run]:
-        """The run, if it was made with that version of the project and commit of the product, and
-        the suite could be collected."""
+    def get(self, key: Key, version: str, selection: str, commit: str) -> Optional[Run]:
+        """The run, if it was made with that version of the project, choice of tests and commit of
+        the product, and the suite could be collected."""
         run = self._runs.get(key)
-        fits = run is not None and run.tests and (run.version, run.commit) == (version, commit)
-        return run if fits else None
+        if run is None or not run.tests:
+            return None
+        made = (run.version, run.selection, run.commit)
+        return run if made == (version, selection, commit) else None
 
     def add(self, run: Run) -> None:
         with open(self._file, "a") as file:

@@ -41,12 +41,14 @@ are, no more: [benchmarks.md](benchmarks.md) compares times.
 
 
 def render(runs: List[Run]) -> str:
-    """Of each suite the runs with its present version."""
+    """Of each suite the runs with its present version and choice of tests."""
+    selections = {project.name: " ".join(project.tests) for project in PROJECTS}
     places = {project.name: number for number, project in enumerate(PROJECTS)}
     versions = {project.name: project.versions for project in PROJECTS}
     suites: Dict[Tuple[int, str], List[Run]] = defaultdict(list)
     for run in runs:
-        if run.tests and run.version in versions.get(run.project, ()):
+        present = run.selection == selections.get(run.project)
+        if present and run.tests and run.version in versions[run.project]:
             suites[places[run.project], run.pytest].append(run)
     kept = [suites[key] for key in sorted(suites) if any(r.way == "serial" for r in suites[key])]
     workers = sorted({run.workers for run in runs if run.way in ("fork", "spawn")})
