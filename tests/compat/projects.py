@@ -148,7 +148,12 @@ PROJECTS = (
     Project(
         "pydantic",
         ("1.10.4", "2.12.5"),
-        ("tests/test_main.py", "tests/test_types.py", "-oaddopts="),
+        (
+            "tests/test_main.py",
+            "tests/test_types.py",
+            "-oaddopts=",
+            "-Wignore::pytest.PytestUnknownMarkWarning",
+        ),
         (
             ("dirty-equals", "pytest-mock"),
             ("dirty-equals", "pytest-mock", "jsonschema", "pytz", "email-validator"),
