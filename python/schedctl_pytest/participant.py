@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Dict, Generator, List, Optional, Set
 
 import pytest
 
-from . import compat, standin
+from . import compat
+from .reporter import standin
 from .engine import VERSION, Engine, EngineGone
-from .own import Own
-from .owners import owner
-from .settings import Settings, of_project
+from .worker.own import Own
+from .suite.owners import owner
+from .suite.settings import Settings, of_project
 from .surroundings import Surroundings
-from .watch import Watch
+from .suite.watch import Watch
 
 if TYPE_CHECKING:
-    from .suite import Suite
+    from .suite.announce import Suite
 
 _OPTIONS_IN_CHARGE = {
     # dest: what the user sees
@@ -104,7 +105,7 @@ class Participant:
             items = len(getattr(session, "items", ()))  # pytest-xdist's controller collects none
             self._tell("serial", why=why, items=items, tell=tell)
             return None
-        from .suite import announce
+        from .suite.announce import announce
 
         try:
             suite = announce(session, self._engine, self._watch, self._settings)
@@ -115,12 +116,12 @@ class Participant:
 
     def _run(self, session: Any, engine: Engine, suite: "Suite") -> bool:
         if not suite.workers:
-            from .inline import run_here
+            from .reporter.inline import run_here
 
             everything = range(len(session.items))
             run_here(session, everything, suite.directory, suite.groups, suite.item_timeout)
             return True
-        from .reporter import Reporter
+        from .reporter.reporter import Reporter
 
         reporter = Reporter(session, engine, suite, self._surroundings, self._watch)
         try:

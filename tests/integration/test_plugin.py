@@ -368,7 +368,7 @@ def test_killed_reporter_takes_its_workers_along(suite: Suite, start: str, tmp_p
 def test_passing_reports_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pytest whose reports have an attribute more would take the slow way without a word."""
     monkeypatch.syspath_prepend(plugin_path())
-    from schedctl_pytest import relay
+    from schedctl_pytest.reports import relay
 
     report = pytest.TestReport("a.py::b", ("a.py", 0, "b"), {}, "passed", None, "call")
     assert relay.is_plain(report, "call")

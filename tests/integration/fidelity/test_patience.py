@@ -176,7 +176,9 @@ def test_what_the_reporter_runs_itself(suite: Suite) -> None:
 def test_waiting_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The reporter sleeps until the earliest moment at which somebody can be late."""
     monkeypatch.syspath_prepend(plugin_path())
-    from schedctl_pytest import deal, own, patience
+    from schedctl_pytest.reporter import patience
+    from schedctl_pytest.reports import deal
+    from schedctl_pytest.worker import own
 
     state = deal.State(str(tmp_path), 3)
     watch = patience.Patience(3600.0, str(tmp_path))

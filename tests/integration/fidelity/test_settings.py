@@ -150,7 +150,7 @@ def test_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, complaint: str
 ) -> None:
     monkeypatch.syspath_prepend(plugin_path())
-    from schedctl_pytest.settings import of_project
+    from schedctl_pytest.suite.settings import of_project
 
     path = tmp_path / "pyproject.toml"
     path.write_text(f"[tool.schedctl]\n{text}\n")

@@ -96,7 +96,7 @@ def test_every_row_is_tested() -> None:
 
 def test_every_vetted_plugin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(plugin_path())
-    from schedctl_pytest import vetted
+    from schedctl_pytest.suite import vetted
 
     text = GUIDE.read_text()
     for name in {*vetted.MAY_ASK, *vetted.NODE_HOOKS, *vetted.HANDED_OVER}:

@@ -90,7 +90,10 @@ def test_environment_where_entry_points_are_off(runs: Runs) -> None:
     result = runs.run("--", sys.executable, "-c", PRINT_ENVIRONMENT, env=environment)
     seen = json.loads(result.stdout)
     python_dir = seen["SCHEDCTL_PYTHONPATH"]
-    assert seen["PYTHONPATH"].split(":")[:2] == [f"{python_dir}/schedctl_pytest/startup", python_dir]
+    assert seen["PYTHONPATH"].split(":")[:2] == [
+        f"{python_dir}/schedctl_pytest/startup",
+        python_dir,
+    ]
     assert seen["PYTEST_PLUGINS"] == "mine"
 
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from . import cov, look, relay, worker
+from .. import package
+from ..reports import cov, relay
+from ..worker import look, worker
 from .fork import Handle, pipes
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _START = (
     "import marshal,os,sys;"
     "order=marshal.load(open({fd},'rb'));"
     "sys.path.insert(0,order['package']);"
-    "from schedctl_pytest import spawned;"
+    "from schedctl_pytest.worker import spawned;"
     "spawned.main(order)"
 )
 
@@ -68,7 +70,7 @@ def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any)
         node.workerinput.setdefault("cov_master_topdir", str(config.invocation_params.dir))
         node.workerinput.setdefault("cov_master_rsync_roots", [])
     return {
-        "package": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        "package": os.path.dirname(package.PATH),
         "path": reporter.surroundings.path,
         "arguments": [str(argument) for argument in config.invocation_params.args],
         "input": node.workerinput,

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
-from . import beside, compat, longrepr, relay
+from .. import compat
+from ..reports import beside, longrepr, relay
 from .screen import Screen
 
 

@@ -11,8 +11,9 @@ import os
 import sys
 from typing import Any, Container, Dict, Iterable, List, Optional
 
-from . import relay, vetted
-from .worker import Channel, worker_input
+from ..reports import relay
+from ..suite import vetted
+from ..worker.worker import Channel, worker_input
 
 _COLLECTED = "pytest_xdist_node_collection_finished"
 _CRASHED = "pytest_handlecrashitem"

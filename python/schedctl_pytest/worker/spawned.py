@@ -8,7 +8,9 @@ import sys
 from collections import defaultdict
 from typing import Any, Dict, Generator, List, Optional
 
-from . import compat, logfile, look, standin
+from . import logfile, look
+from .. import compat
+from ..reporter import standin
 
 # What the reporter has decided for all: a worker collects everything it may be asked for, and asks
 # nobody.
@@ -28,7 +30,8 @@ _OPTIONS: Dict[str, Any] = {
 
 def main(order: Dict[str, Any]) -> None:
     sys.path[:] = order["path"]
-    from . import cov, relay, worker
+    from . import worker
+    from ..reports import cov, relay
 
     if order["measure"]:
         cov.begin(order["measure"])
@@ -63,7 +66,8 @@ def _session(order: Dict[str, Any], channel: Any, written: Any) -> bool:
 def _enter(order: Dict[str, Any]) -> Any:
     """Before anything of the user's is loaded: the CPUs, the end with reporter and engine, and own
     streams, which are returned."""
-    from . import deal, said, worker
+    from . import worker
+    from ..reports import deal, said
 
     worker.pin(order["pus"])
     deal.die_with_reporter(order["alive"])
@@ -111,20 +115,23 @@ class SpawnedWorker:
 
     @compat.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        from . import nodes, relay
+        from ..reporter import nodes
+        from ..reports import relay
 
         self._channel.send(relay.encode((relay.JOINED, nodes.about_this())))
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Generator[None, None, None]:
-        from . import nodes
+        from ..reporter import nodes
 
         session.config.workeroutput.update(nodes.ended(session, int(exitstatus)))
         yield
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
-        from . import fork, relay, worker
+        from . import worker
+        from ..reporter import fork
+        from ..reports import relay
 
         if self._order["tell_ids"]:
             ids = [item.nodeid for item in session.items]
@@ -147,7 +154,7 @@ class SpawnedWorker:
         )
         worker.install(made)
         if order["confirm"]:
-            from . import confirm
+            from ..reporter import confirm
 
             confirm.enter_worker(made)
         self.ran = worker.live(made, order["mask"])
@@ -155,7 +162,7 @@ class SpawnedWorker:
 
     @compat.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: Any) -> None:
-        from . import cov, deal, relay
+        from ..reports import cov, deal, relay
 
         output = getattr(config, "workeroutput", {})
         coverage = cov.collected() if self._order["measure"] else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import resource
 from typing import Any, Callable, Generator, List, Tuple
 
-from . import compat
+from .. import compat
 from .own import Own
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Generator, List
 
-from . import compat
+from .. import compat
 
 _RUN_AGAIN = "rerun"  # pytest-rerunfailures' own
 _FAILED_SUBTESTS = "schedctl_failed_subtests"

@@ -9,11 +9,12 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import pytest
 
-from . import beside, compat, deal, handover, raised, relay
+from .. import compat
+from ..reports import beside, deal, handover, raised, relay
 from .meter import Meter
 from .nextitem import NextItem, bind_for_plugins
 from .own import Own, high
-from .said import Said, shown_live
+from ..reports.said import Said, shown_live
 
 GO_ON, STOP = b"g", b"s"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compat import hookspec
+from ..compat import hookspec
 
 
 @hookspec()

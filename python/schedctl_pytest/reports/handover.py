@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Tuple
 
-from . import vetted
+from ..suite import vetted
 
 
 def plugins(config: Any) -> List[Any]:

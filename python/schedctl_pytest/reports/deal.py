@@ -11,7 +11,7 @@ import signal
 import struct
 from typing import List, NoReturn, Optional, Tuple
 
-from .own import Own, high
+from ..worker.own import Own, high
 
 RUN, RUN_REPORT, END = 1, 2, 3
 READY, STARTED, DONE, WANT, SETUP, MISSING = 1, 2, 3, 4, 5, 6

@@ -6,7 +6,7 @@ from __future__ import annotations
 import marshal
 from typing import Any, Callable, Dict, List, Tuple, Union
 
-from . import deal, relay
+from ..reports import deal, relay
 
 _OF_ITEMS = frozenset(
     (relay.PLAIN, relay.REPORTS, relay.WARNING, relay.STOP, relay.XML, relay.SAID)

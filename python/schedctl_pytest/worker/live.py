@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import compat
-from .said import Said
+from .. import compat
+from ..reports.said import Said
 
 _MARK = "\0"  # no line that a terminal shows
 

@@ -11,8 +11,10 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from . import cov, deal, ends, exits, handover, nodes, relay, said, thaw, worker
-from .own import high
+from . import ends, nodes
+from ..reports import cov, deal, handover, relay, said
+from ..worker import exits, thaw, worker
+from ..worker.own import high
 
 if TYPE_CHECKING:
     from .reporter import Reporter

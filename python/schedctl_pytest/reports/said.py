@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, List, Optional, Tuple
 
-from .own import Own, high
+from ..worker.own import Own, high
 
 Texts = Tuple[bytes, bytes]  # of standard output and error
 

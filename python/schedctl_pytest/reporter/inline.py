@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from . import deal
-from .groups import Groups
-from .meter import Meter
+from ..reports import deal
+from ..suite.groups import Groups
+from ..worker.meter import Meter
 
 
 def run_here(

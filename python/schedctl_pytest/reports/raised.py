@@ -8,9 +8,10 @@ import os
 import traceback
 from typing import Any, Callable, Dict, List, NoReturn, Optional
 
+from .. import package
 from . import relay
 
-_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OWN = package.PATH + os.sep
 _FRAMES_MAX = 100  # the innermost ones of a deep recursion
 _CHAIN_MAX = 10
 

@@ -12,7 +12,8 @@ import random
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
-from . import compat, vetted
+from . import vetted
+from .. import compat
 
 _WORKER_VARIABLES = frozenset(
     ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")

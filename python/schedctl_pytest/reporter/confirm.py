@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Generator, List, NamedTuple, Set, Tuple
 
-from . import compat, relay
-from .own import Own
+from .. import compat
+from ..reports import relay
+from ..worker.own import Own
 
 if TYPE_CHECKING:
-    from .worker import Worker
+    from ..worker.worker import Worker
 
 ITEMS_MAX = 50  # where more have failed, running them one by one tells nothing new
 _BEFORE_MAX = 5

@@ -9,15 +9,17 @@ import select
 import signal
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from . import compat, cov, deal, ends, fork, relay, said
-from .engine import Engine, EngineGone
+from . import ends, fork
+from .. import compat
+from ..reports import cov, deal, relay, said
+from ..engine import Engine, EngineGone
 from .inline import run_here
 from .nodes import Nodes
 from .results import Results
 from .screen import Screen
-from .suite import Suite
-from .surroundings import Surroundings
-from .watch import Watch
+from ..suite.announce import Suite
+from ..surroundings import Surroundings
+from ..suite.watch import Watch
 
 # After a batch of reports: how long to let more gather. Whatever else happens ends the pause at
 # once.
@@ -293,7 +295,7 @@ class Reporter:
         if kind != "raised":
             setattr(self.session, kind, getattr(self.session, kind) or what)
         elif self._ending is None:
-            from .raised import Raised
+            from ..reports.raised import Raised
 
             self._ending = Raised(what)
         self._stop_if_told()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from . import said
+from ..reports import said
 
 # pytest's own value of currentfspath for a line that does not begin with a file's name
 _IN_LINE = -2

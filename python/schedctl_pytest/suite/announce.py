@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from . import alone, dependent, safety, serial
-from .engine import VERSION, Engine, EngineGone
+from ..engine import VERSION, Engine, EngineGone
 from .groups import Groups, of_items
 from .settings import Settings
 from .watch import Watch

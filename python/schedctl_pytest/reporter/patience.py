@@ -18,8 +18,9 @@ import signal
 import stat
 from typing import Any, Dict, Generator, Iterable, List, Optional, Tuple
 
-from . import compat, deal
-from .own import Own
+from .. import compat
+from ..reports import deal
+from ..worker.own import Own
 
 DUMP = signal.SIGRTMAX - 3  # one that neither libc nor the usual suites use
 _DUMP_SECONDS = 2.0  # what a dump may take until the worker is killed without

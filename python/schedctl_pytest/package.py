@@ -1,0 +1,7 @@
+"""Where this package is."""
+
+from __future__ import annotations
+
+import os
+
+PATH = os.path.dirname(os.path.abspath(__file__))

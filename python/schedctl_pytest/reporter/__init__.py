@@ -1,0 +1,2 @@
+"""The user's pytest while workers run its items: starts them, shows what they report, notices
+their ends."""

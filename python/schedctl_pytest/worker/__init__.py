@@ -1,0 +1,1 @@
+"""A worker's own process: takes items, runs them, reports them."""
