@@ -31,6 +31,7 @@ SPEAKING = """
     def test_speaks(n, speaks):
         print("speaking", n)
         log.warning("from %d", n)
+        sys.__stdout__.flush()  # else its place depends on the size of a buffer
         os.system("echo from a process")
         sys.stderr.write(f"error {n}\\n")
         assert n != 2
