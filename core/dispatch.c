@@ -93,7 +93,7 @@ int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_
         d->min_workers = least_of(params->min_workers, d->max_workers);
         d->items = calloc(d->n_items + (size_t)1, sizeof(*d->items));
         d->groups = calloc(d->n_groups + (size_t)1, sizeof(*d->groups));
-        d->workers = calloc(d->max_workers, sizeof(*d->workers));
+        d->workers = calloc(d->max_workers + (size_t)1, sizeof(*d->workers));
         if (!d->items || !d->groups || !d->workers)
                 goto fail;
 
