@@ -57,9 +57,7 @@ class Results:
         for place, one in enumerate(data):
             if spoken:
                 self._show(spoken, place)
-            report = self._config.hook.pytest_report_from_serializable(
-                config=self._config, data=one
-            )
+            report = beside.revived(self._config, one)
             beside.restore(item, report)
             longrepr.restore(report)
             hook.pytest_runtest_logreport(report=report)

@@ -15,6 +15,18 @@ from .. import compat
 _RUN_AGAIN = "rerun"  # pytest-rerunfailures' own
 _FAILED_SUBTESTS = "schedctl_failed_subtests"
 _STEPS = "schedctl_bdd_steps"
+_SUBTEST = "_subtest.context"  # pytest's own, and pytest-subtests'
+
+
+def revived(config: Any, data: Any) -> Any:
+    """The report that a worker made data of."""
+    if data.get("$report_type") == "SubtestReport":  # -p no:subtests: unittest's are made still
+        report = sys.modules["_pytest.subtests"].SubtestReport._from_json(data)
+    else:
+        report = config.hook.pytest_report_from_serializable(config=config, data=data)
+    if _SUBTEST in data:  # pytest 9 makes representations of the values' representations
+        object.__setattr__(report.context, "kwargs", data[_SUBTEST]["kwargs"])
+    return report
 
 
 def restore(item: Any, report: Any) -> None:
