@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Container, Dict, Iterable, List, Optional
+from typing import Any, Container, Dict, Iterable, List, Optional, Set
 
-from ..reports import relay
+from ..reports import handover, relay
 from ..suite import vetted
 from ..worker.worker import Channel, worker_input
 
@@ -156,8 +156,12 @@ class Nodes:
         if output is not None:
             node.workeroutput = output
         error = "Not properly terminated" if output is None else None
-        unasked = vetted.NODE_HOOKS if forked else _OTHERS_DO
+        unasked = self._silent_when_forked() if forked else _OTHERS_DO
         self._call("pytest_testnodedown", unasked, node=node, error=error)
+
+    def _silent_when_forked(self) -> Set[str]:
+        missed = set(vetted.HANDED_OVER).difference(handover.able(self._config))
+        return missed.union(vetted.NODE_HOOKS)
 
     def crashed(self, number: int, report: Any) -> bool:
         """An item's worker died; plugins may change the report. Whether it is to run once more."""
@@ -221,8 +225,9 @@ def enter_forked(config: Any, node: Node, channel: Channel) -> None:
         option.dist, option.numprocesses, option.tx = "no", None, []
     config.workerinput = node.workerinput
     config.workeroutput = {}
-    if "sock_port" in node.workerinput and hasattr(config, "failures_db"):
-        _tell_reruns(config.failures_db, channel)
+    counts = getattr(config, "failures_db", None)
+    if "sock_port" in node.workerinput and hasattr(counts, "set_test_reruns"):
+        _tell_reruns(counts, channel)
 
 
 def ended(session: Any, status: int) -> Dict[str, Any]:

@@ -21,21 +21,12 @@ from typing import Any, Dict, Generator, Iterable, List, Optional, Tuple
 from .. import compat
 from ..reports import deal
 from ..worker.own import Own
+from ..worker.stacks import DUMP
 
-DUMP = signal.SIGRTMAX - 3  # one that neither libc nor the usual suites use
 _DUMP_SECONDS = 2.0  # what a dump may take until the worker is killed without
 _CAPTURED_MAX = 1 << 20
 
 Section = Tuple[str, str]
-
-
-def enter_worker(fd: int) -> None:
-    """fd: where the stacks go. chain: what the signal does by default comes after the dump, and
-    that is the process's end."""
-    import faulthandler
-
-    signal.signal(DUMP, signal.SIG_DFL)
-    faulthandler.register(DUMP, file=fd, all_threads=True, chain=True)
 
 
 class Late:
@@ -89,14 +80,14 @@ class Patience:
             return max(left, 0.0)
         sections = captured(handle.pid, self._directory)
         self._late[handle] = Late(self._seconds, item, sections, now + _DUMP_SECONDS)
-        signal.pidfd_send_signal(handle.pidfd, DUMP)
+        handle.signal(DUMP)
         return _DUMP_SECONDS
 
     def _kill(self, handle: Any, late: Late, now: float) -> float:
         left = late.kill_at - now
         if left > 0:
             return min(left, self._seconds)
-        signal.pidfd_send_signal(handle.pidfd, signal.SIGKILL)
+        handle.signal(signal.SIGKILL)
         late.kill_at = math.inf
         return self._seconds
 

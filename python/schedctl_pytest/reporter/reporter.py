@@ -13,6 +13,7 @@ from . import ends, fork
 from .. import compat
 from ..reports import cov, deal, relay, said
 from ..engine import Engine, EngineGone
+from .handle import Handle
 from .inline import run_here
 from .nodes import Nodes
 from .results import Results
@@ -70,7 +71,7 @@ class Reporter:
             self.confirmation = Confirmation(session)
         self._confirming = False
         self._start = _starter(suite.start)
-        self._handles: Dict[int, fork.Handle] = {}
+        self._handles: Dict[int, Handle] = {}
         self._by_fd: Dict[int, Callable[[], None]] = {}
         self._all = select.poll()
         self._urgent = select.poll()
@@ -204,7 +205,7 @@ class Reporter:
         if handle.forked:
             self.nodes.forked(number)
 
-    def _start_uninterrupted(self, order: Dict[str, Any]) -> fork.Handle:
+    def _start_uninterrupted(self, order: Dict[str, Any]) -> Handle:
         """An interrupt in a fork's callbacks would be lost, and one before the worker is noted
         would leave it behind. The worker lets interrupts in once it can handle them."""
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -221,12 +222,11 @@ class Reporter:
         self._engine.close()
         self._screen.forget()
         for handle in self._handles.values():
-            for fd in (handle.pidfd, handle.reports, handle.answers):
-                os.close(fd)
+            handle.close()
 
     # The workers' messages
 
-    def _read(self, handle: fork.Handle) -> None:
+    def _read(self, handle: Handle) -> None:
         """Everything that is there."""
         while True:
             try:
@@ -240,7 +240,7 @@ class Reporter:
         for message in handle.inbox:
             self._arrived(handle, message)
 
-    def _take(self, handle: fork.Handle, message: Any) -> None:
+    def _take(self, handle: Handle, message: Any) -> None:
         kind = message[0]
         if kind == relay.PLAIN:
             self._results.plain(message)
@@ -272,7 +272,7 @@ class Reporter:
 
     def _take_reports(
         self,
-        handle: fork.Handle,
+        handle: Handle,
         index: int,
         data: List[Any],
         first: bool,
@@ -316,7 +316,7 @@ class Reporter:
 
     # The workers' ends
 
-    def _exited(self, handle: fork.Handle) -> None:
+    def _exited(self, handle: Handle) -> None:
         self._read(handle)
         for fd in (handle.reports, handle.pidfd):
             self._unwatch(fd)
@@ -338,7 +338,7 @@ class Reporter:
             finished=finished,
         )
 
-    def _lost(self, handle: fork.Handle, status: int, clean: bool) -> int:
+    def _lost(self, handle: Handle, status: int, clean: bool) -> int:
         """The item that is lost with its worker, once that is reported; -1 for none."""
         late = self._patience.gone(handle) if self._patience is not None else None
         state = deal.take_state(self.directory, handle.number)
@@ -368,7 +368,7 @@ class Reporter:
         )
         return -1 if again else running  # what nobody finished is dealt once more
 
-    def _ended_late(self, handle: fork.Handle, text: str) -> None:
+    def _ended_late(self, handle: Handle, text: str) -> None:
         """The end of a worker took too long: session fixtures are the last item's teardown, as in a
         serial run; what comes after its last word is nobody's."""
         last = next(reversed(handle.finished), None)
@@ -377,7 +377,7 @@ class Reporter:
         else:
             self._results.broken_end(last, text)
 
-    def _report_lost(self, handle: fork.Handle, index: int, report: Callable[[], bool]) -> bool:
+    def _report_lost(self, handle: Handle, index: int, report: Callable[[], bool]) -> bool:
         """Whether the item that went down with its worker is to run once more."""
         if self._ordered is None:
             return report()
@@ -408,7 +408,8 @@ class Reporter:
             poll = select.poll()
             for handle in self._handles.values():
                 poll.register(handle.pidfd, select.POLLIN)
-                poll.register(handle.reports, select.POLLIN)
+                if handle.reports in self._by_fd:  # one at its end would be ready without end
+                    poll.register(handle.reports, select.POLLIN)
             ready = {fd for fd, _ in poll.poll(patience_ms)}
             if not ready:
                 return
@@ -417,7 +418,7 @@ class Reporter:
                 if handle.pidfd in ready:
                     self._bury(handle)
 
-    def _bury(self, handle: fork.Handle) -> None:
+    def _bury(self, handle: Handle) -> None:
         for fd in (handle.reports, handle.pidfd):
             self._unwatch(fd)
         del self._handles[handle.number]
@@ -426,7 +427,7 @@ class Reporter:
 
     def _signal(self, number: int) -> None:
         for handle in self._handles.values():
-            signal.pidfd_send_signal(handle.pidfd, number)
+            handle.signal(number)
 
     def _end(self) -> None:
         """Whatever happened: no worker outlives this."""
@@ -480,7 +481,7 @@ class Reporter:
             raise self.session.Interrupted(self.session.shouldstop)
 
 
-def _starter(start: str) -> Callable[["Reporter", Dict[str, Any]], fork.Handle]:
+def _starter(start: str) -> Callable[["Reporter", Dict[str, Any]], Handle]:
     if start == "fork":
         return fork.start
     from . import spawn

@@ -1,7 +1,7 @@
 """Workers started afresh, the reporter's half: a new interpreter with what the user's own was
 given.
 
-The new process gets what the reporter knows through a pipe; its half is spawned.py.
+The new process gets what the reporter knows in a file; its half is worker/spawned.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from .. import package
 from ..reports import cov, relay
 from ..worker import look, worker
-from .fork import Handle, pipes
+from .handle import Handle, Pipes
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -32,25 +32,45 @@ _START = (
 
 def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     """Starts the worker that the engine's order describes."""
-    reports_read, reports_write, answers_read, answers_write = pipes()
-    given_read, given_write = os.pipe()
-    ends = (reports_write, answers_read, reporter.alive)
+    pipes = Pipes()
+    try:
+        process = _begin(reporter, order, pipes)
+        handle = Handle(order["worker"], process.pid, pipes, forked=False)
+    except OSError:
+        pipes.close()
+        raise
+    pipes.keep_reporters()
+    return handle
+
+
+def _begin(reporter: "Reporter", order: Dict[str, Any], pipes: Pipes) -> "subprocess.Popen[bytes]":
     environ = dict(reporter.surroundings.environ)
     environ.update(
         worker.xdist_environment(order["worker"], reporter.count, reporter.run_id, order["slot"])
     )
-    process = subprocess.Popen(
-        [sys.executable, *_flags(), "-c", _START.format(fd=given_read)],
-        env=environ,
-        cwd=str(reporter.config.invocation_params.dir),
-        stdin=subprocess.DEVNULL,
-        pass_fds=(given_read, *ends),
-    )
+    ends = (pipes.worker_reports, pipes.worker_answers, reporter.alive)
+    given = _file(_order(reporter, order, reporter.nodes.of(order["worker"]), ends))
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *_flags(), "-c", _START.format(fd=given)],
+            env=environ,
+            cwd=str(reporter.config.invocation_params.dir),
+            stdin=subprocess.DEVNULL,
+            pass_fds=(given, *ends),
+        )
+    finally:
+        os.close(given)
     process.returncode = 0  # it is reaped by its handle
-    for fd in (given_read, reports_write, answers_read):
-        os.close(fd)
-    _give(given_write, _order(reporter, order, reporter.nodes.of(order["worker"]), ends))
-    return Handle(order["worker"], process.pid, reports_read, answers_write, forked=False)
+    return process
+
+
+def _file(order: Dict[str, Any]) -> int:
+    """A large suite's list does not fit into a pipe, and nobody is to wait until it is read."""
+    fd = os.memfd_create("schedctl-order")
+    with open(fd, "wb", closefd=False) as file:
+        file.write(marshal.dumps(relay.builtin(order)))
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def _flags() -> List[str]:
@@ -98,12 +118,3 @@ def _basetemp(config: Any, number: int) -> Optional[str]:
     """The worker's own, below the reporter's; None with -p no:tmpdir."""
     factory = getattr(config, "_tmp_path_factory", None)
     return None if factory is None else str(factory.getbasetemp() / f"popen-gw{number}")
-
-
-def _give(fd: int, order: Dict[str, Any]) -> None:
-    """A large suite's list does not fit into a pipe: the worker reads it first of all."""
-    with open(fd, "wb") as pipe:
-        try:
-            pipe.write(marshal.dumps(relay.builtin(order)))
-        except BrokenPipeError:
-            pass  # it is gone already, which is told elsewhere

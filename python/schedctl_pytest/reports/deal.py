@@ -181,7 +181,11 @@ def die_with_writer(path: str) -> int:
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
-    return fd
+    try:
+        os.read(fd, 1)
+    except BlockingIOError:
+        return fd
+    raise Closed  # it was gone before anybody could signal so
 
 
 def die_with_engine(directory: str) -> int:

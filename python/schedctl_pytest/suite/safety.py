@@ -6,12 +6,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Any, Iterable, List, Optional, Tuple
+from typing import Any, Container, Iterable, List, Optional, Tuple
 
 from . import vetted
+from ..reports import handover
 from .watch import Watch, sockets
-
-VETTED_NODE_HOOKS = frozenset(vetted.NODE_HOOKS)
 
 
 def decide(wish: str, config: Any, watch: Watch, own: Iterable[int]) -> Tuple[str, str]:
@@ -109,20 +108,21 @@ def locks() -> List[str]:
 def node_hooks(config: Any) -> List[str]:
     """Plugins that prepare each of pytest-xdist's nodes, or take something from each at its end,
     which others than forked workers put together when their session finishes."""
+    handed_over = handover.able(config)
     return [
         f"{name} {does}"
         for hook, does in (
             ("pytest_configure_node", "prepares each worker"),
             ("pytest_testnodedown", "collects from each worker"),
         )
-        for name in node_hook_modules(getattr(config.hook, hook, None))
+        for name in node_hook_modules(getattr(config.hook, hook, None), handed_over)
     ]
 
 
-def node_hook_modules(hook: Any) -> List[str]:
+def node_hook_modules(hook: Any, handed_over: Container[str]) -> List[str]:
     names = []
     for implementation in hook.get_hookimpls() if hook is not None else ():
         package = vetted.package(implementation.function)
-        if package not in vetted.NODE_HOOKS and package not in vetted.HANDED_OVER:
+        if package not in vetted.NODE_HOOKS and package not in handed_over:
             names.append(str(implementation.function.__module__))
     return names

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
 import threading
 import weakref
-from typing import Any
+from typing import Any, NoReturn
 
 
 def begin() -> None:
@@ -39,14 +40,18 @@ def _begin_multiprocessing() -> None:
         atexit.register(util._exit_function)
 
 
-def leave(status: int) -> None:
-    """Waits for threads, runs what was registered, and ends the process."""
+def leave(status: int) -> NoReturn:
+    """Waits for threads, runs what was registered, and ends the process. An interpreter's end goes
+    on as well, whatever goes wrong in one of these steps."""
+    join_threads = threading._shutdown  # type: ignore[attr-defined]
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BaseException:
-        pass
+        for step in (join_threads, atexit._run_exitfuncs, _flush):
+            with contextlib.suppress(BaseException):
+                step()
     finally:
         os._exit(status)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

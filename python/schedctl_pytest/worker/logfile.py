@@ -19,4 +19,6 @@ def divert(config: Any) -> Optional[str]:
 def add_to(config: Any, path: str) -> None:
     """Once pytest has set up its logging."""
     plugin = config.pluginmanager.get_plugin("logging-plugin")
-    plugin.log_file_handler.setStream(open(path, "a", encoding="UTF-8"))
+    handler = getattr(plugin, "log_file_handler", None)
+    if handler is not None:
+        handler.setStream(open(path, "a", encoding="UTF-8"))

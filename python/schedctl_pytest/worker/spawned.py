@@ -129,8 +129,7 @@ class SpawnedWorker:
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
-        from . import worker
-        from ..reporter import fork
+        from . import stacks, worker
         from ..reports import relay
 
         if self._order["tell_ids"]:
@@ -141,7 +140,7 @@ class SpawnedWorker:
         if self._log_file:
             logfile.add_to(session.config, self._log_file)
         order = self._order
-        fork.own_faulthandler(order["directory"], order["number"], order["patient"])
+        stacks.enter_worker(order["directory"], order["number"], order["patient"])
         made = worker.Worker(
             session,
             match(order["items"], session.items),
