@@ -205,8 +205,7 @@ def _hello(config: Any, settings: Settings) -> Dict[str, Any]:
 
 
 def _counts(config: Any) -> Dict[str, int]:
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    stats = terminal.stats if terminal is not None else {}
+    stats = _stats(config) or {}
     return {
         "passed": len(stats.get("passed", ())),
         "failed": len(stats.get("failed", ())),
@@ -217,18 +216,24 @@ def _counts(config: Any) -> Dict[str, int]:
 
 def _outcomes(session: Any) -> Dict[str, List[int]]:
     """Which items did not pass; nothing where nobody keeps count."""
-    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-    if terminal is None:
+    stats = _stats(session.config)
+    if stats is None:
         return {}
     nodeids = {
-        "failed_items": _nodeids(terminal.stats, "failed", "error"),
-        "skipped_items": _nodeids(terminal.stats, "skipped"),
+        "failed_items": _nodeids(stats, "failed", "error"),
+        "skipped_items": _nodeids(stats, "skipped"),
     }
-    items = session.items if any(nodeids.values()) else ()
+    items = getattr(session, "items", ()) if any(nodeids.values()) else ()
     return {
         field: [index for index, item in enumerate(items) if item.nodeid in wanted]
         for field, wanted in nodeids.items()
     }
+
+
+def _stats(config: Any) -> Any:
+    """The terminal plugin's reports by category; None where there is none that keeps them."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    return getattr(terminal, "stats", None)
 
 
 def _nodeids(stats: Any, *categories: str) -> Set[str]:

@@ -32,19 +32,23 @@ def revived(config: Any, data: Any) -> Any:
 def restore(item: Any, report: Any) -> None:
     """In the reporter, before the report is shown."""
     extra = report.__dict__
-    if _RUN_AGAIN in extra:
+    if isinstance(extra.get(_RUN_AGAIN), int):
         item.execution_count = extra[_RUN_AGAIN] + 1
     if _FAILED_SUBTESTS in extra:
-        item.config.stash[_counts_key()][_id(report)] = extra.pop(_FAILED_SUBTESTS)
+        count = extra.pop(_FAILED_SUBTESTS)
+        counts = _counts(item.config)
+        if counts is not None:
+            counts[_id(report)] = count
     if _STEPS in extra:
-        from pytest_bdd import reporting
+        steps = extra.pop(_STEPS)
+        reporting: Any = sys.modules["pytest_bdd.reporting"]
+        reporting.test_report_context_registry[report] = reporting.ReportContext(**steps)
 
-        context = reporting.ReportContext(**extra.pop(_STEPS))
-        reporting.test_report_context_registry[report] = context
 
-
-def _counts_key() -> Any:
-    return getattr(sys.modules.get("_pytest.subtests"), "failed_subtests_key", None)
+def _counts(config: Any) -> Any:
+    """None before pytest 9, and with -p no:subtests."""
+    key = getattr(sys.modules.get("_pytest.subtests"), "failed_subtests_key", None)
+    return None if key is None else config.stash.get(key, None)
 
 
 def _id(report: Any) -> Any:
@@ -54,17 +58,15 @@ def _id(report: Any) -> Any:
 def carriers(config: Any) -> List[Any]:
     """A worker's plugins, where there is something to carry."""
     found: List[Any] = []
-    key = _counts_key()
-    counts = None if key is None else config.stash.get(key, None)  # -p no:subtests
+    counts = _counts(config)
     if counts is not None:
         found.append(Counts(counts))
     option = config.option
     shown = getattr(option, "gherkin_terminal_reporter", None)
     written = getattr(option, "cucumber_json_path", None)
-    registry = getattr(
-        sys.modules.get("pytest_bdd.reporting"), "test_report_context_registry", None
-    )
-    if (shown or written) and registry is not None:
+    reporting = sys.modules.get("pytest_bdd.reporting")
+    registry = getattr(reporting, "test_report_context_registry", None)
+    if (shown or written) and registry is not None and hasattr(reporting, "ReportContext"):
         found.append(Steps(registry))
     return found
 
@@ -95,4 +97,4 @@ class Steps:
         report = outcome.get_result()
         context = self._registry.get(report)
         if context is not None:
-            setattr(report, _STEPS, {"scenario": context.scenario, "name": context.name})
+            setattr(report, _STEPS, dict(vars(context)))

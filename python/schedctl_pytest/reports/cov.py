@@ -13,10 +13,9 @@ from typing import Any, Dict, Optional
 
 def current() -> Any:
     """The running Coverage object, or None."""
-    coverage = sys.modules.get("coverage")
-    if coverage is None:
-        return None
-    return coverage.Coverage.current()
+    coverage: Any = sys.modules.get("coverage")  # or a module of the user's own
+    ask = getattr(getattr(coverage, "Coverage", None), "current", None)
+    return ask() if callable(ask) else None
 
 
 def enter_worker(config: Any) -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import ast
 import os
 import traceback
-from typing import Any, Callable, Dict, List, NoReturn, Optional
+from functools import partial
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
 from .. import package
 from . import relay
@@ -39,18 +40,32 @@ def data_of(error: BaseException, depth: int = 0) -> Dict[str, Any]:
 def _frames(error: BaseException) -> List[Any]:
     """Outermost first: path, name and first line of the code; the line that runs, and its columns
     where this Python knows them and they are on that line."""
+    own = _hidden(error)
     found: List[Any] = []
     walk = traceback.walk_tb(error.__traceback__)
     summaries: Any = traceback.extract_tb(error.__traceback__)
     for (frame, line), summary in zip(walk, summaries):
         code = frame.f_code
-        if code.co_filename.startswith(_OWN) or frame.f_locals.get("__tracebackhide__") is True:
+        if (
+            line is None
+            or code.co_filename.startswith(own)
+            or frame.f_locals.get("__tracebackhide__") is True
+        ):
             continue
         columns = (0, 0)
         if getattr(summary, "end_lineno", None) == line:
             columns = summary.colno or 0, summary.end_colno or 0
         found.append((code.co_filename, code.co_name, code.co_firstlineno, line, *columns))
     return found[-_FRAMES_MAX:]
+
+
+def _hidden(error: BaseException) -> Tuple[str, ...]:
+    """The folders whose code is not shown: this package's, unless the fault is its own."""
+    innermost = list(traceback.walk_tb(error.__traceback__))[-1:]
+    for frame, _ in innermost:
+        if isinstance(error, Exception) and frame.f_code.co_filename.startswith(_OWN):
+            return ()
+    return (_OWN,)
 
 
 # In the reporter
@@ -78,7 +93,10 @@ def _raise(data: Dict[str, Any]) -> NoReturn:
     error.__suppress_context__ = data["suppress"]
     place: Optional[Callable[[], Any]] = None
     for frame in reversed(data["frames"]):
-        place = _frame(frame, error, place)
+        try:
+            place = _frame(frame, error, place)
+        except (SyntaxError, TypeError, ValueError):
+            pass  # generated code may be where no source can be
     if place is not None:
         place()
     raise error
@@ -112,7 +130,9 @@ def _is_exception(kind: Any) -> bool:
 
 def _made(kind: Any, data: Dict[str, Any]) -> Optional[BaseException]:
     try:
-        error: BaseException = kind.__new__(kind, *data["args"])
+        # Python's own may keep what they say elsewhere than in args; the user's may do anything.
+        make = kind if kind.__module__ == "builtins" else partial(kind.__new__, kind)
+        error: BaseException = make(*data["args"])
         error.args = tuple(data["args"])
         error.__dict__.update(data["state"])
     except Exception:  # the user's own
@@ -122,11 +142,18 @@ def _made(kind: Any, data: Dict[str, Any]) -> Optional[BaseException]:
 
 def _stand_in(known: List[Any], data: Dict[str, Any]) -> BaseException:
     """Of the same name, text and nearest base that is the standard library's."""
+    base = next((kind for kind in known if kind.__module__ == "builtins"), Exception)
+    try:
+        return _named(base, data)
+    except TypeError:  # a group's class, which is not made without arguments
+        return _named(Exception, data)
+
+
+def _named(base: Any, data: Dict[str, Any]) -> BaseException:
     module, name = data["classes"][0]
-    bases = (kind for kind in known if kind.__module__ == "builtins")
-    text = data["text"]
-    body = {"__module__": module, "__qualname__": name, "__str__": lambda self: text}
-    made: BaseException = type(name.rpartition(".")[2], (next(bases, Exception),), body)()
+    body = {"__module__": module, "__qualname__": name, "__str__": lambda self: data["text"]}
+    kind: Any = type(name.rpartition(".")[2], (base,), body)
+    made: BaseException = kind.__new__(kind)
     return made
 
 

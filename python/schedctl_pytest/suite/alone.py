@@ -78,9 +78,8 @@ def _changes_sources(config: Any) -> bool:
     """It reports at least, unless it was told not to or nobody looks at a terminal."""
     if not config.pluginmanager.hasplugin("inline-snapshot-plugin"):
         return False
-    from inline_snapshot._global_state import state
-
-    return bool(getattr(state(), "active", True))
+    state = getattr(sys.modules.get("inline_snapshot._global_state"), "state", None)
+    return state is None or bool(getattr(state(), "active", True))
 
 
 def _imports(package: str) -> Because:

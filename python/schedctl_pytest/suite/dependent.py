@@ -9,6 +9,7 @@ looks at the class's earlier items.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 _NOTHING: FrozenSet[str] = frozenset()
@@ -81,9 +82,7 @@ def _cells(config: Any) -> Any:
     option = config.option
     if not (getattr(option, "nbval", False) or getattr(option, "nbval_lax", False)):
         return None
-    from nbval.plugin import IPyNbCell
-
-    return IPyNbCell
+    return getattr(sys.modules.get("nbval.plugin"), "IPyNbCell", None)
 
 
 class _Names:

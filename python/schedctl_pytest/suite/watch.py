@@ -31,6 +31,7 @@ class Watch:
         self.asked: List[str] = []  # "FILE:LINE reads NAME"
         self.descriptors = sockets()
         self.seeds = Seeds()
+        self._environ = os.environ  # a conftest file may put another object there
         self._encode: Any = None
 
     def start(self) -> None:
@@ -41,7 +42,7 @@ class Watch:
     def stop(self) -> None:
         if self._encode is None:
             return
-        os.environ.encodekey = self._encode
+        self._environ.encodekey = self._encode
         self._encode = None
         from _pytest.config import Config
 
@@ -50,14 +51,14 @@ class Watch:
         self.seeds.stop()
 
     def _watch_environment(self) -> None:
-        encode = self._encode = os.environ.encodekey
+        encode = self._encode = self._environ.encodekey
 
         def encodekey(key: Any) -> Any:
             if key in _WORKER_VARIABLES:
                 self._note(key)
             return encode(key)
 
-        os.environ.encodekey = encodekey
+        self._environ.encodekey = encodekey
 
     def _watch_config(self) -> None:
         """Config has no workerinput yet: a fallback attribute hears of everyone who asks."""
