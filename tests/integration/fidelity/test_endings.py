@@ -147,6 +147,16 @@ def test_in_a_fresh_workers_hook(suite: Suite, hook: str) -> None:
     assert_hook_ends_alike(suite, "spawn", hook)
 
 
+def test_an_error_that_is_not_made_of_its_arguments(suite: Suite) -> None:
+    suite.write(
+        conftest="def pytest_runtest_protocol(item): b'\\xff'.decode()",
+        test_it="def test_it(): pass",
+    )
+    serial, ours = both(suite, "fork")
+    assert "UnicodeDecodeError: 'utf-8' codec" in serial.out
+    assert internal_error(ours.out) == internal_error(serial.out)
+
+
 def assert_hook_ends_alike(suite: Suite, start: str, hook: str) -> None:
     suite.write(conftest=HOOK.format(hook=hook), test_it="def test_it(): pass")
     serial, ours = both(suite, start)
