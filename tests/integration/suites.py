@@ -21,13 +21,31 @@ from _pytest.config import default_plugins
 HERE = Path(__file__).parent
 BUILD = Path(os.environ["SCHEDCTL_BUILD"]) if "SCHEDCTL_BUILD" in os.environ else None
 
-# Loaded by every session that is compared: what the reporting process heard, in order.
+# Loaded by every session that is compared: what the reporting process heard, in order. A serial run
+# shows the letters of unittest's subtests while their test runs, which captures them; pytest means
+# them for the terminal, and that is where it shows those of its own fixture.
 RECORDER = """
 import json, os
 
-reports, warned = [], []
+import pytest
 
+reports, warned, capture = [], [], None
+
+def pytest_configure(config):
+    global capture
+    if not hasattr(config, "workerinput"):
+        capture = config.pluginmanager.getplugin("capturemanager")
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_logreport(report):
+    record(report)
+    if capture is None or type(report) is pytest.TestReport:
+        yield
+        return
+    with capture.global_and_fixture_disabled():
+        yield
+
+def record(report):
     reports.append([report.nodeid, report.when, report.outcome, hasattr(report, "wasxfail"),
                     sorted(title for title, _ in report.sections), report.user_properties])
 

@@ -23,7 +23,7 @@ def walk(suite: Suite, prefix: List[str], steps: Sequence[Sequence[str]]) -> Lis
 
 
 def shown(ran: Ran) -> List[str]:
-    text = re.sub(r"\d+\.\d\ds", "#s", ran.out)
+    text = re.sub(r"\d+\.\d\ds|\d+:\d\d:\d\d(?= ago)", "#", ran.out)
     return [line for line in text.splitlines() if not line.startswith("plugins: ")]
 
 

@@ -257,9 +257,7 @@ def test_outcomes(suite: Suite, start: str) -> None:
 
 
 def heard(ran: Ran) -> List[str]:
-    """pytest-subtests writes its letters where the running item captures them: not in workers."""
-    reports = [report for report in ran.reports if "subtests" not in report[0]]
-    return sorted(map(repr, reports))
+    return sorted(map(repr, ran.reports))
 
 
 def test_hypothesis_statistics(suite: Suite, start: str) -> None:
