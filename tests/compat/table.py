@@ -27,12 +27,11 @@ FOOT = """
 ## To repeat it
 
 ```
-SCHEDCTL_BUILD=build python3 tests/compat run    # may be interrupted, and then goes on
-python3 tests/compat table                       # writes this page
+tools/compat    # may be interrupted, and then goes on
 ```
 
-On Debian 12, with its `python3-venv` and `python3-pytest`, and the package index in reach; once
-`python3 tests/compat fetch` has filled the cache folder, the network is not used. `--only PROJECT`,
+On Debian 12, with the package index in reach; once `python3 tests/compat fetch` has filled the
+cache folder, the network is not used. `--only PROJECT`,
 `--pytest debian`, `--start fork`, `-w 2` and `--repeat 1` restrict it, `--python` names the
 interpreter for the newest pytest. Every session has a home, a folder for temporary files and a
 loopback network of its own. Times are from one machine with two CPUs and say how long the suites
