@@ -33,8 +33,7 @@ reports, warned, capture = [], [], None
 
 def pytest_configure(config):
     global capture
-    if not hasattr(config, "workerinput"):
-        capture = config.pluginmanager.getplugin("capturemanager")
+    capture = config.pluginmanager.getplugin("capturemanager")
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_logreport(report):
