@@ -86,6 +86,15 @@ def hookimpl(**options: bool) -> Callable[[Function], Function]:
     return decorator
 
 
+def wrapper(**options: bool) -> Callable[[Function], Function]:
+    """A hook wrapper of the kind that returns what it yields and lets errors pass. The older kind,
+    which the older pluggys know alone, must not raise and leaves its frames in their tracebacks."""
+    try:
+        return hookimpl(wrapper=True, **options)
+    except TypeError:
+        return hookimpl(hookwrapper=True, **options)
+
+
 def hookspec(**options: bool) -> Callable[[Function], Function]:
     """pytest.hookspec, typed."""
     import pytest

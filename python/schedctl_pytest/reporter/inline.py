@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ..reports import deal
+from ..reports import deal, traces
 from ..suite.groups import Groups
 from ..worker.meter import Meter
 
@@ -24,6 +24,7 @@ def run_here(
 
     meter = Meter(set_up)
     session.config.pluginmanager.register(meter, "schedctl-meter")
+    traces.register(session.config)
     alarm = _alarm(session.config, item_timeout)
     try:
         for position, index in enumerate(indexes):

@@ -50,14 +50,18 @@ class Meter:
     def waited(self, seconds: float) -> None:
         self._apart += seconds
 
-    @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, None]:
+    @compat.wrapper(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
         if fixturedef.scope == "function":
-            yield
-            return
+            return (yield)
         began, cpu = Own.clock(), cpu_and_rss()[0]
         self._nested.append(0.0)
-        yield
+        try:
+            return (yield)
+        finally:
+            self._set_up(request.node, began, cpu)
+
+    def _set_up(self, node: Any, began: float, cpu: float) -> None:
         took = Own.clock() - began
         inner = self._nested.pop()
         if self._nested:
@@ -65,4 +69,4 @@ class Meter:
         else:
             self._apart += took
             self._apart_cpu += cpu_and_rss()[0] - cpu
-        self._on_setup(request.node, took - inner)
+        self._on_setup(node, took - inner)

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 import pytest
 
 from .. import compat
-from ..reports import beside, deal, handover, raised, relay
+from ..reports import beside, deal, handover, raised, relay, traces
 from .meter import Meter
 from .nextitem import NextItem, bind_for_plugins
 from .own import Own, high
@@ -323,6 +323,7 @@ def install(worker: Worker) -> None:
     manager.register(hooks, "schedctl-worker")
     hooks.replaying = False
     manager.register(worker.meter, "schedctl-meter")
+    traces.register(session.config)
     for carrier in beside.carriers(session.config):
         manager.register(carrier)
     keep += [hooks, *handover.plugins(session.config)]
