@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -229,7 +230,7 @@ def test_what_is_not_reached_is_said(suite: Suite) -> None:
     """Each of them below a shell, where nothing but /proc shows it."""
     suite.write(conftest=WATCHED, test_plain=PLAIN)
     python = f"{sys.executable} -B"
-    program = suite.launcher("auto", 2)[0]
+    program = shlex.quote(suite.launcher("auto", 2)[0])
     script = f"""
         env -i {python} -m pytest -q &
         PYTHONPATH=src {python} -m pytest -q &
