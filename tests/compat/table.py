@@ -120,6 +120,11 @@ def tally(suites: List[List[Run]]) -> Iterable[str]:
     yield f"{equal:,} of {len(ours):,} runs were equal to the serial one."
     if forced:
         yield f" Of the others {forced:,} were forked although *auto* says why they should not be."
+    repeats = Counter(
+        (run.project, run.pytest, run.way, run.workers) for run in ours if run.way != "auto"
+    ).values()
+    if repeats:
+        yield f" A cell stands for {min(repeats)} to {max(repeats)} runs."
     yield f"\nProduct's commit: {commits}.\n"
     fewer = sorted({(run.workers, run.used) for run in ours if 1 < run.used < run.workers})
     for asked, used in fewer:
