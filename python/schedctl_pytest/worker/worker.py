@@ -80,7 +80,6 @@ class Worker:
         self._stopped = False
         self._began = self._waited = 0.0
         self._teardown = compat.teardown_exact(session)
-        self._unknown_setups: List[float] = []
 
     # The loop
 

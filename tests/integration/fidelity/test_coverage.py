@@ -20,17 +20,20 @@ COVERED = """
 """
 
 
+# Each worker runs but a part of what the lines need.
+COVERING = """
+    import pytest
+    from covered import covered
+
+    @pytest.mark.parametrize("n", range(6))
+    def test_covered(n): assert covered(n)
+"""
+
+
 @pytest.mark.parametrize("branch", [[], ["--cov-branch"]], ids=["lines", "branches"])
 def test_coverage_is_the_same(suite: Suite, branch: List[str], start: str) -> None:
     pytest.importorskip("pytest_cov")
-    tests = """
-        import pytest
-        from covered import covered
-
-        @pytest.mark.parametrize("n", range(6))
-        def test_covered(n): assert covered(n)
-    """
-    suite.write(covered=COVERED, test_covered=tests)
+    suite.write(covered=COVERED, test_covered=COVERING)
     arguments = ["--cov=covered", "--cov-report=term-missing", *branch]
     serial, ours = both(suite, start, *arguments)
     assert_same(serial, ours)
@@ -39,16 +42,9 @@ def test_coverage_is_the_same(suite: Suite, branch: List[str], start: str) -> No
 
 @pytest.mark.parametrize("branch", [[], ["--branch"]], ids=["lines", "branches"])
 def test_coverage_run_is_the_same(suite: Suite, branch: List[str], start: str) -> None:
-    """What Coverage itself starts; every worker runs but a part of what the lines need."""
+    """What Coverage itself starts."""
     pytest.importorskip("coverage")
-    tests = """
-        import pytest
-        from covered import covered
-
-        @pytest.mark.parametrize("n", range(6))
-        def test_covered(n): assert covered(n)
-    """
-    suite.write(covered=COVERED, test_covered=tests)
+    suite.write(covered=COVERED, test_covered=COVERING)
     program = ("-m", "coverage", "run", "--source=.", *branch, "-m", "pytest", "-p", "recorder")
     report = ("-m", "coverage", "report", "-m")
     tables = []
