@@ -194,7 +194,10 @@ int run_measure_figures(struct run_measure *m, const struct run_listing *listing
                 groups[i] =
                         (struct dispatch_group){.parent = listing->group_parent[i], .setup = setup_mean(&m->groups[i])};
         n_pus = average_pus(m, pus);
-        r = dispatch_bound(items, m->n_items, groups, m->n_groups, pus, n_pus, &f.bound);
+        r = dispatch_bound(
+                &(struct dispatch_params){
+                        .items = items, .n_items = m->n_items, .groups = groups, .n_groups = m->n_groups},
+                pus, n_pus, &f.bound);
         if (r < 0)
                 return r;
         f.makespan = (double)(m->ended - m->begun) / 1e6;

@@ -209,6 +209,8 @@ static int act(struct run_suite *s, size_t at, size_t *ret_n)
         case DISPATCH_DO_PIN:
                 pin_worker(s, &action);
                 return 0;
+        case DISPATCH_DO_WIDEN:
+                return 0;
         case DISPATCH_DO_SEND:
                 return send_items(s, at, ret_n);
         case DISPATCH_DO_RECALL:

@@ -20,6 +20,13 @@
  * worker ends, another takes the rest, but not before what the first one has begun is over. One that its worker does
  * not have is left.
  *
+ * An item that waits (for a disk, a server, a clock) leaves its PU to others. While what runs wants less CPU than there
+ * is, up to extra_workers more workers run such items, floating; they end when the PUs are wanted. What waits is known
+ * from history, or from samples of the running workers, which dispatch_next_sample() asks for.
+ *
+ * An item may need several PUs for itself, and limited resources. It is sent only to a worker that has nothing else,
+ * when there is room for all it needs, and holds that until it is done, lost or taken back.
+ *
  * Objective: least makespan on uniform machines with a set-up time per group (Q | group set-ups | Cmax),
  * estimates uncertain. The policy and its sources are core/dispatch_pick.c's; docs/dispatch.md explains it.
  */
@@ -40,22 +47,39 @@ enum {
 #define DISPATCH_NEVER    UINT64_MAX
 #define DISPATCH_FLOATING UINT_MAX /* in place of a PU: all of the suite's PUs */
 
+/* So much of a limited resource. */
+struct dispatch_need {
+        uint32_t resource; /* index in the capacities */
+        uint32_t amount;   /* 1..its capacity, held while the item runs */
+};
+
 struct dispatch_item {
-        double seconds;  /* estimate on a fast core without group set-ups; < 0 unknown */
-        uint32_t group;  /* innermost group, or DISPATCH_NONE */
-        uint32_t serial; /* number of its serial group, from 1 up to the number of items; 0: of none */
-        bool alone;      /* not to be dealt: counts as left from the beginning, without an action */
+        double seconds;      /* estimate on a fast core without group set-ups; < 0 unknown */
+        double spread;       /* seconds, mean absolute deviation of that; 0: not known, or none */
+        double waits;        /* share of `seconds` in which it uses no CPU: 0 computes all the time, 1 only waits */
+        uint32_t group;      /* innermost group, or DISPATCH_NONE */
+        uint32_t serial;     /* number of its serial group, from 1 up to the number of items; 0: of none */
+        uint32_t cpus;       /* PUs that it needs for itself; 0 and 1: its worker's */
+        uint32_t first_need; /* index in the needs */
+        uint32_t n_needs;
+        bool early; /* before all that are not: it failed last time, and who runs it wants to hear of it first */
+        bool alone; /* not to be dealt: counts as left from the beginning, without an action */
 };
 
 struct dispatch_group {
         uint32_t parent; /* < own index, or DISPATCH_NONE */
         double setup;    /* seconds to set its fixtures up, once a worker; < 0 unknown */
+        bool loose;      /* a package: its members need not be kept together, though its set-up counts; the parent of a
+                          * loose one is loose */
 };
 
 /* A PU the suite may use; the caller sorts them best first. */
 struct dispatch_pu {
         unsigned os;
-        double speed; /* (0, 1], relative to the fastest core */
+        double speed; /* (0, 1], relative to the fastest core, while all PUs of its core that the suite may use are busy
+                       */
+        double alone; /* the same while no other one of its core is: >= speed; 0: as speed */
+        unsigned core; /* PUs with the same number are siblings; means something only where alone > speed */
 };
 
 struct dispatch_params {
@@ -63,12 +87,21 @@ struct dispatch_params {
         uint32_t n_items;
         const struct dispatch_group *groups; /* copied */
         uint32_t n_groups;
+        const uint32_t *capacities; /* copied: of each limited resource, >= 1 */
+        uint32_t n_resources;
+        const struct dispatch_need *needs; /* copied: an item's are neighbours */
+        uint32_t n_needs;
         uint32_t max_workers;   /* at most one per item; 1..DISPATCH_WORKERS_MAX */
         uint32_t min_workers;   /* so many even where fewer PUs are held; 0: at most one per PU; <= max_workers */
+        uint32_t extra_workers; /* beyond one a PU, while items wait; max_workers holds all the same */
+        uint32_t max_items;     /* a worker ends after so many, and another takes its place; 0: any number */
+        uint64_t max_rss;       /* KiB: likewise after the item at whose end its peak memory is above; 0: any */
         bool ordered;           /* in collection order: the next item to whoever is free, and nothing ahead */
         double default_seconds; /* for unknown items until this run has medians to offer; > 0 */
         double overhead;        /* seconds a send costs; sizes the batches of tiny items; >= 0 */
         double start_cost;      /* seconds until a worker is ready, until this run has seen one; >= 0 */
+        double session_setup;   /* seconds that a worker's first item pays for fixtures of the session's scope; < 0
+                                 * unknown */
 };
 
 enum dispatch_event_type {
@@ -76,8 +109,11 @@ enum dispatch_event_type {
         DISPATCH_READY,       /* worker: runs, is pinned, and asks for items */
         DISPATCH_STARTED,     /* worker, item: taken and begun */
         DISPATCH_DONE,        /* worker, item, wall, cpu: seconds, group set-ups not counted in; wall as it would be
-                               * on a PU that nobody shares */
-        DISPATCH_SETUP,       /* worker, group, wall: set its fixtures up */
+                               * on a PU that nobody shares; rss */
+        DISPATCH_SETUP,       /* worker, group or NONE for the session, wall: set its fixtures up */
+        DISPATCH_SAMPLE,      /* worker, wall, cpu: of the last `wall` seconds it used a CPU, or was ready to, for
+                               * `cpu`, threads and children included */
+        DISPATCH_SAMPLED,     /* idle, room: all workers that run have been looked at */
         DISPATCH_WANT,        /* worker, item (being torn down) or NONE: its queue is empty and it would wait */
         DISPATCH_RECALLED,    /* worker, list: what a recall brought back */
         DISPATCH_UNAVAILABLE, /* worker, list: items this worker does not have (fresh worker, other ids) */
@@ -95,6 +131,9 @@ struct dispatch_event {
         uint32_t item;
         uint32_t group;
         double wall, cpu;
+        uint64_t rss;  /* KiB, peak of the worker */
+        double idle;   /* PUs: how much of the suite's was idle while the samples were taken, 0..number of them */
+        uint32_t room; /* workers that may be started, as far as memory goes */
         const struct dispatch_pu *pus;
         size_t n_pus;
         const uint32_t *list;
@@ -104,6 +143,7 @@ struct dispatch_event {
 enum dispatch_action_type {
         DISPATCH_DO_START,    /* worker, pu or DISPATCH_FLOATING: start it pinned there */
         DISPATCH_DO_PIN,      /* worker, pu or DISPATCH_FLOATING: move it there now, or to what the PUs are now */
+        DISPATCH_DO_WIDEN,    /* worker, pu: it may use this one too, until it is pinned anew */
         DISPATCH_DO_SEND,     /* worker, item, report: put it on the worker's queue */
         DISPATCH_DO_RECALL,   /* worker: take back what can be; answer with DISPATCH_RECALLED at once */
         DISPATCH_DO_RETIRE,   /* worker: end after what it has */
@@ -114,14 +154,20 @@ enum dispatch_action_type {
 
 enum dispatch_reason {
         DISPATCH_R_NONE,
-        DISPATCH_R_LONGEST, /* the longest left, or it bounds the makespan */
-        DISPATCH_R_NEXT,    /* nothing is known of the suite's times: the next one collected */
-        DISPATCH_R_GROUP,   /* its group's fixtures are alive on this worker */
-        DISPATCH_R_SERIAL,  /* goes on with a serial group */
-        DISPATCH_R_OPEN,    /* opens the group with most work left */
-        DISPATCH_R_SPLIT,   /* joins a group that another worker has open: worth a second set-up */
-        DISPATCH_R_STOLEN,  /* was waiting behind a longer item elsewhere */
-        DISPATCH_R_DRY,     /* nothing left to deal */
+        DISPATCH_R_LONGEST,  /* the longest left, or it bounds the makespan */
+        DISPATCH_R_NEXT,     /* nothing is known of the suite's times: the next one collected */
+        DISPATCH_R_GROUP,    /* its group's fixtures are alive on this worker */
+        DISPATCH_R_SERIAL,   /* goes on with a serial group */
+        DISPATCH_R_OPEN,     /* opens the group with most work left */
+        DISPATCH_R_SPLIT,    /* joins a group that another worker has open: worth a second set-up */
+        DISPATCH_R_STOLEN,   /* was waiting behind a longer item elsewhere */
+        DISPATCH_R_PLANNED,  /* the schedule of the rest that ends first has it here */
+        DISPATCH_R_EARLY,    /* failed last time */
+        DISPATCH_R_WIDE,     /* needs several PUs, and they are free */
+        DISPATCH_R_WAITS,    /* uses little CPU, beside others that compute */
+        DISPATCH_R_BUSY,     /* the PUs are wanted by others: no more workers than PUs */
+        DISPATCH_R_RECYCLED, /* has run its number of items, or grown too large */
+        DISPATCH_R_DRY,      /* nothing left to deal */
         DISPATCH_R_STOPPED,
         DISPATCH_R_PUS,   /* the PUs held changed */
         DISPATCH_R_AGAIN, /* in place of a worker that died */
@@ -149,6 +195,8 @@ int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_
 void dispatch_destroy(struct dispatch *d);
 int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct dispatch_actions *actions);
 uint64_t dispatch_next_deadline(const struct dispatch *d);
+/* When it wants to know what the workers use (SAMPLE for each that runs an item, then SAMPLED): µs, or NEVER. */
+uint64_t dispatch_next_sample(const struct dispatch *d);
 
 /* Seconds of estimated work not yet done, and items not yet done: for progress and the work rate. */
 double dispatch_work_left(const struct dispatch *d);
@@ -162,8 +210,14 @@ const char *dispatch_check(const struct dispatch *d);
 bool dispatch_inline_is_faster(double total_seconds, uint32_t n_items, uint32_t n_pus, double start_cost,
                                double relay_cost);
 
-/* The least makespan possible (the "bound"): the larger of max over k of (k longest items / k fastest speeds) and
- * (total work with each used group's set-up once / total speed), a serial group being one item. Horvath, Lam, Sethi
- * 1977. Unknown counts as 0. */
-int dispatch_bound(const struct dispatch_item *items, uint32_t n_items, const struct dispatch_group *groups,
-                   uint32_t n_groups, const struct dispatch_pu *pus, size_t n_pus, double *ret_seconds);
+/* The least makespan possible (the "bound") of these items on these PUs: no schedule ends sooner, and often none ends
+ * as soon. The largest of
+ *   - the longest item, or serial group, on the fastest PU by itself
+ *   - for each k, the CPU seconds of the k largest of them over the speed of the k best PUs (Horvath, Lam, Sethi 1977)
+ *   - all CPU seconds, each used group's set-up once, over the speed of all PUs
+ *   - PUs that an item needs x its seconds, of others the CPU seconds, over the number of PUs
+ *   - all seconds over as many workers as there may be: the larger of PUs + extra_workers and min_workers
+ *   - for each limited resource, amount x seconds over its capacity.
+ * Unknown counts as 0. -ENOMEM; -EINVAL without PUs. */
+int dispatch_bound(const struct dispatch_params *params, const struct dispatch_pu *pus, size_t n_pus,
+                   double *ret_seconds);

@@ -230,5 +230,8 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
         case DISPATCH_TIME:
                 on_time(d);
                 break;
+        case DISPATCH_SAMPLE:
+        case DISPATCH_SAMPLED:
+                break;
         }
 }

@@ -95,6 +95,8 @@ static void act(struct plant *s, const struct dispatch_action *a)
         case DISPATCH_DO_PIN:
                 process_pin(s, a->worker, a->pu);
                 break;
+        case DISPATCH_DO_WIDEN:
+                break;
         case DISPATCH_DO_SEND:
                 laws_sent(s, a->worker, a->item);
                 s->where[a->item] = IN_FIFO;

@@ -217,9 +217,13 @@ static double bound(const struct world *w)
 {
         double seconds = 0;
 
-        CHECK_INT(dispatch_bound(w->items, w->params.n_items, w->groups, w->params.n_groups, w->pus, w->params.n_pus,
-                                 &seconds),
-                  0);
+        const struct dispatch_params params = {.items = w->items,
+                                               .n_items = w->params.n_items,
+                                               .groups = w->groups,
+                                               .n_groups = w->params.n_groups,
+                                               .min_workers = w->params.min_workers};
+
+        CHECK_INT(dispatch_bound(&params, w->pus, w->params.n_pus, &seconds), 0);
         return seconds;
 }
 

@@ -29,6 +29,9 @@ static void describe(const struct dispatch_action *a, char *buf, size_t size)
                 else
                         snprintf(buf, size, "pin w%u to %u\n", a->worker, a->pu);
                 break;
+        case DISPATCH_DO_WIDEN:
+                snprintf(buf, size, "widen w%u by %u\n", a->worker, a->pu);
+                break;
         case DISPATCH_DO_SEND:
                 snprintf(buf, size, "w%u gets %u%s: %s\n", a->worker, a->item, a->report ? "" : " quietly", why);
                 break;
@@ -82,7 +85,7 @@ void scene_close(struct scene *s)
         dispatch_actions_finish(&s->actions);
 }
 
-const struct dispatch_pu two_pus[2] = {{0, 1.0}, {1, 1.0}};
+const struct dispatch_pu two_pus[2] = {{.os = 0, .speed = 1.0}, {.os = 1, .speed = 1.0}};
 
 void pus(struct scene *s, const struct dispatch_pu *list, size_t n)
 {

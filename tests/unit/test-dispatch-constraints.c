@@ -4,7 +4,8 @@
 /* Four workers on two PUs: two have one of their own, the others float over both, and follow where the PUs change. */
 static void test_more_workers_than_pus(void)
 {
-        static const struct dispatch_pu three_pus[] = {{0, 1.0}, {1, 1.0}, {2, 1.0}};
+        static const struct dispatch_pu three_pus[] = {
+                {.os = 0, .speed = 1.0}, {.os = 1, .speed = 1.0}, {.os = 2, .speed = 1.0}};
         static const struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
                                                      ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
                                                      ITEM(1, DISPATCH_NONE)};
@@ -48,7 +49,8 @@ static void test_more_workers_than_pus(void)
 static void test_ordered(void)
 {
         static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(9, 1), ITEM(0.1, 0), ITEM(5, DISPATCH_NONE)};
-        static const struct dispatch_group groups[] = {{DISPATCH_NONE, 0.5}, {DISPATCH_NONE, 0.5}};
+        static const struct dispatch_group groups[] = {{.parent = DISPATCH_NONE, .setup = 0.5},
+                                                       {.parent = DISPATCH_NONE, .setup = 0.5}};
         struct scene s;
 
         scene_open(&s, &(struct dispatch_params){.items = items,

@@ -46,7 +46,8 @@ static void test_groups_stay_together(void)
 {
         static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0),
                                                      ITEM(0.1, 1), ITEM(0.1, 1), ITEM(0.2, 1)};
-        static const struct dispatch_group groups[] = {{DISPATCH_NONE, 0.5}, {DISPATCH_NONE, 0.5}};
+        static const struct dispatch_group groups[] = {{.parent = DISPATCH_NONE, .setup = 0.5},
+                                                       {.parent = DISPATCH_NONE, .setup = 0.5}};
         struct scene s;
 
         scene_open(&s, &(struct dispatch_params){.items = items,
@@ -78,7 +79,7 @@ static void test_split(void)
         static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0),
                                                      ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0),
                                                      ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 0)};
-        struct dispatch_group group = {DISPATCH_NONE, 0};
+        struct dispatch_group group = {.parent = DISPATCH_NONE, .setup = 0};
         struct dispatch_params params = {.items = items,
                                          .n_items = 12,
                                          .groups = &group,
@@ -110,7 +111,8 @@ static void test_split(void)
 static void test_no_history(void)
 {
         static const struct dispatch_item items[] = {ITEM(-1, 0), ITEM(-1, 0), ITEM(-1, 1), ITEM(-1, 1), ITEM(-1, 1)};
-        static const struct dispatch_group groups[] = {{DISPATCH_NONE, -1}, {DISPATCH_NONE, -1}};
+        static const struct dispatch_group groups[] = {{.parent = DISPATCH_NONE, .setup = -1},
+                                                       {.parent = DISPATCH_NONE, .setup = -1}};
         struct scene s;
 
         scene_open(&s, &(struct dispatch_params){.items = items,
@@ -301,7 +303,7 @@ static void test_stop(void)
 /* The slow PU's worker is left idle rather than to end last. */
 static void test_slow_pu_idles(void)
 {
-        static const struct dispatch_pu fast_and_slow[] = {{0, 1.0}, {8, 0.3}};
+        static const struct dispatch_pu fast_and_slow[] = {{.os = 0, .speed = 1.0}, {.os = 8, .speed = 0.3}};
         static const struct dispatch_item items[] = {ITEM(1.0, DISPATCH_NONE), ITEM(1.0, DISPATCH_NONE)};
         struct scene s;
 
@@ -325,7 +327,7 @@ static void test_slow_pu_idles(void)
 /* What still runs on a slow PU moves to a fast one that nobody needs any more. */
 static void test_promotion(void)
 {
-        static const struct dispatch_pu fast_and_slow[] = {{0, 1.0}, {8, 0.5}};
+        static const struct dispatch_pu fast_and_slow[] = {{.os = 0, .speed = 1.0}, {.os = 8, .speed = 0.5}};
         static const struct dispatch_item items[] = {ITEM(1.0, DISPATCH_NONE), ITEM(0.6, DISPATCH_NONE)};
         struct scene s;
 
@@ -354,7 +356,8 @@ static void test_promotion(void)
 static void test_late_item(void)
 {
         static const struct dispatch_item items[] = {ITEM(0.1, 0), ITEM(0.1, 0), ITEM(0.1, 1), ITEM(0.1, 1)};
-        static const struct dispatch_group groups[] = {{DISPATCH_NONE, 0.3}, {DISPATCH_NONE, 0.3}};
+        static const struct dispatch_group groups[] = {{.parent = DISPATCH_NONE, .setup = 0.3},
+                                                       {.parent = DISPATCH_NONE, .setup = 0.3}};
         struct scene s;
         uint64_t deadline;
 

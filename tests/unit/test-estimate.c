@@ -164,6 +164,15 @@ static uint32_t random_below(uint32_t *state, uint32_t n)
         return (*state >> 16) % n;
 }
 
+static int bound_of(const struct dispatch_item *items, uint32_t n_items, const struct dispatch_group *groups,
+                    uint32_t n_groups, const struct dispatch_pu *pus, size_t n_pus, double *ret_bound)
+{
+        const struct dispatch_params params = {
+                .items = items, .n_items = n_items, .groups = groups, .n_groups = n_groups};
+
+        return dispatch_bound(&params, pus, n_pus, ret_bound);
+}
+
 static void test_bound_is_never_above_the_optimum(void)
 {
         uint32_t state = 1, tight = 0;
@@ -172,7 +181,7 @@ static void test_bound_is_never_above_the_optimum(void)
                 struct instance in = {.n_items = 1 + random_below(&state, 6),
                                       .n_groups = 2,
                                       .n_pus = 1 + random_below(&state, 3),
-                                      .groups = {{DISPATCH_NONE, 0}, {0, 0}}};
+                                      .groups = {{.parent = DISPATCH_NONE}, {.parent = 0}}};
                 double bound, best;
 
                 in.groups[0].setup = random_below(&state, 4);
@@ -184,7 +193,7 @@ static void test_bound_is_never_above_the_optimum(void)
                                 .group = random_below(&state, 3) == 0 ? DISPATCH_NONE : random_below(&state, 2)};
                 for (uint32_t k = 0; k < in.n_pus; k++)
                         in.pus[k] = (struct dispatch_pu){.os = k, .speed = 1.0 - 0.3 * random_below(&state, 3)};
-                CHECK_INT(dispatch_bound(in.items, in.n_items, in.groups, in.n_groups, in.pus, in.n_pus, &bound), 0);
+                CHECK_INT(bound_of(in.items, in.n_items, in.groups, in.n_groups, in.pus, in.n_pus, &bound), 0);
                 best = best_makespan(&in);
                 CHECK(bound <= best * (1 + 1e-9));
                 tight += near(bound, best);
@@ -196,17 +205,18 @@ static void test_bound_by_hand(void)
 {
         static const struct dispatch_item items[] = {
                 {.seconds = 4, .group = DISPATCH_NONE}, {.seconds = 1}, {.seconds = -1}};
-        static const struct dispatch_group groups[] = {{DISPATCH_NONE, 3}, {DISPATCH_NONE, 100}};
-        static const struct dispatch_pu pus[] = {{0, 0.5}, {1, 1.0}};
+        static const struct dispatch_group groups[] = {{.parent = DISPATCH_NONE, .setup = 3},
+                                                       {.parent = DISPATCH_NONE, .setup = 100}};
+        static const struct dispatch_pu pus[] = {{.os = 0, .speed = 0.5}, {.os = 1, .speed = 1.0}};
         double bound = 0;
 
-        CHECK_INT(dispatch_bound(items, 3, groups, 2, pus, 2, &bound), 0);
+        CHECK_INT(bound_of(items, 3, groups, 2, pus, 2, &bound), 0);
         CHECK(near(bound, 8 / 1.5)); /* (4 + 1 + 0 + 3) / 1.5 is above 4 / 1 */
-        CHECK_INT(dispatch_bound(items, 1, groups, 2, pus, 2, &bound), 0);
+        CHECK_INT(bound_of(items, 1, groups, 2, pus, 2, &bound), 0);
         CHECK(near(bound, 4));
-        CHECK_INT(dispatch_bound(items, 0, groups, 2, pus, 2, &bound), 0);
+        CHECK_INT(bound_of(items, 0, groups, 2, pus, 2, &bound), 0);
         CHECK(near(bound, 0));
-        CHECK(dispatch_bound(items, 3, groups, 2, pus, 0, &bound) < 0);
+        CHECK(bound_of(items, 3, groups, 2, pus, 0, &bound) < 0);
         CHECK(near(bound, 0));
 }
 
@@ -217,10 +227,10 @@ static void test_bound_of_serial_groups(void)
                                                      {.seconds = 1, .group = DISPATCH_NONE},
                                                      {.seconds = 1, .group = DISPATCH_NONE, .serial = 4},
                                                      {.seconds = 1, .group = DISPATCH_NONE, .serial = 4}};
-        static const struct dispatch_pu pus[] = {{0, 1.0}, {1, 1.0}};
+        static const struct dispatch_pu pus[] = {{.os = 0, .speed = 1.0}, {.os = 1, .speed = 1.0}};
         double bound;
 
-        CHECK_INT(dispatch_bound(items, 4, NULL, 0, pus, 2, &bound), 0);
+        CHECK_INT(bound_of(items, 4, NULL, 0, pus, 2, &bound), 0);
         CHECK(near(bound, 3));
 }
 

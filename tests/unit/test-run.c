@@ -233,7 +233,7 @@ struct measured {
         struct run_measure measure;
 };
 
-static const struct dispatch_pu two_pus[] = {{0, 1.0}, {1, 1.0}};
+static const struct dispatch_pu two_pus[] = {{.os = 0, .speed = 1.0}, {.os = 1, .speed = 1.0}};
 
 static void measured_init(struct measured *t, const char *suite)
 {
