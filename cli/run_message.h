@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum {
-        RUN_PROTOCOL_VERSION = 2,
+        RUN_PROTOCOL_VERSION = 3,
         RUN_ITEMS_MAX = 4 * 1000 * 1000, /* of one suite */
 };
 

@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Any, Dict, List
 
-VERSION = 2
+VERSION = 3
 MESSAGE_MAX = 64 << 20
 
 

@@ -80,7 +80,7 @@ class Suite:
         options = self.engine.options
         self.send(
             "welcome",
-            version=2,
+            version=3,
             run="0" * 32,
             dir=self.directory,
             quiet=False,

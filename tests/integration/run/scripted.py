@@ -13,7 +13,7 @@ DEAL = struct.Struct("=II")
 RECORD = struct.Struct("=HHIddQ")
 RUN, RUN_REPORT, END = 1, 2, 3
 READY, STARTED, DONE, WANT = 1, 2, 3, 4
-VERSION = 2
+VERSION = 3
 
 
 class Reporter:
