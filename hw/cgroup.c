@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -330,12 +331,12 @@ static void read_cpuset(const char *root, struct place place, struct cpuset *cpu
                         break;
 }
 
-int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset, struct hw_allowance *allowance,
-                   struct hw_notes *notes)
+/* /proc/PID/cgroup and mountinfo. 1, 0 where there are none, with a note where that is odd, or -ENOMEM. */
+static int read_texts(const char *root, const char *process, char **ret_membership, char **ret_mounts,
+                      struct hw_notes *notes)
 {
         CLEANUP_FREE char *membership = NULL, *mounts = NULL;
         char path[64];
-        struct place place;
         int r;
 
         (void)snprintf(path, sizeof(path), "/proc/%s/cgroup", process);
@@ -349,9 +350,91 @@ int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset,
                         hw_note(notes, "%s%s: %s; no cgroup limits are known", root, path, strerror(-r));
                 return r == -ENOMEM ? r : 0;
         }
+        *ret_membership = TAKE(membership);
+        *ret_mounts = TAKE(mounts);
+        return 1;
+}
+
+int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset, struct hw_allowance *allowance,
+                   struct hw_notes *notes)
+{
+        CLEANUP_FREE char *membership = NULL, *mounts = NULL;
+        struct place place;
+        int r = read_texts(root, process, &membership, &mounts, notes);
+
+        if (r <= 0)
+                return r;
         if (find_place(membership, mounts, "cpuset", &place))
                 read_cpuset(root, place, cpuset, notes);
         if (find_place(membership, mounts, "cpu", &place))
                 read_quota(root, place, allowance, notes);
+        return 0;
+}
+
+/* Bytes; "max", of version 2, is no limit. */
+static bool read_bytes(const char *root, const struct place *place, const char *name, uint64_t *ret_bytes)
+{
+        char line[32], *end;
+        unsigned long long bytes;
+
+        if (read_file(root, place, name, line, sizeof(line)) < 0)
+                return false;
+        bytes = strtoull(line, &end, 10);
+        if (!isdigit((unsigned char)*line) || *end != '\0')
+                return false;
+        *ret_bytes = bytes;
+        return true;
+}
+
+/* The cache of files that were not used lately: charged to the group, and dropped before anything of it fails. */
+static uint64_t read_droppable(const char *root, const struct place *place)
+{
+        const char *key = place->v2 ? "inactive_file " : "total_inactive_file ";
+        CLEANUP_FREE char *text = NULL;
+        char path[HW_PATH_MAX + 64];
+        struct part rest = {0}, line;
+
+        (void)snprintf(path, sizeof(path), "%s/memory.stat", place->directory);
+        if (hw_root_read(root, path, &text, NULL) < 0)
+                return 0;
+        rest = (struct part){text, strlen(text)};
+        while (next_part(&rest, '\n', &line))
+                if (line.length > strlen(key) && memcmp(line.text, key, strlen(key)) == 0)
+                        return strtoull(line.text + strlen(key), NULL, 10);
+        return 0;
+}
+
+/* What the group may still take; UINT64_MAX where it has no limit. */
+static uint64_t read_memory_left(const char *root, const struct place *place)
+{
+        uint64_t limit = UINT64_MAX, high, used, droppable;
+
+        (void)read_bytes(root, place, place->v2 ? "memory.max" : "memory.limit_in_bytes", &limit);
+        if (place->v2 && read_bytes(root, place, "memory.high", &high) && high < limit)
+                limit = high;
+        if (limit == UINT64_MAX ||
+            !read_bytes(root, place, place->v2 ? "memory.current" : "memory.usage_in_bytes", &used))
+                return UINT64_MAX;
+        droppable = read_droppable(root, place);
+        used -= droppable < used ? droppable : used;
+        return used < limit ? limit - used : 0;
+}
+
+int hw_cgroup_memory_left(const char *root, const char *process, uint64_t *ret_bytes)
+{
+        CLEANUP_FREE char *membership = NULL, *mounts = NULL;
+        uint64_t least = UINT64_MAX;
+        struct place place;
+        int r = read_texts(root, process, &membership, &mounts, NULL);
+
+        if (r < 0)
+                return r;
+        if (r > 0 && find_place(membership, mounts, "memory", &place))
+                do {
+                        uint64_t left = read_memory_left(root, &place);
+
+                        least = left < least ? left : least;
+                } while (place_up(&place));
+        *ret_bytes = least;
         return 0;
 }

@@ -1,0 +1,100 @@
+/* How much memory there is to be had, from made trees of /proc and cgroups. */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "hw/memory.h"
+#include "lib/util.h"
+#include "tests/unit/test.h"
+
+#define MEMINFO     "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    4000 kB\n"
+#define V2_MOUNTS   "1 0 0:1 / /cg rw - cgroup2 cgroup2 rw\n"
+#define V1_MOUNTS   "1 0 0:1 / /cg rw - cgroup cgroup rw,memory\n"
+#define V1_NO_LIMIT "9223372036854771712\n"
+
+struct file {
+        const char *path, *text;
+};
+
+static void make_parents(char *path)
+{
+        for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
+                *slash = '/';
+        }
+}
+
+static void write_file(const char *root, const struct file *file)
+{
+        CLEANUP_FREE char *path = NULL;
+        CLEANUP_FCLOSE FILE *f = NULL;
+
+        CHECK(asprintf(&path, "%s%s", root, file->path) > 0);
+        make_parents(path);
+        f = fopen(path, "w");
+        CHECK(f && fputs(file->text, f) >= 0);
+}
+
+static uint64_t available(const struct file files[static 8])
+{
+        char root[] = "/tmp/test-memory-XXXXXX", command[64];
+        uint64_t bytes = 0;
+
+        CHECK(mkdtemp(root));
+        for (size_t i = 0; i < 8 && files[i].path; i++)
+                write_file(root, &files[i]);
+        CHECK_INT(hw_memory_available(root, 0, &bytes), 0);
+        snprintf(command, sizeof(command), "rm -r %s", root);
+        CHECK_INT(system(command), 0);
+        return bytes;
+}
+
+int main(void)
+{
+        static const struct {
+                struct file files[8];
+                uint64_t bytes;
+        } cases[] = {
+                {{{NULL, NULL}}, UINT64_MAX},
+                {{{"/proc/meminfo", MEMINFO}}, 4000 * 1024},
+                {{{"/proc/meminfo", "MemAvailable: much\n"}}, UINT64_MAX},
+                {{{"/proc/meminfo", "MemTotal: 9000 kB\n"}}, UINT64_MAX},
+                /* Less by the group's parent, cache that can be dropped not counted. */
+                {{{"/proc/meminfo", MEMINFO},
+                  {"/proc/self/cgroup", "0::/a/b\n"},
+                  {"/proc/self/mountinfo", V2_MOUNTS},
+                  {"/cg/a/b/memory.max", "max\n"},
+                  {"/cg/a/memory.max", "3000000\n"},
+                  {"/cg/a/memory.current", "1000000\n"},
+                  {"/cg/a/memory.stat", "anon 5\ninactive_file 400000\n"}},
+                 2400000},
+                /* The limit from which on a group is slowed down counts, and one that is exceeded leaves nothing. */
+                {{{"/proc/meminfo", MEMINFO},
+                  {"/proc/self/cgroup", "0::/a\n"},
+                  {"/proc/self/mountinfo", V2_MOUNTS},
+                  {"/cg/a/memory.max", "3000000\n"},
+                  {"/cg/a/memory.high", "900000\n"},
+                  {"/cg/a/memory.current", "1000000\n"}},
+                 0},
+                {{{"/proc/meminfo", MEMINFO},
+                  {"/proc/self/cgroup", "4:memory:/a\n"},
+                  {"/proc/self/mountinfo", V1_MOUNTS},
+                  {"/cg/memory.limit_in_bytes", V1_NO_LIMIT},
+                  {"/cg/memory.usage_in_bytes", "7\n"},
+                  {"/cg/a/memory.limit_in_bytes", "500\n"},
+                  {"/cg/a/memory.usage_in_bytes", "200\n"}},
+                 300},
+                /* What is no number limits nothing. */
+                {{{"/proc/meminfo", MEMINFO},
+                  {"/proc/self/cgroup", "0::/a\n"},
+                  {"/proc/self/mountinfo", V2_MOUNTS},
+                  {"/cg/a/memory.max", "-1\n"},
+                  {"/cg/a/memory.current", "200\n"}},
+                 4000 * 1024},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                CHECK(available(cases[i].files) == cases[i].bytes);
+        return 0;
+}
