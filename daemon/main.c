@@ -5,6 +5,7 @@
 
 #include "daemon/log.h"
 #include "daemon/server.h"
+#include "daemon/status.h"
 #include "lib/util.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
         OPTION_DEFER_TO,
         OPTION_ROOT,
         OPTION_LOG_LEVEL,
+        OPTION_SHOW_MACHINE,
         OPTION_VERSION,
 };
 
@@ -26,6 +28,7 @@ static const char usage[] =
         "  --defer-to PATH      lend nothing while a service answers on PATH\n"
         "  --root DIR           read the machine from DIR/sys and DIR/proc\n"
         "  --log-level LEVEL    error, warning, notice (default), info or debug\n"
+        "  --show-machine       print the machine as GetMachine answers it, and leave\n"
         "  --help, --version\n";
 
 static int parse_seconds(const char *text, double *ret_seconds)
@@ -41,7 +44,7 @@ static int parse_seconds(const char *text, double *ret_seconds)
 }
 
 /* 0 to go on, else the exit status + 1. */
-static int parse_options(int argc, char **argv, struct server_settings *settings)
+static int parse_options(int argc, char **argv, struct server_settings *settings, bool *ret_show)
 {
         static const struct option options[] = {
                 {"socket", required_argument, NULL, OPTION_SOCKET},
@@ -49,6 +52,7 @@ static int parse_options(int argc, char **argv, struct server_settings *settings
                 {"defer-to", required_argument, NULL, OPTION_DEFER_TO},
                 {"root", required_argument, NULL, OPTION_ROOT},
                 {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+                {"show-machine", no_argument, NULL, OPTION_SHOW_MACHINE},
                 {"help", no_argument, NULL, 'h'},
                 {"version", no_argument, NULL, OPTION_VERSION},
                 {0},
@@ -73,6 +77,9 @@ static int parse_options(int argc, char **argv, struct server_settings *settings
                 case OPTION_LOG_LEVEL:
                         r = log_set_level(optarg);
                         break;
+                case OPTION_SHOW_MACHINE:
+                        *ret_show = true;
+                        break;
                 case OPTION_VERSION:
                         puts("schedd " SCHEDCTL_VERSION);
                         return EXIT_SUCCESS + 1;
@@ -88,12 +95,30 @@ static int parse_options(int argc, char **argv, struct server_settings *settings
         return EXIT_USAGE + 1;
 }
 
+/* GetMachine's reply, without a service. */
+static int show_machine(const char *root)
+{
+        struct machine machine;
+        struct cpuset usable;
+        int r = server_discover(root, &machine, &usable);
+
+        if (r < 0)
+                return r;
+        json_t *reply = status_machine(&machine, &usable);
+        r = reply && json_dumpf(reply, stdout, JSON_COMPACT) == 0 && puts("") >= 0 && fflush(stdout) == 0 ? 0 : -EIO;
+        json_decref(reply);
+        machine_finish(&machine);
+        return r;
+}
+
 int main(int argc, char **argv)
 {
         struct server_settings settings = {.root = ""};
-        int r = parse_options(argc, argv, &settings);
+        bool show = false;
+        int r = parse_options(argc, argv, &settings, &show);
 
         if (r != 0)
                 return r - 1;
-        return server_run(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        r = show ? show_machine(settings.root) : server_run(&settings);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

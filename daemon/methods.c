@@ -320,7 +320,7 @@ static void method_update(const struct request *q)
 
 static void method_get_machine(const struct request *q)
 {
-        reply(q, status_machine(q->server));
+        reply(q, status_machine(&q->server->leases.machine, &q->server->leases.usable));
 }
 
 static void method_get_status(const struct request *q)

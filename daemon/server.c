@@ -207,10 +207,10 @@ void server_update(struct server *s)
 
 /* The machine. */
 
-static int discover(const struct server *s, struct machine *machine, struct cpuset *usable)
+int server_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_usable)
 {
         struct hw_notes notes = {0};
-        int r = hw_discover(s->settings->root, machine, usable, &notes);
+        int r = hw_discover(root, ret_machine, ret_usable, &notes);
 
         for (unsigned i = 0; i < notes.n && i < HW_NOTES_MAX; i++)
                 log_notice("%s", notes.text[i]);
@@ -232,7 +232,7 @@ void server_read_machine(struct server *s)
         struct machine machine = {0};
         struct cpuset usable;
 
-        if (discover(s, &machine, &usable) < 0)
+        if (server_discover(s->settings->root, &machine, &usable) < 0)
                 return;
         int r = leases_set_machine(&s->leases, &machine, &usable);
         machine_finish(&machine);
@@ -288,7 +288,7 @@ static int start_leases(struct server *s)
                 log_warning("%s cannot be read: leases are not told apart by boot", BOOT_ID);
         if (*s->address.path && address_beside(&s->address, ".state", &state_path) < 0)
                 return -ENOMEM;
-        r = discover(s, &machine, &usable);
+        r = server_discover(s->settings->root, &machine, &usable);
         if (r < 0)
                 return r;
         r = leases_init(&s->leases, &machine, &usable, state_path, s->boot_id);

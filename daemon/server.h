@@ -47,5 +47,7 @@ void server_remove_connection(struct server *s, struct connection *c);
 /* Something has changed: sets the timers for the allocator and the idle exit anew. */
 void server_update(struct server *s);
 
+/* The machine below root, as hw_discover() has it; what is odd about it, or wrong, is logged. */
+int server_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_usable);
 /* Reads the machine again; leases follow. Errors are logged and leave the machine as it was. */
 void server_read_machine(struct server *s);

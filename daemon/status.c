@@ -38,9 +38,8 @@ static json_t *order_json(const struct machine *m, const struct cpuset *usable)
         return array;
 }
 
-json_t *status_machine(const struct server *s)
+json_t *status_machine(const struct machine *m, const struct cpuset *usable)
 {
-        const struct machine *m = &s->leases.machine;
         json_t *pus = json_array(), *kinds = json_array();
 
         for (unsigned i = 0; i < m->n_pus; i++)
@@ -48,7 +47,7 @@ json_t *status_machine(const struct server *s)
         for (unsigned i = 0; i < m->n_kinds; i++)
                 json_array_append_new(kinds, kind_json(m, i));
         return json_pack("{s:o, s:o, s:f, s:o, s:o}", "pus", pus, "kinds", kinds, "smtGain", m->smt_gain, "usable",
-                         status_cpulist(&s->leases.usable), "order", order_json(m, &s->leases.usable));
+                         status_cpulist(usable), "order", order_json(m, usable));
 }
 
 static const struct lease *find(const struct leases *l, alloc_id id)

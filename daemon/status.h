@@ -4,11 +4,12 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "core/cpuset.h"
+#include "core/machine.h"
 
 struct server;
 
-json_t *status_machine(const struct server *s);
+/* GetMachine's reply. */
+json_t *status_machine(const struct machine *machine, const struct cpuset *usable);
 /* Labels of other users' leases are left out, but not for root. */
 json_t *status_of(const struct server *s, uint32_t uid);
 json_t *status_cpulist(const struct cpuset *set);

@@ -95,7 +95,7 @@ static bool beside_program(const char *relative, char path[static PATH_MAX])
         return snprintf(path, PATH_MAX, "%s/%s", program, relative) < PATH_MAX && is_trusted(path);
 }
 
-static int find_schedd(char path[static PATH_MAX])
+int start_find_schedd(char path[static PATH_MAX])
 {
         const char *given = secure_getenv("SCHEDCTL_SCHEDD");
 
@@ -123,7 +123,7 @@ static int launch(const struct address *a, int listen_fd)
         char schedd[PATH_MAX], idle[16];
         char *argv[8] = {schedd, (char *)"--socket", (char *)a->path, (char *)"--idle-exit", idle};
         CLEANUP_CLOSE int log_fd = open_log(a);
-        int r = find_schedd(schedd);
+        int r = start_find_schedd(schedd);
 
         if (r < 0)
                 return r;

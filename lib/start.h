@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "lib/address.h"
@@ -14,8 +15,11 @@ enum {
         START_IDLE_EXIT_S = 60, /* a service started here leaves after having been idle for so long */
 };
 
-/* A connection to the service at `a`, started there where none answers. schedd is $SCHEDCTL_SCHEDD, or near the
- * running program (../daemon/schedd in a build tree, ../libexec/schedd), or at the installed place.
+/* The schedd to start: $SCHEDCTL_SCHEDD, or near the running program (../daemon/schedd in a build tree,
+ * ../libexec/schedd), or at the installed place. -ENAMETOOLONG; whether it is there is not looked at. */
+int start_find_schedd(char ret_path[static PATH_MAX]);
+
+/* A connection to the service at `a`, started there where none answers.
  *
  * -EPERM: the place is not the caller's alone, or what is there is not the caller's; -ENOTSOCK: what is there
  * is not a socket; -ENOENT, -EACCES, -ENOEXEC…: schedd could not be started. */

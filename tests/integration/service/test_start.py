@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from .conftest import Service, StartService, stop_service, wait_gone
+from .conftest import EIGHT_PUS, Service, StartService, stop_service, wait_gone
 from .varlink_client import SCHEDULER, SERVICE, Connection, error
 
 STRANGER = 61234
@@ -425,3 +425,28 @@ def test_nproc(build: Path, service: Service, env: dict[str, str]) -> None:
             [build / "cli/schedctl", "nproc", *bad], capture_output=True, check=False
         )
         assert run.returncode == 2
+
+
+def show_machine(build: Path, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [build / "daemon/schedd", "--show-machine"],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_shows_the_machine_without_serving(build: Path, service: Service) -> None:
+    """What GetMachine answers, of what hwloc is told to describe."""
+    with service.connect() as connection:
+        answer = connection.call(SCHEDULER + "GetMachine")
+    shown = show_machine(build, HWLOC_SYNTHETIC=EIGHT_PUS)
+    assert (json.loads(shown.stdout), shown.stderr, shown.returncode) == (answer, "", 0)
+
+
+def test_shows_no_machine_that_it_cannot_read(build: Path) -> None:
+    shown = show_machine(build, HWLOC_XMLFILE="/nonexistent")
+    assert (shown.stdout, shown.returncode) == ("", 1)
+    assert "cannot read the machine" in shown.stderr
