@@ -1,0 +1,81 @@
+/* What a suite would come to on some PUs: core/sim.h's run of it, without running a test, and what would make it
+ * shorter. `schedctl plan` shows that of a project's history, `schedctl run --dry-run` of what pytest has collected.
+ *
+ *     plan_predict.c  simulates, and says what the end hangs on
+ *     plan_advice.c   simulates again with something changed
+ *     plan_print.c    the plan as text
+ *     plan_json.c     the plan as JSON
+ *     plan.c          the verb: its options, and what it reads with plan_machine.h and plan_past.h
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cli/run_machine.h"
+#include "core/sim.h"
+
+enum { PLAN_ADVICE_MAX = 5 };
+
+/* Changes that save less of the makespan are not worth a line. */
+#define PLAN_WORTH 0.02
+
+/* What is planned. All of it is the caller's and has to outlive the plan. */
+struct plan_input {
+        const struct dispatch_params *suite; /* as the dispatcher is told of it */
+        const struct dispatch_pu *pus;       /* what it would have, best first: at least one */
+        size_t n_pus;
+        const char *const *ids;            /* of its items */
+        const char *const *group_ids;      /* of its groups */
+        const struct run_machine *machine; /* what the PUs are; NULL: not known */
+        struct cpuset spare;               /* PUs of the machine that it could have besides */
+        double beside;                     /* seconds before its first item and after its last one: collection, workers'
+                                            * start, reports; < 0 not known */
+        uint32_t n_known;                  /* items whose time the history knows */
+};
+
+/* What could be otherwise. */
+enum plan_change {
+        PLAN_SPLIT,  /* the `n` longest items, in two each; the longest is `item` */
+        PLAN_SETUP,  /* the set-ups of `group`, or of the session (DISPATCH_NONE), take no time */
+        PLAN_SERIAL, /* the `n` items of the serial group in which `item` is the first may run beside each other */
+        PLAN_WORKER, /* one more worker, on `pu` */
+        PLAN_CORE,   /* one more core of the fastest kind, which the machine does not have */
+        PLAN_CHANGES,
+};
+/* As JSON has it: "split", "setup"… */
+const char *plan_change_text(enum plan_change change);
+
+struct plan_advice {
+        enum plan_change change;
+        uint32_t item, group, n;
+        unsigned pu;
+        double seconds;   /* PLAN_SETUP: of one set-up; PLAN_SERIAL: of all its items */
+        uint32_t workers; /* PLAN_SETUP: how often it is paid */
+        double makespan;  /* what it would be */
+        double saves;     /* share of the present makespan, > PLAN_WORTH */
+};
+
+struct plan {
+        struct sim_result sim;
+        double bound;
+        double serial;      /* items, and each set-up once, on one fast core */
+        double total;       /* makespan and what is beside it; < 0 not known */
+        double utilisation; /* of the PUs, 0 to 1 */
+        uint32_t critical;  /* the longest item of those that the worker which ends last ran; DISPATCH_NONE */
+        double share;       /* of the makespan that it takes, its set-ups included */
+        uint32_t n_last;    /* items that this worker ran */
+        struct plan_advice advice[PLAN_ADVICE_MAX]; /* the greatest saving first */
+        size_t n_advice;
+};
+
+/* -ENOMEM, or as sim_run(). */
+int plan_make(const struct plan_input *in, struct plan *ret_plan);
+void plan_finish(struct plan *plan);
+
+/* schedule: what would run where, and when. -ENOMEM. */
+int plan_print(const struct plan_input *in, const struct plan *plan, bool schedule, FILE *out);
+/* An object; schedctl-plan(1) lists its members. NULL for want of memory. */
+json_t *plan_json(const struct plan_input *in, const struct plan *plan, bool schedule);
