@@ -53,11 +53,16 @@ static int read_index(const json_t *value, uint32_t n, uint32_t *ret_index)
 static int read_groups(const json_t *groups, struct run_listing *l)
 {
         for (uint32_t i = 0; i < l->n_groups; i++) {
-                const json_t *group = json_array_get(groups, i);
+                const json_t *group = json_array_get(groups, i), *loose = json_object_get(group, "loose");
+                uint32_t *parent = &l->group_parent[i];
 
                 l->group_ids[i] = json_string_value(json_object_get(group, "id"));
-                if (!l->group_ids[i] || read_index(json_object_get(group, "parent"), i, &l->group_parent[i]) < 0)
+                if (!l->group_ids[i] || read_index(json_object_get(group, "parent"), i, parent) < 0 ||
+                    (loose && !json_is_boolean(loose)))
                         return -EPROTO;
+                l->group_loose[i] = json_is_true(loose);
+                if (l->group_loose[i] && *parent != RUN_NO_INDEX && !l->group_loose[*parent])
+                        return -EPROTO; /* it would be part of what stays together */
         }
         return 0;
 }
@@ -78,7 +83,8 @@ static int reserve_listing(struct run_listing *l)
         l->group = calloc(l->n_items + (size_t)1, sizeof(*l->group));
         l->group_ids = calloc(l->n_groups + (size_t)1, sizeof(*l->group_ids));
         l->group_parent = calloc(l->n_groups + (size_t)1, sizeof(*l->group_parent));
-        return l->ids && l->group && l->group_ids && l->group_parent ? 0 : -ENOMEM;
+        l->group_loose = calloc(l->n_groups + (size_t)1, sizeof(*l->group_loose));
+        return l->ids && l->group && l->group_ids && l->group_parent && l->group_loose ? 0 : -ENOMEM;
 }
 
 static int read_items_of(const json_t *message, const char *field, uint32_t n_items, struct run_items *ret_items)
@@ -100,6 +106,12 @@ static int read_items_of(const json_t *message, const char *field, uint32_t n_it
         return 0;
 }
 
+/* A list that is absent where it is empty. */
+static int read_items_if_any(const json_t *message, const char *field, uint32_t n_items, struct run_items *ret_items)
+{
+        return json_object_get(message, field) ? read_items_of(message, field, n_items, ret_items) : 0;
+}
+
 /* What a suite needs not say: order, and items that must not run beside others. */
 static int read_constraints(const json_t *message, struct run_listing *l)
 {
@@ -117,7 +129,7 @@ static int read_constraints(const json_t *message, struct run_listing *l)
                         return -EPROTO;
                 l->serial[i]++; /* RUN_NO_INDEX becomes 0 */
         }
-        return json_object_get(message, "alone") ? read_items_of(message, "alone", l->n_items, &l->alone) : 0;
+        return 0;
 }
 
 int run_message_suite(const json_t *message, struct run_listing *ret_listing)
@@ -141,6 +153,12 @@ int run_message_suite(const json_t *message, struct run_listing *ret_listing)
                 r = read_items(ids, group, &l);
         if (r == 0)
                 r = read_constraints(message, &l);
+        if (r == 0)
+                r = read_items_if_any(message, "alone", l.n_items, &l.alone);
+        if (r == 0)
+                r = read_items_if_any(message, "early", l.n_items, &l.early);
+        if (r == 0)
+                r = run_needs_read(message, l.n_items, &l.needs);
         if (r < 0) {
                 run_listing_finish(&l);
                 return r;
@@ -155,8 +173,11 @@ void run_listing_finish(struct run_listing *l)
         free(l->group);
         free(l->group_ids);
         free(l->group_parent);
+        free(l->group_loose);
         free(l->serial);
         free(l->alone.items);
+        free(l->early.items);
+        run_needs_finish(&l->needs);
         *l = (struct run_listing){0};
 }
 

@@ -10,9 +10,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/run_needs.h"
+
 enum {
         RUN_PROTOCOL_VERSION = 3,
         RUN_ITEMS_MAX = 4 * 1000 * 1000, /* of one suite */
+        RUN_AMOUNT_MAX = INT32_MAX,      /* of a resource: MiB, or whatever it is counted in */
 };
 
 #define RUN_NO_INDEX UINT32_MAX
@@ -36,11 +39,14 @@ struct run_listing {
         uint32_t *group;        /* per item, RUN_NO_INDEX none */
         const char **group_ids; /* n_groups */
         uint32_t *group_parent; /* less than the own index, or RUN_NO_INDEX */
+        bool *group_loose;      /* n_groups */
         const char *start;      /* "fork" or "spawn" */
         const char *why;
         bool ordered;           /* in collection order */
         uint32_t *serial;       /* per item the number of its serial group, from 1; 0 none. NULL: there is none */
         struct run_items alone; /* not to be dealt */
+        struct run_items early; /* before all others */
+        struct run_needs needs;
 };
 
 struct run_exited {

@@ -84,6 +84,95 @@ static void test_constraints(void)
         json_decref(message);
 }
 
+#define GROUPED(second) SUITE("[\"a\"]", "[1]", "[{\"id\":\"p\",\"parent\":-1,\"loose\":true}," second "]")
+
+static void test_loose_groups(void)
+{
+        static const char *const wrong[] = {
+                GROUPED("{\"id\":\"q\",\"parent\":0,\"loose\":1}"),
+                GROUPED("{\"id\":\"m\",\"parent\":0},{\"id\":\"q\",\"parent\":1,\"loose\":true}"),
+        };
+        json_t *message = json_loads(GROUPED("{\"id\":\"m\",\"parent\":0}"), 0, NULL);
+        struct run_listing l;
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                CHECK_INT(parse_suite(wrong[i]), -EPROTO);
+        CHECK_INT(run_message_suite(message, &l), 0);
+        CHECK(l.group_loose[0] && !l.group_loose[1]);
+        run_listing_finish(&l);
+        json_decref(message);
+}
+
+#define NEEDY(needs) CONSTRAINED("\"needs\":" needs)
+
+static void test_needs_that_cannot_be(void)
+{
+        static const char *const wrong[] = {
+                NEEDY("{}"),
+                NEEDY("[1]"),
+                NEEDY("[{}]"),
+                NEEDY("[{\"item\":3}]"),
+                NEEDY("[{\"item\":-1}]"),
+                NEEDY("[{\"item\":0,\"cpus\":1}]"),
+                NEEDY("[{\"item\":0,\"cpus\":4097}]"),
+                NEEDY("[{\"item\":0,\"cpus\":2.5}]"),
+                NEEDY("[{\"item\":0,\"memory\":0}]"),
+                NEEDY("[{\"item\":0,\"memory\":2147483648}]"),
+                NEEDY("[{\"item\":0,\"memory\":\"2G\"}]"),
+                NEEDY("[{\"item\":0,\"resources\":[\"db\"]}]"),
+                NEEDY("[{\"item\":0,\"resources\":{\"db\":0}}]"),
+                NEEDY("[{\"item\":0,\"resources\":{\"db\":null}}]"),
+                NEEDY("[{\"item\":0,\"cpus\":2},{\"item\":0,\"cpus\":2}]"),
+                NEEDY("[{\"item\":0},{\"item\":1},{\"item\":2},{\"item\":0}]"),
+                NEEDY("[],\"resources\":[\"db\"]"),
+                NEEDY("[],\"resources\":{\"db\":0}"),
+                NEEDY("[],\"resources\":{\"db\":-1}"),
+                CONSTRAINED("\"resources\":{\"db\":true}"),
+                CONSTRAINED("\"early\":[3]"),
+                CONSTRAINED("\"early\":{}"),
+        };
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                CHECK_INT(parse_suite(wrong[i]), -EPROTO);
+        CHECK_INT(parse_suite(NEEDY("[]")), 0);
+        CHECK_INT(parse_suite(CONSTRAINED("\"resources\":{\"db\":7}")), 0);
+}
+
+/* Whoever wants more than there is gets all of it; a resource that nobody counted has one unit. */
+static void test_needs(void)
+{
+        json_t *message = json_loads(NEEDY("[{\"item\":2,\"resources\":{\"db\":9,\"port\":3},\"memory\":700},"
+                                           "{\"item\":0,\"cpus\":4,\"memory\":100}],\"resources\":{\"db\":2},"
+                                           "\"early\":[1]"),
+                                     0, NULL);
+        struct dispatch_item items[3] = {0};
+        const struct dispatch_need *need;
+        struct run_listing l;
+
+        CHECK_INT(run_message_suite(message, &l), 0);
+        CHECK(l.early.n == 1 && l.early.items[0] == 1);
+        CHECK_INT(l.needs.n_resources, 3);
+        CHECK_INT(l.needs.memory, 2);
+        CHECK_STR(l.needs.names[0], "db");
+        CHECK_STR(l.needs.names[1], "port");
+        CHECK_INT(l.needs.capacities[0], 2);
+        CHECK_INT(l.needs.capacities[1], 1);
+        run_needs_limit_memory(&l.needs, UINT64_MAX);
+        CHECK_INT(l.needs.capacities[2], RUN_AMOUNT_MAX);
+        run_needs_limit_memory(&l.needs, (uint64_t)600 << 20);
+        CHECK_INT(l.needs.capacities[2], 600);
+        run_needs_tell(&l.needs, items, 3);
+        CHECK(items[0].cpus == 4 && items[0].n_needs == 1 && items[1].n_needs == 0 && items[2].n_needs == 3);
+        need = l.needs.needs + items[0].first_need;
+        CHECK(need->resource == 2 && need->amount == 100);
+        need = l.needs.needs + items[2].first_need;
+        CHECK(need[0].resource == 0 && need[0].amount == 2);
+        CHECK(need[1].resource == 1 && need[1].amount == 1);
+        CHECK(need[2].resource == 2 && need[2].amount == 600);
+        run_listing_finish(&l);
+        json_decref(message);
+}
+
 static void test_exited_messages(void)
 {
         static const struct {
@@ -309,6 +398,9 @@ int main(void)
 {
         test_suite_messages();
         test_constraints();
+        test_loose_groups();
+        test_needs_that_cannot_be();
+        test_needs();
         test_exited_messages();
         test_result_messages();
         test_lists();
