@@ -27,6 +27,8 @@ struct sim_params {
         const double *seconds;               /* what each item really takes on a fast core; NULL: what is told, of an
                                               * unknown one default_seconds */
         const double *waits;                 /* likewise the share that waits; NULL: what is told */
+        const double *setups;                /* likewise each group's set-up; NULL: what is told, of an unknown one 0 */
+        const double *session_setup;         /* likewise */
         const struct dispatch_pu *pus;       /* at the beginning; at least one */
         size_t n_pus;
         const struct sim_change *changes; /* in order of time */
