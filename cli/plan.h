@@ -60,13 +60,16 @@ struct plan_advice {
 
 struct plan {
         struct sim_result sim;
+        uint32_t *order; /* the items that ran, those of a worker together, in the order in which they begin */
+        uint32_t n_ran;
         double bound;
         double serial;      /* items, and each set-up once, on one fast core */
-        double total;       /* makespan and what is beside it; < 0 not known */
+        double alone;       /* seconds of those that run when all workers are gone */
+        double total;       /* makespan, what runs alone, and what is beside them; < 0 not known */
         double utilisation; /* of the PUs, 0 to 1 */
         uint32_t critical;  /* the longest item of those that the worker which ends last ran; DISPATCH_NONE */
-        double share;       /* of the makespan that it takes, its set-ups included */
         uint32_t n_last;    /* items that this worker ran */
+        double share;       /* of the makespan that the critical item takes, its set-ups included */
         struct plan_advice advice[PLAN_ADVICE_MAX]; /* the greatest saving first */
         size_t n_advice;
 };
