@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,19 @@ enum {
         OPT_ENGINE,
         OPT_ITEM_TIMEOUT,
         OPT_CONFIRM_FAILURES,
+        OPT_MAX_WORKERS,
+        OPT_MAX_ITEMS,
+        OPT_MAX_WORKER_MEMORY,
+        OPT_DRY_RUN,
         OPT_JSON
 };
 
 static const struct option long_options[] = {
         {"workers", required_argument, NULL, 'w'},
+        {"max-workers", required_argument, NULL, OPT_MAX_WORKERS},
+        {"max-items-per-worker", required_argument, NULL, OPT_MAX_ITEMS},
+        {"max-worker-memory", required_argument, NULL, OPT_MAX_WORKER_MEMORY},
+        {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"min", required_argument, NULL, OPT_MIN},
         {"max", required_argument, NULL, OPT_MAX},
         {"start", required_argument, NULL, OPT_START},
@@ -42,6 +51,10 @@ static const struct {
         int option;
 } equivalents[] = {
         {"SCHEDCTL_WORKERS", 'w'},
+        {"SCHEDCTL_MAX_WORKERS", OPT_MAX_WORKERS},
+        {"SCHEDCTL_MAX_ITEMS_PER_WORKER", OPT_MAX_ITEMS},
+        {"SCHEDCTL_MAX_WORKER_MEMORY", OPT_MAX_WORKER_MEMORY},
+        {"SCHEDCTL_DRY_RUN", OPT_DRY_RUN},
         {"SCHEDCTL_MIN", OPT_MIN},
         {"SCHEDCTL_MAX", OPT_MAX},
         {"SCHEDCTL_START", OPT_START},
@@ -83,6 +96,12 @@ static void print_help(void)
              "Runs COMMAND on borrowed CPUs; any pytest in it runs its tests in parallel.\n"
              "\n"
              "  -w, --workers N        N workers a suite, on however many CPUs (1: in pytest itself)\n"
+             "      --max-workers N    at most N of them, also while tests only wait\n"
+             "      --max-items-per-worker N\n"
+             "                         a new worker after N tests\n"
+             "      --max-worker-memory SIZE\n"
+             "                         a new one when it has needed more than that (512M, 2G)\n"
+             "      --dry-run          collect, and say what would run where\n"
              "      --min N            ask for at least N CPUs\n"
              "      --max N            borrow at most N CPUs\n"
              "      --start HOW        start workers by fork (after collection) or spawn\n"
@@ -101,7 +120,7 @@ static void print_help(void)
              "line wins. 'man schedctl-run' explains all of them.");
 }
 
-static bool parse_count(const char *text, unsigned *ret_count)
+static bool parse_number(const char *text, unsigned least, unsigned most, unsigned *ret_number)
 {
         unsigned long value;
         char *end;
@@ -110,9 +129,39 @@ static bool parse_count(const char *text, unsigned *ret_count)
                 return false;
         errno = 0;
         value = strtoul(text, &end, 10);
-        if (errno || *end || value < 1 || value > RUN_COUNT_MAX)
+        if (errno || *end || value < least || value > most)
                 return false;
-        *ret_count = (unsigned)value;
+        *ret_number = (unsigned)value;
+        return true;
+}
+
+static bool parse_count(const char *text, unsigned *ret_count)
+{
+        return parse_number(text, 1, RUN_COUNT_MAX, ret_count);
+}
+
+/* 512M, 1.5G, 2GiB, or a number of MiB; rounded up to these. */
+static bool parse_memory(const char *text, unsigned *ret_mib)
+{
+        static const char units[] = "KMGT";
+        static const double mib[] = {1.0 / 1024, 1, 1024, 1024.0 * 1024};
+        const char *unit;
+        double value;
+        char *end;
+
+        if (*text < '0' || *text > '9' || strpbrk(text, "xXeE"))
+                return false;
+        value = strtod(text, &end);
+        unit = *end ? strchr(units, *end) : NULL;
+        if (unit) {
+                value *= mib[unit - units];
+                end++;
+                if (strcmp(end, "B") == 0 || strcmp(end, "iB") == 0)
+                        end += strlen(end);
+        }
+        if (*end || !(value <= (double)RUN_MEMORY_MAX))
+                return false;
+        *ret_mib = (unsigned)ceil(value);
         return true;
 }
 
@@ -177,6 +226,16 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
         switch (option) {
         case 'w':
                 return parse_count(value, &o->workers);
+        case OPT_MAX_WORKERS:
+                return parse_count(value, &o->max_workers);
+        case OPT_MAX_ITEMS:
+                o->max_items_given = true;
+                return parse_number(value, 0, RUN_TURNS_MAX, &o->max_items);
+        case OPT_MAX_WORKER_MEMORY:
+                o->max_worker_memory_given = true;
+                return parse_memory(value, &o->max_worker_memory);
+        case OPT_DRY_RUN:
+                return parse_switch(value, &o->dry_run);
         case OPT_MIN:
                 return parse_count(value, &o->min);
         case OPT_MAX:
@@ -240,6 +299,8 @@ static bool check_numbers(const struct run_options *o)
 {
         if (o->max && o->min > o->max)
                 fprintf(stderr, "schedctl run: --min %u is above --max %u\n", o->min, o->max);
+        else if (o->max_workers && o->workers > o->max_workers)
+                fprintf(stderr, "schedctl run: --workers %u is above --max-workers %u\n", o->workers, o->max_workers);
         else if (o->workers && o->min > o->workers)
                 fprintf(stderr, "schedctl run: --min %u is above --workers %u\n", o->min, o->workers);
         else

@@ -15,23 +15,30 @@ enum run_engine {
 };
 
 enum {
-        RUN_COUNT_MAX = 4096, /* of workers or PUs; CPUSET_MAX */
-        RUN_LABEL_MAX = 128,  /* bytes; the service's limit */
+        RUN_COUNT_MAX = 4096,               /* of workers or PUs; CPUSET_MAX */
+        RUN_LABEL_MAX = 128,                /* bytes; the service's limit */
+        RUN_TURNS_MAX = 1000 * 1000 * 1000, /* items of one worker */
 };
 
 /* Seconds; a week. */
 #define RUN_ITEM_TIMEOUT_MAX 604800.0
+/* MiB; a PiB. */
+#define RUN_MEMORY_MAX       1073741824U
 
 /* Texts belong to argv or the environment and live as long as the process. What a project's file may say too has to be
  * known as given or not. */
 struct run_options {
-        unsigned workers;  /* of each suite; 0: not given */
-        unsigned min, max; /* PUs of the lease; 0: the service's default */
+        unsigned workers;           /* of each suite; 0: not given */
+        unsigned max_workers;       /* of each suite at a time, those beyond one a PU included; 0: not given */
+        unsigned max_items;         /* that a worker runs; 0: any number */
+        unsigned max_worker_memory; /* MiB that a worker may have needed; 0: any */
+        unsigned min, max;          /* PUs of the lease; 0: the service's default */
         enum run_start start;
         enum run_engine engine;
         double item_timeout; /* seconds an item may take; 0: any time */
         bool confirm_failures;
-        bool start_given, item_timeout_given, confirm_failures_given;
+        bool start_given, item_timeout_given, confirm_failures_given, max_items_given, max_worker_memory_given;
+        bool dry_run; /* say what would run where, and run nothing */
         bool no_pin;
         bool verbose;
         bool quiet;

@@ -7,14 +7,34 @@
 
 typedef bool (*setting_reader)(const json_t *value, struct run_settings *settings);
 
-static bool read_workers(const json_t *value, struct run_settings *settings)
+static bool read_number(const json_t *value, unsigned most, unsigned *ret_number)
 {
         json_int_t number = json_integer_value(value);
 
-        if (!json_is_integer(value) || number < 1 || number > RUN_COUNT_MAX)
+        if (!json_is_integer(value) || number < 1 || number > (json_int_t)most)
                 return false;
-        settings->workers = (unsigned)number;
+        *ret_number = (unsigned)number;
         return true;
+}
+
+static bool read_workers(const json_t *value, struct run_settings *settings)
+{
+        return read_number(value, RUN_COUNT_MAX, &settings->workers);
+}
+
+static bool read_max_workers(const json_t *value, struct run_settings *settings)
+{
+        return read_number(value, RUN_COUNT_MAX, &settings->max_workers);
+}
+
+static bool read_max_items(const json_t *value, struct run_settings *settings)
+{
+        return read_number(value, RUN_TURNS_MAX, &settings->max_items);
+}
+
+static bool read_max_worker_memory(const json_t *value, struct run_settings *settings)
+{
+        return read_number(value, RUN_MEMORY_MAX, &settings->max_worker_memory);
 }
 
 static bool read_start(const json_t *value, struct run_settings *settings)
@@ -45,6 +65,21 @@ static bool workers_given(const struct run_options *o)
         return o->workers > 0;
 }
 
+static bool max_workers_given(const struct run_options *o)
+{
+        return o->max_workers > 0;
+}
+
+static bool max_items_given(const struct run_options *o)
+{
+        return o->max_items_given;
+}
+
+static bool max_worker_memory_given(const struct run_options *o)
+{
+        return o->max_worker_memory_given;
+}
+
 static bool start_given(const struct run_options *o)
 {
         return o->start_given;
@@ -66,6 +101,11 @@ static const struct {
         bool (*given)(const struct run_options *options); /* on the command line or in the environment */
 } readers[] = {
         {"workers", "workers", "a number from 1 to 4096", read_workers, workers_given},
+        {"max_workers", "max-workers", "a number from 1 to 4096", read_max_workers, max_workers_given},
+        {"max_items_per_worker", "max-items-per-worker", "a number from 1 to 1000000000", read_max_items,
+         max_items_given},
+        {"max_worker_memory", "max-worker-memory", "MiB from 1 to 1073741824", read_max_worker_memory,
+         max_worker_memory_given},
         {"start", "start", "\"auto\", \"fork\" or \"spawn\"", read_start, start_given},
         {"item_timeout", "item-timeout", "a number of seconds from 0 to 604800", read_item_timeout, item_timeout_given},
         {"confirm_failures", "confirm-failures", "true or false", read_confirm_failures, confirm_failures_given},
@@ -86,6 +126,9 @@ void run_settings_weigh(const struct run_options *o, const json_t *file, struct 
 {
         struct run_settings s = {
                 .workers = o->workers,
+                .max_workers = o->max_workers,
+                .max_items = o->max_items,
+                .max_worker_memory = o->max_worker_memory,
                 .start = o->start,
                 .item_timeout = o->item_timeout,
                 .confirm_failures = o->confirm_failures,
@@ -106,6 +149,8 @@ void run_settings_weigh(const struct run_options *o, const json_t *file, struct 
                         json_object_set(s.of_file, readers[i].key, value);
                 }
         }
+        if (s.max_workers && s.workers > s.max_workers) /* one of the two is the file's, or both are */
+                s.workers = s.max_workers;
         *ret_settings = s;
 }
 

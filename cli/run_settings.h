@@ -11,7 +11,10 @@ enum {
 };
 
 struct run_settings {
-        unsigned workers; /* 0: as many as PUs */
+        unsigned workers;           /* 0: as many as PUs, and more while tests wait */
+        unsigned max_workers;       /* 0: not said */
+        unsigned max_items;         /* that a worker runs; 0: any number */
+        unsigned max_worker_memory; /* MiB; 0: any */
         enum run_start start;
         double item_timeout; /* seconds; 0: none */
         bool confirm_failures;

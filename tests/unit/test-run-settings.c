@@ -5,8 +5,10 @@
 #include "cli/run_settings.h"
 #include "tests/unit/test.h"
 
-static const char *const variables[] = {"SCHEDCTL_WORKERS", "SCHEDCTL_START", "SCHEDCTL_ITEM_TIMEOUT",
-                                        "SCHEDCTL_CONFIRM_FAILURES"};
+static const char *const variables[] = {"SCHEDCTL_WORKERS",          "SCHEDCTL_START",
+                                        "SCHEDCTL_ITEM_TIMEOUT",     "SCHEDCTL_CONFIRM_FAILURES",
+                                        "SCHEDCTL_MAX_WORKERS",      "SCHEDCTL_MAX_ITEMS_PER_WORKER",
+                                        "SCHEDCTL_MAX_WORKER_MEMORY"};
 
 struct scene {
         const char *words[8];                                         /* of the command line, after the verb */
@@ -49,7 +51,8 @@ static struct run_settings weigh(const struct scene *scene, char complaint[stati
         return settings;
 }
 
-#define ALL "{\"workers\":3,\"start\":\"spawn\",\"item_timeout\":2.5,\"confirm_failures\":true}"
+#define ALL    "{\"workers\":3,\"start\":\"spawn\",\"item_timeout\":2.5,\"confirm_failures\":true}"
+#define LIMITS "{\"max_workers\":9,\"max_items_per_worker\":7,\"max_worker_memory\":300}"
 
 static void test_who_wins(void)
 {
@@ -58,17 +61,33 @@ static void test_who_wins(void)
                 struct run_settings settings;
                 size_t n_of_file;
         } cases[] = {
-                {{.file = NULL}, {0, RUN_START_AUTO, 0, false, NULL}, 0},
-                {{.file = "{}"}, {0, RUN_START_AUTO, 0, false, NULL}, 0},
-                {{.file = ALL}, {3, RUN_START_SPAWN, 2.5, true, NULL}, 4},
-                {{.file = "{\"item_timeout\":7,\"unknown\":[]}"}, {0, RUN_START_AUTO, 7, false, NULL}, 1},
-                {{.file = ALL, .values = {"5", "auto", "0", "0"}}, {5, RUN_START_AUTO, 0, false, NULL}, 0},
+                {.scene = {.file = NULL}},
+                {.scene = {.file = "{}"}},
+                {{.file = ALL},
+                 {.workers = 3, .start = RUN_START_SPAWN, .item_timeout = 2.5, .confirm_failures = true},
+                 4},
+                {{.file = "{\"item_timeout\":7,\"unknown\":[]}"}, {.item_timeout = 7}, 1},
+                {{.file = ALL, .values = {"5", "auto", "0", "0"}}, {.workers = 5}, 0},
                 {{.file = ALL, .words = {"-w", "4", "--item-timeout", "0.25"}},
-                 {4, RUN_START_SPAWN, 0.25, true, NULL},
+                 {.workers = 4, .start = RUN_START_SPAWN, .item_timeout = 0.25, .confirm_failures = true},
                  2},
                 {{.words = {"--confirm-failures", "--start=fork"}, .values = {"2", "spawn", "9", "0"}},
-                 {2, RUN_START_FORK, 9, true, NULL},
+                 {.workers = 2, .start = RUN_START_FORK, .item_timeout = 9, .confirm_failures = true},
                  0},
+                {{.file = LIMITS}, {.max_workers = 9, .max_items = 7, .max_worker_memory = 300}, 3},
+                {{.file = LIMITS, .words = {"--max-items-per-worker=0", "--max-worker-memory", "0"}},
+                 {.max_workers = 9},
+                 1},
+                {{.file = LIMITS,
+                  .values = {[4] = "8", [5] = "6", [6] = "2G"},
+                  .words = {"--max-worker-memory", "1.5GiB"}},
+                 {.max_workers = 8, .max_items = 6, .max_worker_memory = 1536},
+                 0},
+                {{.words = {"--max-worker-memory", "100K"}}, {.max_worker_memory = 1}, 0},
+                {{.words = {"--max-worker-memory", "77"}}, {.max_worker_memory = 77}, 0},
+                {{.file = LIMITS, .words = {"-w", "12"}},
+                 {.workers = 9, .max_workers = 9, .max_items = 7, .max_worker_memory = 300},
+                 3},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -76,6 +95,9 @@ static void test_who_wins(void)
                 struct run_settings s = weigh(&cases[i].scene, complaint);
 
                 CHECK_INT(s.workers, cases[i].settings.workers);
+                CHECK_INT(s.max_workers, cases[i].settings.max_workers);
+                CHECK_INT(s.max_items, cases[i].settings.max_items);
+                CHECK_INT(s.max_worker_memory, cases[i].settings.max_worker_memory);
                 CHECK_INT(s.start, cases[i].settings.start);
                 CHECK(fabs(s.item_timeout - cases[i].settings.item_timeout) < 1e-9);
                 CHECK_INT(s.confirm_failures, cases[i].settings.confirm_failures);
@@ -92,6 +114,11 @@ static void test_complaints(void)
         } cases[] = {
                 {"{\"workers\":0}", "workers is 0, which has to be a number from 1 to 4096"},
                 {"{\"workers\":\"4\"}", "workers is \"4\", which has to be a number from 1 to 4096"},
+                {"{\"max_workers\":4097}", "max-workers is 4097, which has to be a number from 1 to 4096"},
+                {"{\"max_items_per_worker\":0}",
+                 "max-items-per-worker is 0, which has to be a number from 1 to 1000000000"},
+                {"{\"max_worker_memory\":\"2G\"}",
+                 "max-worker-memory is \"2G\", which has to be MiB from 1 to 1073741824"},
                 {"{\"start\":\"thread\"}", "start is \"thread\", which has to be \"auto\", \"fork\" or \"spawn\""},
                 {"{\"start\":null}", "start is null, which has to be \"auto\", \"fork\" or \"spawn\""},
                 {"{\"item_timeout\":-1}", "item-timeout is -1, which has to be a number of seconds from 0 to 604800"},
@@ -121,12 +148,28 @@ static void test_complaints(void)
 static void test_options_that_cannot_be(void)
 {
         static const struct scene cases[] = {
-                {.words = {"--item-timeout", "x"}},   {.words = {"--item-timeout", "-1"}},
-                {.words = {"--item-timeout", "nan"}}, {.words = {"--item-timeout", "1s"}},
-                {.words = {"--item-timeout", ""}},    {.words = {"--item-timeout", "1e9"}},
-                {.words = {"--item-timeout"}},        {.words = {"--confirm-failures=1"}},
-                {.values = {NULL, NULL, "inf"}},      {.values = {NULL, NULL, NULL, "yes"}},
-                {.words = {"--start", "thread"}},     {.words = {"-w", "0"}},
+                {.words = {"--item-timeout", "x"}},
+                {.words = {"--item-timeout", "-1"}},
+                {.words = {"--item-timeout", "nan"}},
+                {.words = {"--item-timeout", "1s"}},
+                {.words = {"--item-timeout", ""}},
+                {.words = {"--item-timeout", "1e9"}},
+                {.words = {"--item-timeout"}},
+                {.words = {"--confirm-failures=1"}},
+                {.values = {NULL, NULL, "inf"}},
+                {.values = {NULL, NULL, NULL, "yes"}},
+                {.words = {"--start", "thread"}},
+                {.words = {"-w", "0"}},
+                {.words = {"--max-workers", "0"}},
+                {.words = {"--max-items-per-worker", "-1"}},
+                {.words = {"--max-worker-memory", "2P"}},
+                {.words = {"--max-worker-memory", "1e3"}},
+                {.words = {"--max-worker-memory", "2GX"}},
+                {.words = {"--max-worker-memory", "G"}},
+                {.words = {"--max-worker-memory", "1025T"}},
+                {.words = {"--dry-run=1"}},
+                {.words = {"-w", "3", "--max-workers", "2"}},
+                {.values = {[6] = "much"}},
         };
         struct run_options options;
 
