@@ -2,8 +2,8 @@
 #include "core/dispatch_state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { LATE_MIN_US = 5000 }; /* nobody is late by less than this */
 
@@ -41,25 +41,54 @@ void dispatch_actions_finish(struct dispatch_actions *actions)
 
 /* Creation */
 
+static bool needs_are_valid(const struct dispatch_params *p)
+{
+        for (uint32_t r = 0; r < p->n_resources; r++)
+                if (p->capacities[r] < 1)
+                        return false;
+        for (uint32_t i = 0; i < p->n_needs; i++)
+                if (p->needs[i].resource >= p->n_resources || p->needs[i].amount < 1 ||
+                    p->needs[i].amount > p->capacities[p->needs[i].resource])
+                        return false;
+        return true;
+}
+
+static bool item_is_valid(const struct dispatch_params *p, const struct dispatch_item *item)
+{
+        return (item->group == DISPATCH_NONE || item->group < p->n_groups) && item->serial <= p->n_items &&
+               item->spread >= 0 && item->waits >= 0 && item->waits <= 1 && item->n_needs <= p->n_needs &&
+               item->first_need <= p->n_needs - item->n_needs;
+}
+
+static bool group_is_valid(const struct dispatch_params *p, uint32_t g)
+{
+        uint32_t parent = p->groups[g].parent;
+
+        return parent == DISPATCH_NONE || (parent < g && (p->groups[parent].loose || !p->groups[g].loose));
+}
+
 static bool params_fit(const struct dispatch_params *p)
 {
         if (p->max_workers < 1 || p->max_workers > DISPATCH_WORKERS_MAX || p->min_workers > p->max_workers ||
-            !(p->default_seconds > 0) || !(p->overhead >= 0) || !(p->start_cost >= 0) || p->n_items == DISPATCH_NONE)
+            !(p->default_seconds > 0) || !(p->overhead >= 0) || !(p->start_cost >= 0) || isnan(p->session_setup) ||
+            p->n_items == DISPATCH_NONE)
                 return false;
         for (uint32_t i = 0; i < p->n_items; i++)
-                if ((p->items[i].group != DISPATCH_NONE && p->items[i].group >= p->n_groups) ||
-                    p->items[i].serial > p->n_items)
+                if (!item_is_valid(p, &p->items[i]))
                         return false;
         for (uint32_t g = 0; g < p->n_groups; g++)
-                if (p->groups[g].parent != DISPATCH_NONE && p->groups[g].parent >= g)
+                if (!group_is_valid(p, g))
                         return false;
-        return true;
+        return needs_are_valid(p);
 }
 
 static void copy_params(struct dispatch *d, const struct dispatch_params *p)
 {
         for (uint32_t i = 0; i < p->n_items; i++) {
                 d->items[i] = (struct item){.seconds = p->items[i].seconds,
+                                            .spread = p->items[i].spread,
+                                            .waits = p->items[i].waits,
+                                            .early = p->items[i].early && !p->ordered,
                                             .group = p->items[i].group,
                                             .worker = DISPATCH_NONE,
                                             .missed_by = DISPATCH_NONE,
@@ -70,10 +99,13 @@ static void copy_params(struct dispatch *d, const struct dispatch_params *p)
                 d->groups[g] = (struct group){.parent = p->groups[g].parent,
                                               .setup = p->groups[g].setup > 0 ? p->groups[g].setup : 0,
                                               .n_setups = p->groups[g].setup >= 0,
+                                              .loose = p->groups[g].loose,
                                               .unit = DISPATCH_NONE};
         d->default_seconds = p->default_seconds;
         d->overhead = p->overhead;
         d->start_cost = p->start_cost;
+        d->session_setup = p->session_setup > 0 ? p->session_setup : 0;
+        d->n_session_setups = p->session_setup >= 0;
 }
 
 static uint32_t least_of(uint32_t a, uint32_t b)
@@ -224,7 +256,7 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
         if ((e->type == DISPATCH_EXITED || e->type == DISPATCH_WANT) && e->item != DISPATCH_NONE &&
             e->item >= d->n_items)
                 return false;
-        if (e->type == DISPATCH_SETUP && e->group >= d->n_groups)
+        if (e->type == DISPATCH_SETUP && e->group != DISPATCH_NONE && e->group >= d->n_groups)
                 return false;
         if ((e->type == DISPATCH_DONE || e->type == DISPATCH_SETUP) && !(e->wall >= 0 && e->cpu >= 0))
                 return false;
@@ -309,7 +341,7 @@ uint64_t dispatch_next_deadline(const struct dispatch *d)
                 watch |= d->workers[i].state == WORKER_ACTIVE && d->workers[i].dry;
         for (uint32_t i = 0; i < d->max_workers && watch; i++) {
                 const struct worker *w = &d->workers[i];
-                double elapsed = (double)(d->now - w->begun) / 1e6, expected = w->running / w->speed;
+                double elapsed = (double)(d->now - w->begun) / 1e6, expected = work_at(w->running, w->speed);
                 uint64_t late;
 
                 if (w->state == WORKER_GONE || w->n_running == 0 || w->waiting)
@@ -328,7 +360,7 @@ uint64_t dispatch_next_sample(const struct dispatch *d)
 
 double dispatch_work_left(const struct dispatch *d)
 {
-        return pool_seconds(d) + (d->busy > 0 ? d->busy : 0);
+        return pool_work(d).seconds + (d->busy > 0 ? d->busy : 0);
 }
 
 uint32_t dispatch_items_left(const struct dispatch *d)

@@ -22,7 +22,7 @@ static bool is_part(const struct dispatch *d, uint32_t item)
 
 static const char *check_items(const struct dispatch *d)
 {
-        uint32_t open = 0, pool = 0, queued = 0, parts = 0;
+        uint32_t open = 0, pool = 0, queued = 0, parts = 0, early = 0;
 
         for (uint32_t i = 0; i < d->n_items; i++) {
                 const struct item *it = &d->items[i];
@@ -32,6 +32,7 @@ static const char *check_items(const struct dispatch *d)
                 pool += it->state == ITEM_POOL;
                 queued += it->state == ITEM_QUEUED;
                 parts += is_part(d, i);
+                early += is_part(d, i) && it->early;
                 if (rank_set_has(&d->pool.positions, it->position) != (it->state == ITEM_POOL) ||
                     rank_set_has(&d->pool.lengths, it->length) != is_part(d, i))
                         return "the pool's orders and the items' states differ";
@@ -40,7 +41,7 @@ static const char *check_items(const struct dispatch *d)
         }
         if (open != d->n_open)
                 return "the count of open items is wrong";
-        if (pool != d->pool.n || parts != d->pool.n_parts)
+        if (pool != d->pool.n || parts != d->pool.n_parts || early != d->pool.n_early)
                 return "the count of items in the pool is wrong";
         return queued == d->n_queued ? NULL : "the count of queued items is wrong";
 }
@@ -59,10 +60,10 @@ static const char *check_worker(const struct dispatch *d, uint32_t number, doubl
 
                 if (it->worker != number || it->state != (i < w->n_running ? ITEM_RUNNING : ITEM_QUEUED))
                         return "a worker's queue and its items differ";
-                *busy += it->charge;
-                queued += i < w->n_running ? 0 : it->charge;
+                *busy += it->charge.seconds;
+                queued += i < w->n_running ? 0 : it->charge.seconds;
         }
-        return differs(queued, w->queued) ? "a queue's seconds are wrong" : NULL;
+        return differs(queued, w->queued.seconds) ? "a queue's seconds are wrong" : NULL;
 }
 
 static const char *check_workers(const struct dispatch *d)
@@ -123,7 +124,7 @@ static const char *check_unit(const struct dispatch *d, const struct unit *u, ui
         }
         for (uint32_t i = 0; i < d->max_workers; i++)
                 workers += d->workers[i].state != WORKER_GONE && d->workers[i].unit == number;
-        if (n != u->n_pool || differs(known, u->pool_known))
+        if (n != u->n_pool || differs(known, u->pool_known.seconds))
                 return "a unit's sums are wrong";
         if (workers != u->n_workers)
                 return "a unit's count of workers is wrong";

@@ -44,17 +44,17 @@ void deal_release(struct dispatch *d, struct worker *w, uint32_t item)
 
         if (it->state == ITEM_RUNNING) {
                 if (w->held[w->n_running - 1] == item)
-                        w->running = 0;
+                        w->running = (struct work){0};
                 w->n_running--;
         } else {
                 d->n_queued--;
-                w->queued -= it->charge;
+                work_add(&w->queued, it->charge, -1);
         }
         held_remove(w, held_index(w, item));
         pool_let_go(d, it->unit);
-        d->busy -= it->charge;
+        d->busy -= it->charge.seconds;
         if (w->n_held == w->n_running)
-                w->queued = 0;
+                w->queued = (struct work){0};
         if (d->n_queued == 0 && d->busy < 0)
                 d->busy = 0;
         it->worker = DISPATCH_NONE;
@@ -70,7 +70,9 @@ void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
         pool_begin(d, it->unit);
         /* The one before is over but for its teardown, though its DONE may come late. */
         w->running = it->charge;
-        w->queued = deal_waiting(w) > 0 ? w->queued - it->charge : 0;
+        work_add(&w->queued, it->charge, -1);
+        if (deal_waiting(w) == 0)
+                w->queued = (struct work){0};
         d->n_queued--;
 }
 
@@ -95,7 +97,7 @@ void deal_reset_tail(struct dispatch *d, struct worker *w)
 
 static bool is_tiny(const struct dispatch *d, uint32_t item, double horizon)
 {
-        return pool_item_is_estimated(d, item) && pool_item_seconds(d, item) < horizon;
+        return pool_item_is_estimated(d, item) && pool_item_work(d, item).seconds < horizon;
 }
 
 /* Whether the engine has to hear when this item is taken: always, but within a batch only half-way. */
@@ -111,20 +113,21 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
         struct item *it = &d->items[choice.item];
         struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_SEND, choice.reason);
 
-        it->charge = pool_item_seconds(d, choice.item) + pool_setup_seconds(d, w->tail, choice.item);
+        it->charge = pool_item_work(d, choice.item);
+        it->charge.seconds += pool_setup_seconds(d, w->tail, choice.item);
         pool_take(d, choice.item);
         pool_hold(d, it->unit, worker);
         it->state = ITEM_QUEUED;
         it->worker = worker;
         held_insert(w, w->n_held, choice.item);
-        w->queued += it->charge;
-        w->unreported += it->charge;
+        work_add(&w->queued, it->charge, 1);
+        w->unreported += it->charge.seconds;
         w->n_unreported++;
         w->dry = w->waiting = false;
         w->tail = choice.item;
         pool_enter(d, w, it->unit);
         d->n_queued++;
-        d->busy += it->charge;
+        d->busy += it->charge.seconds;
 
         action->worker = worker;
         action->item = choice.item;
@@ -161,7 +164,7 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
         while (w->n_held < DISPATCH_QUEUE_MAX) {
                 double horizon = pick_horizon(d);
 
-                if (deal_waiting(w) > 0 && w->queued >= horizon)
+                if (deal_waiting(w) > 0 && w->queued.seconds >= horizon)
                         return;
                 if (!pick_item(d, worker, &choice))
                         break;
@@ -206,16 +209,16 @@ bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, s
         bool any = false;
 
         for (size_t i = 0; i < n; i++)
-                theirs += is_on_offer(d, list[i]) ? pool_part_seconds(d, list[i]) / v->speed : 0;
+                theirs += is_on_offer(d, list[i]) ? work_at(pool_part_work(d, list[i]), v->speed) : 0;
         for (size_t i = n; i-- > 0 && t->n_held < DISPATCH_QUEUE_MAX && !pool_is_bound(d, v->thief);) {
-                double seconds = pool_part_seconds(d, list[i]);
+                struct work work = pool_part_work(d, list[i]);
 
                 if (!is_on_offer(d, list[i]) || d->items[list[i]].missed_by == v->thief)
                         continue;
-                ours += (pool_setup_seconds(d, t->tail, list[i]) + seconds) / t->speed;
+                ours += pool_setup_seconds(d, t->tail, list[i]) / t->speed + work_at(work, t->speed);
                 if (ours >= theirs)
                         break;
-                theirs -= seconds / v->speed;
+                theirs -= work_at(work, v->speed);
                 /* Not to be taken from it in turn before it has begun: thieves would go round in circles. */
                 t->recalled = true;
                 deal_send(d, v->thief, (struct choice){list[i], DISPATCH_R_STOLEN}, horizon, out);

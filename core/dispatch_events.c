@@ -40,6 +40,13 @@ static void on_started(struct dispatch *d, const struct dispatch_event *e)
         w->recalled = w->waiting = false;
 }
 
+/* What a measurement shows of an item on a fast core. */
+static struct work measured(const struct dispatch_event *e, double speed)
+{
+        return (struct work){.seconds = estimate_on_fast_core(e->wall, e->cpu, speed),
+                             .waits = e->cpu < e->wall ? e->wall - e->cpu : 0};
+}
+
 static void on_done(struct dispatch *d, const struct dispatch_event *e)
 {
         struct worker *w = deal_holder(d, e->worker, e->item);
@@ -51,7 +58,7 @@ static void on_done(struct dispatch *d, const struct dispatch_event *e)
         deal_release(d, w, e->item);
         deal_close(d, e->item, ITEM_DONE);
         if (d->items[e->item].seconds < 0)
-                pool_learn(d, e->item, estimate_on_fast_core(e->wall, e->cpu, w->core));
+                pool_learn(d, e->item, measured(e, w->core));
         w->last_done = e->item;
         w->n_done++;
         d->n_failures = 0;
@@ -60,11 +67,12 @@ static void on_done(struct dispatch *d, const struct dispatch_event *e)
 /* A running mean in which the estimate that history gave counts as one sample. */
 static void on_setup(struct dispatch *d, const struct dispatch_event *e)
 {
-        struct group *g = &d->groups[e->group];
-        double seconds = e->wall * d->workers[e->worker].core;
+        bool session = e->group == DISPATCH_NONE;
+        double *mean = session ? &d->session_setup : &d->groups[e->group].setup;
+        uint32_t *n = session ? &d->n_session_setups : &d->groups[e->group].n_setups;
 
-        g->setup += (seconds - g->setup) / ++g->n_setups;
-        if (g->parent == DISPATCH_NONE)
+        *mean += (e->wall * d->workers[e->worker].core - *mean) / ++*n;
+        if (!session)
                 pool_set_setup(d, e->group);
 }
 

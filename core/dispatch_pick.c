@@ -37,14 +37,14 @@ static const double SPLIT_GAIN = 0.03;
 static const double HORIZON_SENDS = 250;
 
 /* What the worker is bound to do of the serial unit that it is at, though it was not sent yet. */
-static double owned_seconds(const struct dispatch *d, const struct worker *w)
+static struct work owned_work(const struct dispatch *d, const struct worker *w)
 {
-        return pool_is_bound(d, (uint32_t)(w - d->workers)) ? pool_unit_seconds(d, w->unit) : 0;
+        return pool_is_bound(d, (uint32_t)(w - d->workers)) ? pool_unit_work(d, w->unit) : (struct work){0};
 }
 
 struct outlook pick_outlook(const struct dispatch *d)
 {
-        double speed = 0, fastest = 0, work = pool_seconds(d) + d->pool.heap_setups, longest = 0, rest;
+        double speed = 0, fastest = 0, work = pool_work(d).seconds + d->pool.heap_setups, longest = 0, rest;
         uint32_t rank = pool_longest(d, HUGE_VAL);
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
@@ -55,7 +55,7 @@ struct outlook pick_outlook(const struct dispatch *d)
                         continue;
                 release = pick_release(d, w);
                 longest = release > longest ? release : longest;
-                work += release * w->speed - owned_seconds(d, w); /* which the pool's have */
+                work += release * w->speed - owned_work(d, w).seconds; /* which the pool's has */
                 if (w->state == WORKER_RETIRING)
                         continue;
                 speed += w->speed;
@@ -81,7 +81,7 @@ static bool is_long(const struct dispatch *d, uint32_t item)
         const struct item *it = &d->items[item];
 
         if (d->pool.units[it->unit].serial)
-                return d->pool.history && pool_unit_seconds(d, it->unit) > d->outlook.worth;
+                return d->pool.history && pool_unit_work(d, it->unit).seconds > d->outlook.worth;
         if (it->seconds <= d->outlook.worth)
                 return false;
         return it->group == DISPATCH_NONE || (it->seconds > LONGER * d->pool.mean && it->seconds >= LOOSE * it->setups);
@@ -100,12 +100,13 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
 /* Who ends the item first, given when each is free. */
 static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *release)
 {
+        struct work work = pool_part_work(d, item);
         uint32_t best = DISPATCH_NONE;
         double best_end = HUGE_VAL;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
-                double end = release[i] + pool_part_seconds(d, item) / w->speed;
+                double end = release[i] + work_at(work, w->speed);
 
                 if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && may_run(d, i, item) &&
                     end < best_end) {
@@ -158,7 +159,7 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
                 if (best == worker)
                         return item;
                 if (best != DISPATCH_NONE)
-                        release[best] += pool_part_seconds(d, item) / d->workers[best].speed;
+                        release[best] += work_at(pool_part_work(d, item), d->workers[best].speed);
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
         }
         return DISPATCH_NONE;
@@ -191,7 +192,7 @@ static double split_gain(const struct dispatch *d, uint32_t worker, uint32_t ite
 {
         const struct item *it = &d->items[item];
         uint32_t n = d->pool.units[it->unit].n_workers;
-        double left = pool_unit_seconds(d, it->unit);
+        double left = pool_unit_work(d, it->unit).seconds;
         double setup = pool_setup_seconds(d, d->workers[worker].tail, item);
         double alone = left / (n ? n : 1), joined = (left + setup) / (n + 1);
 
@@ -241,6 +242,16 @@ static enum dispatch_reason open_reason(const struct dispatch *d, uint32_t item)
         return DISPATCH_R_OPEN;
 }
 
+/* The longest of those that failed last time. */
+static uint32_t early_item(const struct dispatch *d, uint32_t worker)
+{
+        uint32_t rank = rank_set_next(&d->pool.earlies, 0);
+
+        while (rank != RANK_NONE && !may_run(d, worker, pool_at(d, rank)))
+                rank = rank_set_next(&d->pool.earlies, rank + 1);
+        return rank == RANK_NONE ? DISPATCH_NONE : pool_at(d, rank);
+}
+
 /* What is left of the serial unit that the worker is at. */
 static uint32_t serial_item(const struct dispatch *d, uint32_t worker)
 {
@@ -255,7 +266,8 @@ bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_cho
                 return false;
         if (d->pool.ordered)
                 return chosen(ret_choice, pick_any(d, worker), DISPATCH_R_NEXT);
-        if (chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL))
+        if (chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL) ||
+            (d->pool.n_early > 0 && chosen(ret_choice, early_item(d, worker), DISPATCH_R_EARLY)))
                 return true;
         if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST) ||
             chosen(ret_choice, own_item(d, worker), DISPATCH_R_GROUP))
@@ -278,7 +290,7 @@ double pick_horizon(const struct dispatch *d)
 {
         enum { SHARES = 4 };
         double horizon = HORIZON_SENDS * d->overhead;
-        double share = pool_seconds(d) / (SHARES * (double)(d->n_places ? d->n_places : 1));
+        double share = pool_work(d).seconds / (SHARES * (double)(d->n_places ? d->n_places : 1));
 
         if (d->pool.ordered)
                 return 0;
@@ -290,7 +302,7 @@ double pick_horizon(const struct dispatch *d)
 static double running_seconds(const struct dispatch *d, const struct worker *w)
 {
         double elapsed = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
-        double left = w->running / w->speed - elapsed;
+        double left = work_at(w->running, w->speed) - elapsed;
 
         if (w->n_running == 0 || w->waiting)
                 return 0;
@@ -299,21 +311,25 @@ static double running_seconds(const struct dispatch *d, const struct worker *w)
 
 double pick_release(const struct dispatch *d, const struct worker *w)
 {
-        return running_seconds(d, w) + (w->queued + owned_seconds(d, w)) / w->speed;
+        struct work work = owned_work(d, w);
+
+        work_add(&work, w->queued, 1);
+        return running_seconds(d, w) + work_at(work, w->speed);
 }
 
 /* What the thief of a worker's last item takes over: of a serial unit all that the worker holds, and what is left. */
-static double theft_seconds(const struct dispatch *d, const struct worker *v, uint32_t last)
+static struct work theft_work(const struct dispatch *d, const struct worker *v, uint32_t last)
 {
         uint32_t unit = d->items[last].unit;
-        double seconds = 0;
+        struct work work;
 
         if (!d->pool.units[unit].serial)
-                return pool_item_seconds(d, last);
+                return pool_item_work(d, last);
+        work = pool_unit_work(d, unit);
         for (uint32_t i = v->n_running; i < v->n_held; i++)
                 if (d->items[v->held[i]].unit == unit)
-                        seconds += pool_item_seconds(d, v->held[i]);
-        return seconds + pool_unit_seconds(d, unit);
+                        work_add(&work, pool_item_work(d, v->held[i]), 1);
+        return work;
 }
 
 static bool may_steal(const struct dispatch *d, uint32_t worker, uint32_t item)
@@ -339,8 +355,8 @@ uint32_t pick_victim(const struct dispatch *d, uint32_t worker)
                 if (!may_steal(d, worker, last))
                         continue;
                 theirs = pick_release(d, v);
-                ours = pick_release(d, w) +
-                       (pool_setup_seconds(d, w->tail, last) + theft_seconds(d, v, last)) / w->speed;
+                ours = pick_release(d, w) + pool_setup_seconds(d, w->tail, last) / w->speed +
+                       work_at(theft_work(d, v, last), w->speed);
                 if (ours < theirs && theirs > best_release) {
                         best_release = theirs;
                         best = i;

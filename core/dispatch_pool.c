@@ -13,21 +13,37 @@ static double shrunk_mean(double sum, uint32_t n, double prior)
         return (sum + prior) / ((double)n + 1);
 }
 
-static double suite_mean(const struct dispatch *d)
+/* Of which nothing is known computes. */
+static struct work suite_mean(const struct dispatch *d)
 {
-        return shrunk_mean(d->pool.sum_samples, d->pool.n_samples, d->default_seconds);
+        const struct pool *pool = &d->pool;
+
+        return (struct work){
+                .seconds = shrunk_mean(pool->sum_samples.seconds, pool->n_samples, d->default_seconds),
+                .waits = shrunk_mean(pool->sum_samples.waits, pool->n_samples, 0),
+        };
 }
 
-static double unit_mean(const struct dispatch *d, const struct unit *u)
+static struct work unit_mean(const struct dispatch *d, const struct unit *u)
 {
-        return shrunk_mean(u->sum_samples, u->n_samples, suite_mean(d));
+        struct work suite = suite_mean(d);
+
+        return (struct work){
+                .seconds = shrunk_mean(u->sum_samples.seconds, u->n_samples, suite.seconds),
+                .waits = shrunk_mean(u->sum_samples.waits, u->n_samples, suite.waits),
+        };
 }
 
-double pool_item_seconds(const struct dispatch *d, uint32_t item)
+static struct work known_work(const struct item *it)
+{
+        return (struct work){.seconds = it->seconds, .waits = it->seconds * it->waits};
+}
+
+struct work pool_item_work(const struct dispatch *d, uint32_t item)
 {
         const struct item *it = &d->items[item];
 
-        return it->seconds >= 0 ? it->seconds : unit_mean(d, &d->pool.units[it->unit]);
+        return it->seconds >= 0 ? known_work(it) : unit_mean(d, &d->pool.units[it->unit]);
 }
 
 bool pool_item_is_estimated(const struct dispatch *d, uint32_t item)
@@ -39,16 +55,22 @@ bool pool_item_is_estimated(const struct dispatch *d, uint32_t item)
                d->pool.n_samples >= ENOUGH_OF_SUITE;
 }
 
-double pool_unit_seconds(const struct dispatch *d, uint32_t unit)
+/* `known`, and so many of which only their mean is. */
+static struct work with_unknown(struct work known, uint32_t n, struct work mean)
+{
+        return (struct work){.seconds = known.seconds + n * mean.seconds, .waits = known.waits + n * mean.waits};
+}
+
+struct work pool_unit_work(const struct dispatch *d, uint32_t unit)
 {
         const struct unit *u = &d->pool.units[unit];
 
-        return u->pool_known + u->n_pool_unknown * unit_mean(d, u);
+        return with_unknown(u->pool_known, u->n_pool_unknown, unit_mean(d, u));
 }
 
-double pool_seconds(const struct dispatch *d)
+struct work pool_work(const struct dispatch *d)
 {
-        return d->pool.known + d->pool.n_unknown * suite_mean(d);
+        return with_unknown(d->pool.known, d->pool.n_unknown, suite_mean(d));
 }
 
 /* Whether a comes before b among the units that nobody has open. Without any history collection order is kept: it
@@ -59,8 +81,8 @@ static bool unit_before(const struct dispatch *d, uint32_t a, uint32_t b)
 
         if (!d->pool.history)
                 return a < b;
-        work_a = d->pool.units[a].setup + pool_unit_seconds(d, a);
-        work_b = d->pool.units[b].setup + pool_unit_seconds(d, b);
+        work_a = d->pool.units[a].setup + pool_unit_work(d, a).seconds;
+        work_b = d->pool.units[b].setup + pool_unit_work(d, b).seconds;
         return work_a > work_b || (work_a >= work_b && a < b);
 }
 
@@ -102,15 +124,24 @@ static void heap_remove(struct dispatch *d, uint32_t unit)
         heap_fix(d, index);
 }
 
-static void show_rank(struct pool *pool, uint32_t rank, bool shown)
+static void show(struct rank_set *set, uint32_t *count, uint32_t rank, bool shown)
 {
+        if (shown)
+                rank_set_add(set, rank);
+        else
+                rank_set_remove(set, rank);
+        *count += shown ? 1 : UINT32_MAX;
+}
+
+static void show_rank(struct dispatch *d, uint32_t rank, bool shown)
+{
+        struct pool *pool = &d->pool;
+
         if (rank_set_has(&pool->lengths, rank) == shown)
                 return;
-        if (shown)
-                rank_set_add(&pool->lengths, rank);
-        else
-                rank_set_remove(&pool->lengths, rank);
-        pool->n_parts += shown ? 1 : UINT32_MAX;
+        show(&pool->lengths, &pool->n_parts, rank, shown);
+        if (d->items[pool->by_length[rank]].early)
+                show(&pool->earlies, &pool->n_early, rank, shown);
 }
 
 /* Whether an item is in pool.lengths for itself. */
@@ -125,7 +156,7 @@ void pool_update_offer(struct dispatch *d, uint32_t unit)
         const struct item *first = &d->items[d->pool.by_position[u->first]];
 
         if (!stands_alone(&d->pool, first))
-                show_rank(&d->pool, first->length, pool_is_on_offer(u));
+                show_rank(d, first->length, pool_is_on_offer(u));
         if (pool_is_on_offer(u)) {
                 if (u->heap == DISPATCH_NONE) {
                         heap_place(&d->pool, d->pool.n_heap++, unit);
@@ -150,13 +181,13 @@ static void count_item(struct dispatch *d, const struct item *it, int sign)
                 pool->n_unknown += (uint32_t)sign;
                 u->n_pool_unknown += (uint32_t)sign;
         } else {
-                pool->known += sign * it->seconds;
-                u->pool_known += sign * it->seconds;
+                work_add(&pool->known, known_work(it), sign);
+                work_add(&u->pool_known, known_work(it), sign);
         }
-        if (pool->n == pool->n_unknown || pool->known < 0)
-                pool->known = 0;
-        if (u->n_pool == u->n_pool_unknown || u->pool_known < 0)
-                u->pool_known = 0;
+        if (pool->n == pool->n_unknown || pool->known.seconds < 0)
+                pool->known = (struct work){0};
+        if (u->n_pool == u->n_pool_unknown || u->pool_known.seconds < 0)
+                u->pool_known = (struct work){0};
 }
 
 void pool_put(struct dispatch *d, uint32_t item)
@@ -167,7 +198,7 @@ void pool_put(struct dispatch *d, uint32_t item)
         it->worker = DISPATCH_NONE;
         rank_set_add(&d->pool.positions, it->position);
         if (stands_alone(&d->pool, it))
-                show_rank(&d->pool, it->length, true);
+                show_rank(d, it->length, true);
         count_item(d, it, 1);
         pool_update_offer(d, it->unit);
 }
@@ -178,7 +209,7 @@ void pool_take(struct dispatch *d, uint32_t item)
 
         rank_set_remove(&d->pool.positions, it->position);
         if (stands_alone(&d->pool, it))
-                show_rank(&d->pool, it->length, false);
+                show_rank(d, it->length, false);
         count_item(d, it, -1);
         pool_update_offer(d, it->unit);
 }
@@ -210,14 +241,14 @@ void pool_set_setup(struct dispatch *d, uint32_t group)
                 u->setup = d->groups[group].setup;
 }
 
-void pool_learn(struct dispatch *d, uint32_t item, double seconds)
+void pool_learn(struct dispatch *d, uint32_t item, struct work work)
 {
         struct item *it = &d->items[item];
         struct unit *u = &d->pool.units[it->unit];
 
-        u->sum_samples += seconds;
+        work_add(&u->sum_samples, work, 1);
         u->n_samples++;
-        d->pool.sum_samples += seconds;
+        work_add(&d->pool.sum_samples, work, 1);
         d->pool.n_samples++;
         if (u->heap != DISPATCH_NONE)
                 heap_fix(d, u->heap);
@@ -255,7 +286,7 @@ static bool group_encloses(const struct dispatch *d, uint32_t g, uint32_t of)
         return of == g;
 }
 
-double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item)
+static double group_setups(const struct dispatch *d, uint32_t tail, uint32_t item)
 {
         uint32_t alive = tail == DISPATCH_NONE ? DISPATCH_NONE : d->items[tail].group;
         double sum = 0;
@@ -266,6 +297,11 @@ double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item
                 sum += d->groups[g].setup;
         }
         return sum;
+}
+
+double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item)
+{
+        return group_setups(d, tail, item) + (tail == DISPATCH_NONE ? d->session_setup : 0);
 }
 
 struct order_key {
@@ -291,11 +327,14 @@ static int by_unit(const void *pa, const void *pb)
         return a->item < b->item ? -1 : 1;
 }
 
+/* Of the groups around an item, whose innermost is `group`, the outermost that is not loose; DISPATCH_NONE. */
 static uint32_t outermost(const struct dispatch *d, uint32_t group)
 {
-        while (group != DISPATCH_NONE && d->groups[group].parent != DISPATCH_NONE)
-                group = d->groups[group].parent;
-        return group;
+        uint32_t found = DISPATCH_NONE;
+
+        for (uint32_t g = group; g != DISPATCH_NONE && !d->groups[g].loose; g = d->groups[g].parent)
+                found = g;
+        return found;
 }
 
 /* The first item of each item's unit: what it is called by until the units have numbers. first_of has room for groups
@@ -346,6 +385,8 @@ static void order_positions(struct dispatch *d, const struct dispatch_item *item
                 }
                 it->unit = pool->n_units - 1;
                 pool->units[it->unit].end = p + 1;
+                if (items[keys[p].item].serial > 0)
+                        d->items[keys[p].first].early |= it->early;
         }
 }
 
@@ -400,9 +441,12 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         r = rank_set_init(&pool->lengths, d->n_items);
         if (r < 0)
                 goto out;
+        r = rank_set_init(&pool->earlies, d->n_items);
+        if (r < 0)
+                goto out;
 
         for (uint32_t i = 0; i < d->n_items; i++)
-                d->items[i].setups = pool_setup_seconds(d, DISPATCH_NONE, i);
+                d->items[i].setups = group_setups(d, DISPATCH_NONE, i);
         name_units(d, params->items, keys, first_of);
         order_positions(d, params->items, keys);
         order_lengths(d, keys);
@@ -410,7 +454,7 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
                 if (d->items[i].state == ITEM_POOL)
                         pool_put(d, i);
         if (pool->n > pool->n_unknown)
-                pool->mean = pool->known / (pool->n - pool->n_unknown);
+                pool->mean = pool->known.seconds / (pool->n - pool->n_unknown);
 out:
         free(keys);
         free(first_of);
@@ -421,6 +465,7 @@ void pool_finish(struct pool *pool)
 {
         rank_set_finish(&pool->positions);
         rank_set_finish(&pool->lengths);
+        rank_set_finish(&pool->earlies);
         free(pool->by_position);
         free(pool->by_length);
         free(pool->lengths_of);

@@ -62,11 +62,11 @@ uint32_t pool_at(const struct dispatch *d, uint32_t rank)
         return d->pool.units[unit].serial && !d->pool.ordered ? pool_unit_next(d, unit, 0) : item;
 }
 
-double pool_part_seconds(const struct dispatch *d, uint32_t item)
+struct work pool_part_work(const struct dispatch *d, uint32_t item)
 {
         uint32_t unit = d->items[item].unit;
 
-        return d->pool.units[unit].serial ? pool_unit_seconds(d, unit) : pool_item_seconds(d, item);
+        return d->pool.units[unit].serial ? pool_unit_work(d, unit) : pool_item_work(d, item);
 }
 
 void pool_hold(struct dispatch *d, uint32_t unit, uint32_t worker)

@@ -13,6 +13,23 @@
 #include "core/dispatch.h"
 #include "core/dispatch_rank.h"
 
+/* Work, in seconds on a fast core. A slower place takes longer for what computes, not for what waits. */
+struct work {
+        double seconds;
+        double waits; /* of these, without a CPU */
+};
+
+static inline double work_at(struct work work, double speed)
+{
+        return work.waits + (work.seconds - work.waits) / speed;
+}
+
+static inline void work_add(struct work *sum, struct work work, int sign)
+{
+        sum->seconds += sign * work.seconds;
+        sum->waits += sign * work.waits;
+}
+
 enum item_state {
         ITEM_POOL,    /* not dealt */
         ITEM_QUEUED,  /* sent to .worker, not known to have begun */
@@ -24,14 +41,17 @@ enum item_state {
 
 struct item {
         double seconds; /* < 0: unknown */
-        double setups;  /* seconds of all its groups' set-ups, as history has them */
+        double spread;
+        double waits;  /* share of its seconds */
+        double setups; /* seconds of all its groups' set-ups, as history has them */
         uint32_t group;
         uint32_t unit;
         uint32_t position;  /* in pool.by_position */
         uint32_t length;    /* rank in pool.by_length */
         uint32_t worker;    /* QUEUED, RUNNING: whose */
         uint32_t missed_by; /* a worker that does not have it, or DISPATCH_NONE */
-        double charge;      /* QUEUED, RUNNING: the estimate it was sent with, set-ups it needs there included */
+        struct work charge; /* QUEUED, RUNNING: the estimate it was sent with, set-ups it needs there included */
+        bool early;         /* it, or another one of its serial unit whose first it is */
         enum item_state state;
 };
 
@@ -39,11 +59,12 @@ struct group {
         uint32_t parent;
         double setup;
         uint32_t n_setups; /* samples of this run in setup */
-        uint32_t unit;     /* an outermost group's */
+        uint32_t unit;     /* of an outermost group that is not loose */
+        bool loose;
 };
 
-/* What is kept together: the items of one serial group, or the others of one outermost group, or one item without a
- * group. Its items are neighbours in position order.
+/* What is kept together: the items of one serial group, or the others of one group that is the outermost but for loose
+ * ones, or one item without such a group. Its items are neighbours in position order.
  *
  * A serial unit belongs to the worker that was sent one of its items, to the worker's end, or until all of them are
  * taken back before one has begun. It can be dealt while it is free: it has no owner and nobody holds one of its items.
@@ -57,10 +78,10 @@ struct unit {
         uint32_t heap;      /* index in pool.heap, or DISPATCH_NONE */
         uint32_t n_workers; /* workers whose last item is of this unit */
         uint32_t n_pool, n_pool_unknown;
-        double pool_known;  /* seconds of the known items in the pool */
-        double setup;       /* of the unit's own group */
-        uint32_t n_samples; /* of its unknown items that are done */
-        double sum_samples;
+        struct work pool_known; /* of the known items in the pool */
+        double setup;           /* of the unit's own group */
+        uint32_t n_samples;     /* of its unknown items that are done */
+        struct work sum_samples;
 };
 
 struct pool {
@@ -68,6 +89,8 @@ struct pool {
         /* Likewise, but a serial unit counts as one long item: it is there, as the one that was its first, while it is
          * free. With `ordered` all of the pool is there, in collection order. */
         struct rank_set lengths;
+        struct rank_set earlies;           /* those of them that are early */
+        uint32_t n_early;                  /* members of earlies */
         uint32_t n_parts;                  /* members of lengths */
         uint32_t *by_position, *by_length; /* items */
         bool ordered;
@@ -78,12 +101,12 @@ struct pool {
         uint32_t n_heap;
         double heap_setups;    /* seconds of set-up that the units in the heap still need */
         uint32_t n, n_unknown; /* items in the pool */
-        double known;          /* seconds of the known ones */
+        struct work known;     /* of the known ones */
         bool history;          /* some item came with an estimate */
         double *lengths_of;    /* by rank: what by_length is sorted by, longest first */
         double mean;           /* of the known estimates, at the start */
         uint32_t n_samples;
-        double sum_samples;
+        struct work sum_samples;
 };
 
 enum worker_state {
@@ -100,8 +123,8 @@ struct worker {
         double core;
         uint32_t held[DISPATCH_QUEUE_MAX]; /* sent and not done, oldest first; the first n_running have begun */
         uint32_t n_held, n_running;
-        double running, queued; /* seconds on a fast core of the one begun last, and of those not begun */
-        uint32_t tail;          /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
+        struct work running, queued; /* of the one begun last, and of those not begun */
+        uint32_t tail;               /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
         uint32_t last_done;
         uint32_t unit;     /* of tail, or DISPATCH_NONE */
         uint64_t begun;    /* µs: when it last began an item, or was started */
@@ -140,7 +163,10 @@ struct dispatch {
         uint32_t max_workers, min_workers;
         struct place *places;
         size_t n_pus, n_places, places_allocated;
-        double default_seconds, overhead, start_cost;
+        double default_seconds, overhead;
+        double start_cost;
+        double session_setup; /* seconds that a worker's first item pays */
+        uint32_t n_session_setups;
         uint32_t n_open;   /* items neither done, lost nor left */
         uint32_t n_queued; /* over all workers */
         uint32_t n_alive;  /* workers not gone */
@@ -163,14 +189,14 @@ void pool_take(struct dispatch *d, uint32_t item);
 void pool_enter(struct dispatch *d, struct worker *w, uint32_t unit);
 /* What setting an outermost group up costs has been measured. */
 void pool_set_setup(struct dispatch *d, uint32_t group);
-/* An unknown item turned out to take this long on a fast core. */
-void pool_learn(struct dispatch *d, uint32_t item, double seconds);
+/* What an unknown item turned out to take. */
+void pool_learn(struct dispatch *d, uint32_t item, struct work work);
 /* The estimate of one item: its own, else what its unit has shown so far, else the suite. */
-double pool_item_seconds(const struct dispatch *d, uint32_t item);
+struct work pool_item_work(const struct dispatch *d, uint32_t item);
 /* Whether that estimate rests on anything but default_seconds. */
 bool pool_item_is_estimated(const struct dispatch *d, uint32_t item);
-double pool_unit_seconds(const struct dispatch *d, uint32_t unit);
-double pool_seconds(const struct dispatch *d);
+struct work pool_unit_work(const struct dispatch *d, uint32_t unit);
+struct work pool_work(const struct dispatch *d);
 /* The first pool item of the unit in collection order; DISPATCH_NONE. */
 uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_position);
 /* The longest of pool.lengths of at most `seconds`, as a rank; RANK_NONE. */
@@ -178,7 +204,7 @@ uint32_t pool_longest(const struct dispatch *d, double seconds);
 /* The item to deal for a rank that is in pool.lengths. */
 uint32_t pool_at(const struct dispatch *d, uint32_t rank);
 /* What dealing this pool item commits its worker to: of a serial unit, all that is left of it. */
-double pool_part_seconds(const struct dispatch *d, uint32_t item);
+struct work pool_part_work(const struct dispatch *d, uint32_t item);
 /* Whether the worker has to go on with the serial unit that it is at. */
 bool pool_is_bound(const struct dispatch *d, uint32_t worker);
 /* How many workers have. */
@@ -198,7 +224,8 @@ void pool_let_go(struct dispatch *d, uint32_t unit);
 void pool_begin(struct dispatch *d, uint32_t unit);
 /* The worker owns no unit any more. */
 void pool_disown(struct dispatch *d, uint32_t worker);
-/* Set-up seconds that `item` costs a worker whose last item was `tail` (or DISPATCH_NONE). */
+/* Set-up seconds that `item` costs a worker whose last item was `tail`; DISPATCH_NONE: its first, for which the
+ * session is set up too. */
 double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
 
 /* dispatch_pick.c */

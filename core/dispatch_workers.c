@@ -153,11 +153,11 @@ static uint32_t free_number(const struct dispatch *d)
 static bool worth_starting(const struct dispatch *d)
 {
         uint32_t n = d->n_of_use;
-        double left = pool_seconds(d);
+        double left = pool_work(d).seconds, cost = d->start_cost + d->session_setup;
 
         if (d->stopped || d->n_failures >= DISPATCH_FAILURES_MAX || pool_choices(d) <= n - pool_count_bound(d))
                 return false;
-        return n < d->min_workers || n == 0 || !d->pool.history || left / n - left / (n + 1) > d->start_cost / (n + 1);
+        return n < d->min_workers || n == 0 || !d->pool.history || left / n - left / (n + 1) > cost / (n + 1);
 }
 
 static void start(struct dispatch *d, uint32_t number, struct place *place, enum dispatch_reason reason,
