@@ -11,11 +11,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/estimate.h"
+#include "core/speeds.h"
 
 struct history;
+
+#define HISTORY_SESSION "" /* the id of the group that has the session's fixtures */
 
 /* What is known of a project, that is of one root directory of tests. */
 struct history_project {
@@ -27,12 +31,15 @@ struct history_project {
 
 struct history_item {
         const char *id;
+        uint32_t position; /* in collection order */
         struct estimate_sample sample;
 };
 
 struct history_group {
-        const char *id;
-        double setup; /* seconds on a fast core, mean of this run's */
+        const char *id;     /* or HISTORY_SESSION */
+        const char *parent; /* the id of the enclosing one; NULL none */
+        bool loose;         /* a package */
+        double setup;       /* seconds on a fast core, mean of this run's; < 0: not measured */
 };
 
 /* What one suite measured. */
@@ -41,8 +48,10 @@ struct history_suite {
         uint32_t n_items;
         const struct history_group *groups;
         uint32_t n_groups;
+        uint32_t n_collected; /* items that the suite has, measured or not */
         double wall, collection, serial;
-        int64_t now; /* seconds since the epoch */
+        int64_t now;                 /* seconds since the epoch */
+        const struct speeds *speeds; /* the machine that it ran on, as speeds_init() makes it; NULL: not known */
 };
 
 enum {
@@ -65,5 +74,45 @@ int history_load_groups(struct history *h, const char *project, const char *cons
 /* 1, or 0 and all zero where the project is not known. */
 int history_load_project(struct history *h, const char *project, struct history_project *ret_project);
 
+/* A number per item that changes when its file does (time of change, size), for the samples' and estimates' `source`; 0
+ * where there is none. In pytest's ids the file's path in `root` ends at the first "::". Each file is looked at once.
+ * -ENOMEM. */
+int history_sources(const char *root, const char *const *ids, uint32_t n, uint64_t *ret_sources);
+
+/* Puts what was learned of the machine's classes into *speeds; how many classes that were. */
+int history_load_speeds(struct history *h, struct speeds *speeds);
+
 /* 0, also where nothing could be stored and *ret_warning says why. -ENOMEM. */
 int history_store(struct history *h, const char *project, const struct history_suite *suite, char **ret_warning);
+
+/* Everything that is known of a project. */
+struct history_listed_item {
+        char *id;
+        uint32_t group; /* index of its innermost group, or ESTIMATE_NO_GROUP */
+        bool current;   /* in the latest run of the whole project, or in one since: it has not been deleted */
+        struct estimate estimate;
+};
+
+struct history_listed_group {
+        char *id;
+        uint32_t parent; /* a lower index, or ESTIMATE_NO_GROUP */
+        bool loose;
+        double setup; /* < 0 unknown */
+};
+
+struct history_list {
+        struct history_project project;
+        struct history_listed_item *items; /* in collection order, as far as it is known */
+        uint32_t n_items;
+        struct history_listed_group *groups;
+        uint32_t n_groups;
+        double session_setup; /* < 0 unknown */
+};
+
+/* 1, or 0 and nothing where the project is not known. -ENOMEM. */
+int history_list(struct history *h, const char *project, struct history_list *ret_list);
+void history_list_finish(struct history_list *list);
+
+/* The nearest known project at or above a directory (an absolute path): its root, the caller's to free, or NULL.
+ * -ENOMEM. */
+int history_find_project(struct history *h, const char *directory, char **ret_project);

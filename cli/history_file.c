@@ -10,28 +10,41 @@
 #include "cli/history.h"
 #include "lib/util.h"
 
-enum {
-        APPLICATION_ID = 0x73636864, /* "schd"; file(1) and PRAGMA application_id show it */
-        SCHEMA_VERSION = 1,
-};
+enum { APPLICATION_ID = 0x73636864 }; /* "schd"; file(1) and PRAGMA application_id show it */
 
 /* What a file turned out to be. */
 enum verdict {
         FILE_OURS,
         FILE_EMPTY,  /* no tables yet */
+        FILE_OLDER,  /* an earlier version's, to be brought up to date */
         FILE_NEWER,  /* a later version's */
         FILE_BROKEN, /* not a database, damaged, or another program's */
         FILE_UNREADABLE,
 };
 
-static const char schema[] =
+/* What brings a file from each version to the next, from none on. Every column that was added has a default, so that an
+ * older schedctl that has the file open goes on. */
+static const char *const upgrades[] = {
         "CREATE TABLE project(key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, runs INTEGER NOT NULL,"
         " items INTEGER NOT NULL, wall REAL NOT NULL, collection REAL NOT NULL, serial REAL NOT NULL);"
         "CREATE TABLE item(project INTEGER NOT NULL, id TEXT NOT NULL, samples INTEGER NOT NULL, wall REAL NOT NULL,"
         " cpu REAL NOT NULL, spread REAL NOT NULL, last REAL NOT NULL, rss INTEGER NOT NULL, outcome INTEGER NOT NULL,"
         " run INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY(project, id)) WITHOUT ROWID;"
         "CREATE TABLE fixture_group(project INTEGER NOT NULL, id TEXT NOT NULL, samples INTEGER NOT NULL,"
-        " setup REAL NOT NULL, run INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY(project, id)) WITHOUT ROWID;";
+        " setup REAL NOT NULL, run INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY(project, id)) WITHOUT ROWID;",
+
+        "ALTER TABLE project ADD COLUMN whole_run INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE item ADD COLUMN last_cpu REAL NOT NULL DEFAULT 0;"
+        "ALTER TABLE item ADD COLUMN last_speed REAL NOT NULL DEFAULT 0;"
+        "ALTER TABLE item ADD COLUMN last_class INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE item ADD COLUMN source INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE item ADD COLUMN position INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE fixture_group ADD COLUMN parent TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE fixture_group ADD COLUMN loose INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE speed(machine TEXT NOT NULL, class TEXT NOT NULL, ratio REAL NOT NULL, weight REAL NOT NULL,"
+        " seen INTEGER NOT NULL, PRIMARY KEY(machine, class)) WITHOUT ROWID;",
+};
+enum { SCHEMA_VERSION = ELEMENTSOF(upgrades) };
 
 int history_default_path(char **ret_path)
 {
@@ -101,7 +114,27 @@ static int read_number(sqlite3 *db, const char *sql, int *ret_number)
         return r == SQLITE_ROW ? SQLITE_OK : r == SQLITE_DONE ? SQLITE_CORRUPT : r;
 }
 
-static enum verdict examine(sqlite3 *db)
+/* A truncated file keeps its header: reading one row of each table touches their roots. */
+static const char *const probes[] = {
+        "SELECT count(*) FROM (SELECT 1 FROM project LIMIT 1)",
+        "SELECT count(*) FROM (SELECT 1 FROM item LIMIT 1)",
+        "SELECT count(*) FROM (SELECT 1 FROM fixture_group LIMIT 1)",
+        "SELECT count(*) FROM (SELECT 1 FROM speed LIMIT 1)",
+};
+
+static enum verdict probe(sqlite3 *db, int version)
+{
+        size_t n = version == 1 ? ELEMENTSOF(probes) - 1 : ELEMENTSOF(probes);
+        int r = SQLITE_OK, found;
+
+        for (size_t i = 0; i < n && r == SQLITE_OK; i++)
+                r = read_number(db, probes[i], &found);
+        if (r == SQLITE_OK)
+                return version < SCHEMA_VERSION ? FILE_OLDER : FILE_OURS;
+        return r == SQLITE_ERROR || history_file_is_broken(r) ? FILE_BROKEN : FILE_UNREADABLE;
+}
+
+static enum verdict examine(sqlite3 *db, int *ret_version)
 {
         int application = 0, version = 0, tables = 0, r;
 
@@ -114,21 +147,12 @@ static enum verdict examine(sqlite3 *db)
                 return FILE_BROKEN;
         if (r != SQLITE_OK)
                 return FILE_UNREADABLE;
+        *ret_version = version;
         if (application == 0 && version == 0 && tables == 0)
                 return FILE_EMPTY;
-        if (application != APPLICATION_ID || version < SCHEMA_VERSION)
+        if (application != APPLICATION_ID || version < 1)
                 return FILE_BROKEN;
-        if (version > SCHEMA_VERSION)
-                return FILE_NEWER;
-        /* A truncated file keeps its header: reading one row of each table touches their roots. */
-        r = read_number(db,
-                        "SELECT (SELECT count(*) FROM (SELECT 1 FROM project LIMIT 1))"
-                        " + (SELECT count(*) FROM (SELECT 1 FROM item LIMIT 1))"
-                        " + (SELECT count(*) FROM (SELECT 1 FROM fixture_group LIMIT 1))",
-                        &tables);
-        return r == SQLITE_OK                                   ? FILE_OURS
-               : r == SQLITE_ERROR || history_file_is_broken(r) ? FILE_BROKEN
-                                                                : FILE_UNREADABLE;
+        return version > SCHEMA_VERSION ? FILE_NEWER : probe(db, version);
 }
 
 static void close_database(struct history *h)
@@ -152,21 +176,30 @@ static int open_database(struct history *h, int flags)
         return SQLITE_OK;
 }
 
-/* Another run may be about to do the same: whoever comes second finds the schema there. */
-static enum verdict create_schema(sqlite3 *db)
+static int run_upgrades(sqlite3 *db, int version)
 {
         char pragmas[96];
+        int r = SQLITE_OK;
+
+        for (; version < SCHEMA_VERSION && r == SQLITE_OK; version++)
+                r = sqlite3_exec(db, upgrades[version], NULL, NULL, NULL);
+        snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+                 SCHEMA_VERSION);
+        return r == SQLITE_OK ? sqlite3_exec(db, pragmas, NULL, NULL, NULL) : r;
+}
+
+/* Makes the schema, or brings it up to date. Another run may be about to do the same: whoever comes second finds it
+ * done. */
+static enum verdict upgrade(sqlite3 *db)
+{
         enum verdict verdict;
+        int version = 0;
 
         if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
                 return FILE_UNREADABLE;
-        verdict = examine(db);
-        if (verdict == FILE_EMPTY) {
-                snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                         APPLICATION_ID, SCHEMA_VERSION);
-                if (sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK &&
-                    sqlite3_exec(db, pragmas, NULL, NULL, NULL) == SQLITE_OK &&
-                    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+        verdict = examine(db, &version);
+        if (verdict == FILE_EMPTY || verdict == FILE_OLDER) {
+                if (run_upgrades(db, version) == SQLITE_OK && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
                         return FILE_OURS;
                 verdict = FILE_UNREADABLE;
         }
@@ -174,21 +207,44 @@ static enum verdict create_schema(sqlite3 *db)
         return verdict;
 }
 
+/* A copy in memory stands for an old file that cannot be written: it is read as if it had been upgraded, and storing
+ * fails as in that file. */
+static enum verdict upgrade_copy(struct history *h)
+{
+        sqlite3_backup *backup;
+        sqlite3 *copy = NULL;
+        bool copied = false;
+
+        if (sqlite3_open(":memory:", &copy) == SQLITE_OK && (backup = sqlite3_backup_init(copy, "main", h->db, "main")))
+                copied = sqlite3_backup_step(backup, -1) == SQLITE_DONE && sqlite3_backup_finish(backup) == SQLITE_OK;
+        if (!copied || upgrade(copy) != FILE_OURS ||
+            sqlite3_exec(copy, "PRAGMA query_only = ON", NULL, NULL, NULL) != SQLITE_OK) {
+                sqlite3_close(copy);
+                return FILE_UNREADABLE;
+        }
+        sqlite3_close(h->db);
+        h->db = copy;
+        return FILE_OURS;
+}
+
 /* Opens and judges the file; h->db is NULL where it could not be opened at all. */
 static enum verdict open_and_examine(struct history *h)
 {
         enum verdict verdict;
         struct stat st;
+        int version = 0;
 
         if (open_database(h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) != SQLITE_OK &&
             open_database(h, SQLITE_OPEN_READONLY) != SQLITE_OK)
                 return FILE_UNREADABLE;
         h->read_only = sqlite3_db_readonly(h->db, "main") == 1;
         h->inode = stat(h->path, &st) == 0 ? st.st_ino : 0;
-        verdict = examine(h->db);
-        if (verdict == FILE_EMPTY)
-                verdict = h->read_only ? FILE_UNREADABLE : create_schema(h->db);
-        return verdict;
+        verdict = examine(h->db, &version);
+        if (verdict == FILE_OLDER && h->read_only)
+                return upgrade_copy(h);
+        if (verdict == FILE_EMPTY && h->read_only)
+                return FILE_UNREADABLE;
+        return verdict == FILE_EMPTY || verdict == FILE_OLDER ? upgrade(h->db) : verdict;
 }
 
 /* The journal of a damaged file must not be played back into its successor. */

@@ -1,4 +1,4 @@
-/* The history's file: finding, opening, checking and setting it aside. For history.c alone. */
+/* The history's file: finding, opening, checking and setting it aside. For the history's own files. */
 #pragma once
 
 #include <sqlite3.h>

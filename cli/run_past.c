@@ -49,6 +49,11 @@ void run_past_finish(struct run_past *past)
         *past = (struct run_past){0};
 }
 
+static const char *project_of(const struct run_suite *s)
+{
+        return json_string_value(s->rootdir);
+}
+
 static int reserve(const struct run_listing *l, struct run_past *past)
 {
         past->items = calloc(l->n_items + (size_t)1, sizeof(*past->items));
@@ -56,66 +61,99 @@ static int reserve(const struct run_listing *l, struct run_past *past)
         return past->items && past->groups ? 0 : -ENOMEM;
 }
 
-static int load_items(struct history *h, const char *project, const struct run_listing *l, struct run_past *past)
+/* Times, their spread, and how much of them is waiting. */
+static int load_times(struct run_suite *s, const struct run_listing *l, struct run_past *past, double *seconds,
+                      double *spread)
 {
         CLEANUP_FREE struct estimate *estimates = calloc(l->n_items + (size_t)1, sizeof(*estimates));
-        CLEANUP_FREE double *seconds = calloc(l->n_items + (size_t)1, sizeof(*seconds));
-        int r;
+        int r = estimates ? history_load(s->history, project_of(s), l->ids, l->n_items, estimates) : -ENOMEM;
 
-        if (!estimates || !seconds)
-                return -ENOMEM;
-        r = history_load(h, project, l->ids, l->n_items, estimates);
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < l->n_items; i++) {
-                seconds[i] = estimates[i].n_samples ? estimates[i].wall : -1;
-                past->n_known += estimates[i].n_samples > 0;
+                const struct estimate *e = &estimates[i];
+
+                seconds[i] = e->n_samples ? e->wall : -1;
+                spread[i] = estimate_spread(e, s->sources[i]);
+                past->items[i].waits = estimate_waits(e);
+                past->n_known += e->n_samples > 0;
         }
-        if (run_past_is_known(past, l->n_items))
-                r = estimate_guess(seconds, l->group, l->n_items, l->group_parent, l->n_groups);
-        for (uint32_t i = 0; i < l->n_items; i++) {
-                past->items[i] = (struct dispatch_item){
-                        .seconds = seconds[i], .group = l->group[i], .serial = l->serial ? l->serial[i] : 0};
-                past->total += seconds[i] > 0 ? seconds[i] : 0;
-        }
-        for (size_t i = 0; i < l->alone.n; i++)
-                past->items[l->alone.items[i]].alone = true;
-        return r < 0 ? r : 0;
+        if (!run_past_is_known(past, l->n_items))
+                return 0;
+        return estimate_guess(&(struct estimate_suite){.ids = l->ids,
+                                                       .group = l->group,
+                                                       .n_items = l->n_items,
+                                                       .parent = l->group_parent,
+                                                       .n_groups = l->n_groups},
+                              seconds, spread);
 }
 
-static int load_groups(struct history *h, const char *project, const struct run_listing *l, struct run_past *past)
+static void mark(const struct run_listing *l, struct run_past *past)
 {
-        CLEANUP_FREE double *setups = calloc(l->n_groups + (size_t)1, sizeof(*setups));
-        int r;
+        for (size_t i = 0; i < l->alone.n; i++)
+                past->items[l->alone.items[i]].alone = true;
+        for (size_t i = 0; i < l->early.n; i++)
+                past->items[l->early.items[i]].early = true;
+        run_needs_tell(&l->needs, past->items, l->n_items);
+}
 
-        if (!setups)
-                return -ENOMEM;
-        for (uint32_t i = 0; i < l->n_groups; i++)
-                setups[i] = -1;
-        r = history_load_groups(h, project, l->group_ids, l->n_groups, setups);
+static int load_items(struct run_suite *s, const struct run_listing *l, struct run_past *past)
+{
+        CLEANUP_FREE double *seconds = calloc(l->n_items + (size_t)1, sizeof(*seconds));
+        CLEANUP_FREE double *spread = calloc(l->n_items + (size_t)1, sizeof(*spread));
+        int r = seconds && spread ? load_times(s, l, past, seconds, spread) : -ENOMEM;
+
         if (r < 0)
                 return r;
-        for (uint32_t i = 0; i < l->n_groups; i++) {
-                past->groups[i] = (struct dispatch_group){.parent = l->group_parent[i], .setup = setups[i]};
-                past->total += setups[i] > 0 ? setups[i] : 0;
+        for (uint32_t i = 0; i < l->n_items; i++) {
+                past->items[i].seconds = seconds[i];
+                past->items[i].spread = spread[i];
+                past->items[i].group = l->group[i];
+                past->items[i].serial = l->serial ? l->serial[i] : 0;
+                past->total += seconds[i] > 0 ? seconds[i] : 0;
         }
+        mark(l, past);
         return 0;
 }
 
-static const char *project_of(const struct run_suite *s)
+static int load_groups(struct run_suite *s, const struct run_listing *l, struct run_past *past)
 {
-        return json_string_value(s->rootdir);
+        CLEANUP_FREE double *setups = calloc(l->n_groups + (size_t)1, sizeof(*setups));
+        const char *session = HISTORY_SESSION;
+        int r = setups ? history_load_groups(s->history, project_of(s), l->group_ids, l->n_groups, setups) : -ENOMEM;
+
+        if (r >= 0)
+                r = history_load_groups(s->history, project_of(s), &session, 1, &past->session_setup);
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < l->n_groups; i++) {
+                past->groups[i] = (struct dispatch_group){
+                        .parent = l->group_parent[i], .setup = setups[i], .loose = l->group_loose[i]};
+                past->total += setups[i] > 0 ? setups[i] : 0;
+        }
+        past->total += past->session_setup > 0 ? past->session_setup : 0;
+        return 0;
+}
+
+/* Taken before the tests run: what is changed while they do shows in the next run. */
+static int look_at_sources(struct run_suite *s)
+{
+        free(s->sources);
+        s->sources = calloc(s->listing.n_items + (size_t)1, sizeof(*s->sources));
+        return s->sources ? history_sources(project_of(s), s->listing.ids, s->listing.n_items, s->sources) : -ENOMEM;
 }
 
 int run_past_load(struct run_suite *s, struct run_past *ret_past)
 {
-        struct run_past past = {0};
+        struct run_past past = {.session_setup = -1};
         int r = reserve(&s->listing, &past);
 
         if (r == 0)
-                r = load_items(s->history, project_of(s), &s->listing, &past);
+                r = look_at_sources(s);
         if (r == 0)
-                r = load_groups(s->history, project_of(s), &s->listing, &past);
+                r = load_items(s, &s->listing, &past);
+        if (r == 0)
+                r = load_groups(s, &s->listing, &past);
         if (r < 0) {
                 run_past_finish(&past);
                 return r;
@@ -135,9 +173,11 @@ static uint32_t collect_items(const struct run_suite *s, struct history_item *it
                         continue;
                 items[n++] = (struct history_item){
                         .id = s->listing.ids[i],
+                        .position = i,
                         .sample = {.wall = m->wall,
                                    .cpu = m->cpu,
                                    .rss = m->rss,
+                                   .source = s->sources ? s->sources[i] : 0,
                                    .speed = m->speed > 0 ? m->speed : 1,
                                    .outcome = m->lost ? ESTIMATE_LOST : m->outcome},
                 };
@@ -147,14 +187,19 @@ static uint32_t collect_items(const struct run_suite *s, struct history_item *it
 
 static uint32_t collect_groups(const struct run_suite *s, struct history_group *groups)
 {
-        uint32_t n = 0;
+        const struct run_listing *l = &s->listing;
 
-        for (uint32_t i = 0; i < s->listing.n_groups; i++)
-                if (s->measure.groups[i].n)
-                        groups[n++] =
-                                (struct history_group){.id = s->listing.group_ids[i],
-                                                       .setup = s->measure.groups[i].work / s->measure.groups[i].n};
-        return n;
+        for (uint32_t i = 0; i < l->n_groups; i++) {
+                const struct run_measure_group *m = &s->measure.groups[i];
+
+                groups[i] = (struct history_group){
+                        .id = l->group_ids[i],
+                        .parent = l->group_parent[i] == RUN_NO_INDEX ? NULL : l->group_ids[l->group_parent[i]],
+                        .loose = l->group_loose[i],
+                        .setup = m->n ? m->work / m->n : -1,
+                };
+        }
+        return l->n_groups;
 }
 
 static void describe(const struct run_suite *s, struct history_suite *suite)
@@ -164,6 +209,7 @@ static void describe(const struct run_suite *s, struct history_suite *suite)
         suite->wall = (double)(run_now(s->run) - s->hello_at) / 1e6;
         suite->collection = (double)(s->suite_at - s->hello_at) / 1e6;
         suite->serial = suite->wall - (m->begun && m->ended > m->begun ? (double)(m->ended - m->begun) / 1e6 : 0);
+        suite->n_collected = s->listing.n_items;
         suite->now = time(NULL);
 }
 

@@ -7,8 +7,9 @@
 struct run_past {
         struct dispatch_item *items;
         struct dispatch_group *groups;
-        uint32_t n_known; /* items whose time the history knows */
-        double total;     /* seconds; of use where most are known */
+        uint32_t n_known;     /* items whose time the history knows */
+        double total;         /* seconds; of use where most are known */
+        double session_setup; /* seconds; < 0 unknown */
 };
 
 /* While the reporter collects there is time for it. What is wrong with the history is said on stderr once. -ENOMEM. */
@@ -18,8 +19,8 @@ void run_past_close(struct run_suite *suite);
 /* Whether the total can be relied upon. */
 bool run_past_is_known(const struct run_past *past, uint32_t n_items);
 
-/* Items that the history does not know get their neighbours' median where it knows most, or stay unknown (< 0) for
- * the dispatcher to learn. -ENOMEM. */
+/* What the dispatcher is to know of the items, from the listing and the history. Those that the history does not know
+ * get their neighbours' median where it knows most, or stay unknown (< 0) for the dispatcher to learn. -ENOMEM. */
 int run_past_load(struct run_suite *suite, struct run_past *ret_past);
 void run_past_finish(struct run_past *past);
 

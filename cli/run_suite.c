@@ -419,6 +419,7 @@ static void suite_free(struct run_suite *s)
         json_decref(s->message);
         json_decref(s->rootdir);
         run_settings_finish(&s->settings);
+        free(s->sources);
         json_decref(s->crashed);
         json_decref(s->left);
         free(s->workers);

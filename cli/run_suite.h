@@ -75,6 +75,7 @@ struct run_suite {
         struct run_result result;
         bool has_result, stored;
         struct history *history; /* NULL: there is none */
+        uint64_t *sources;       /* per item: its file before it ran, as history_sources() says it */
         uint32_t n_estimated;    /* items of which the history knows the time */
         uint32_t n_parts;        /* items to deal, those of a serial group being one */
         char why_serial[128];

@@ -97,24 +97,44 @@ static void test_memory_falls_slowly(void)
         CHECK_INT(e.rss, 750);
 }
 
+/* Groups: 0 a package, 1 a module in it, 2 and 3 classes in that, 4 another module. */
+static const uint32_t guess_parent[] = {ESTIMATE_NO_GROUP, 0, 1, 1, ESTIMATE_NO_GROUP};
+
 static void test_guesses(void)
 {
-        /* Groups: 0 module, 1 and 2 classes in it, 3 another module. */
-        static const uint32_t parent[] = {ESTIMATE_NO_GROUP, 0, 0, ESTIMATE_NO_GROUP};
-        static const uint32_t group[] = {1, 1, 1, 2, 0, 3, ESTIMATE_NO_GROUP};
-        double seconds[] = {1, 3, -1, -1, 7, -1, -1};
-        double nothing[] = {-1};
+        static const uint32_t group[] = {2, 2, 2, 3, 1, 4, ESTIMATE_NO_GROUP, 0};
+        static const char *const ids[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+        const struct estimate_suite suite = {ids, group, 8, guess_parent, 5};
+        double seconds[] = {1, 3, -1, -1, 7, -1, -1, -1}, spread[8] = {0.5};
+        double nothing[] = {-1}, no_spread[] = {0};
 
-        CHECK_INT(estimate_guess(seconds, group, 7, parent, 4), 0);
-        CHECK(near(seconds[2], 3)); /* its class: the upper of 1 and 3 */
-        CHECK(near(seconds[3], 3)); /* its module: 1, 3, 7 */
-        CHECK(near(seconds[5], 3)); /* the suite */
+        CHECK_INT(estimate_guess(&suite, seconds, spread), 0);
+        CHECK(near(seconds[2], 3) && near(spread[2], 1)); /* its class: the upper of 1 and 3 */
+        CHECK(near(seconds[3], 3) && near(spread[3], 2)); /* its module: 1, 3, 7 */
+        CHECK(near(seconds[5], 3) && near(spread[5], 2)); /* the suite */
         CHECK(near(seconds[6], 3));
-        CHECK(near(seconds[4], 7));
+        CHECK(near(seconds[7], 3));
+        CHECK(near(seconds[4], 7) && near(spread[4], 0) && near(spread[0], 0.5)); /* what is known stays */
 
-        CHECK_INT(estimate_guess(nothing, group, 1, parent, 4), 0);
+        CHECK_INT(estimate_guess(&(struct estimate_suite){ids, group, 1, guess_parent, 5}, nothing, no_spread), 0);
         CHECK(nothing[0] < 0);
-        CHECK_INT(estimate_guess(NULL, NULL, 0, NULL, 0), 0);
+        CHECK_INT(estimate_guess(&(struct estimate_suite){0}, NULL, NULL), 0);
+}
+
+/* Another parameter of the same test tells more than the rest of its class. */
+static void test_guesses_from_other_parameters(void)
+{
+        static const uint32_t group[] = {2, 2, 2, 2, 2, 2, 4};
+        static const char *const ids[] = {"x[1]/m.py::test_a[1]", "x[1]/m.py::test_a[2::b[]", "x[1]/m.py::test_a[3]",
+                                          "x[1]/m.py::test_b",    "x[1]/m.py::test_c[1]",     "x[1]/m.py::test_ab[1]",
+                                          "x[1]/n.py::test_a[1]"};
+        double seconds[] = {8, 9, -1, 1, -1, -1, -1}, spread[7] = {0};
+
+        CHECK_INT(estimate_guess(&(struct estimate_suite){ids, group, 7, guess_parent, 5}, seconds, spread), 0);
+        CHECK(near(seconds[2], 9) && near(spread[2], 0.5));
+        CHECK(near(seconds[4], 8)); /* no other one is known: its class has 1, 8, 9 */
+        CHECK(near(seconds[5], 8));
+        CHECK(near(seconds[6], 8)); /* of the same name, but in another file */
 }
 
 /* The bound */
@@ -245,6 +265,7 @@ int main(void)
         test_lost_and_nonsense_are_not_learned();
         test_memory_falls_slowly();
         test_guesses();
+        test_guesses_from_other_parameters();
         test_bound_is_never_above_the_optimum();
         test_bound_by_hand();
         return 0;

@@ -42,6 +42,8 @@ static struct history *open_quietly(const char *path)
         char *warning = NULL;
 
         CHECK_INT(history_open(path, &h, &warning), 0);
+        if (warning)
+                fprintf(stderr, "%s\n", warning);
         CHECK(!warning);
         CHECK(h);
         return h;
@@ -101,8 +103,8 @@ static void test_round_trip(void)
         const char *path = path_of("a/b/history.db");
         struct history *h = open_quietly(path);
         struct history_project project;
-        struct history_item items[] = {{"t.py::a", passed(1)}, {"t.py::b[\xc3\xa9]", passed(2)}};
-        struct history_group groups[] = {{"t.py", 0.5}};
+        struct history_item items[] = {{"t.py::a", 0, passed(1)}, {"t.py::b[\xc3\xa9]", 1, passed(2)}};
+        struct history_group groups[] = {{.id = "t.py", .setup = 0.5}};
         struct history_suite suite = {.items = items,
                                       .n_items = 2,
                                       .groups = groups,
@@ -148,7 +150,7 @@ static void test_many(void)
 
         for (uint32_t i = 0; i < MANY; i++) {
                 snprintf(names[i], sizeof(names[i]), "t%u.py::test_%u", i % 7, i);
-                items[i] = (struct history_item){names[i], passed(i)};
+                items[i] = (struct history_item){names[i], i, passed(i)};
                 ids[MANY - 1 - i] = names[i];
         }
         store_items(h, "/p", items, MANY, 0);
@@ -283,7 +285,7 @@ static void test_damaged_inside(void)
 
         for (uint32_t i = 0; i < MANY; i++) {
                 snprintf(names[i], sizeof(names[i]), "tests/test_module_%u.py::test_%u", i % 7, i);
-                items[i] = (struct history_item){names[i], passed(i)};
+                items[i] = (struct history_item){names[i], i, passed(i)};
         }
         store_items(h, "/p", items, MANY, 0);
         history_close(h);
@@ -291,7 +293,7 @@ static void test_damaged_inside(void)
         memset(junk, 0xa5, sizeof(junk));
         fd = open(path, O_WRONLY | O_CLOEXEC);
         CHECK(fd >= 0 && fstat(fd, &st) == 0);
-        for (off_t at = 6 * 4096; at < st.st_size; at += 4096)
+        for (off_t at = 7 * 4096; at < st.st_size; at += 4096)
                 CHECK_INT(pwrite(fd, junk, sizeof(junk), at), sizeof(junk));
         close(fd);
 
@@ -311,7 +313,7 @@ static void test_newer(void)
         history_close(h);
         run_sql(path, "PRAGMA user_version = 99");
         CHECK(!open_warned(path, "newer version"));
-        run_sql(path, "PRAGMA user_version = 1");
+        run_sql(path, "PRAGMA user_version = 2");
         history_close(open_quietly(path));
 }
 
@@ -377,7 +379,7 @@ static void test_disk_full(void)
         history_close(h);
         for (uint32_t i = 0; i < MANY; i++) {
                 snprintf(names[i], sizeof(names[i]), "tests/test_module_%u.py::test_%u", i % 7, i);
-                items[i] = (struct history_item){names[i], passed(i)};
+                items[i] = (struct history_item){names[i], i, passed(i)};
         }
         pid = fork();
         CHECK(pid >= 0);
