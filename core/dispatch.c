@@ -136,6 +136,9 @@ int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_
                 goto fail;
 
         copy_params(d, params);
+        r = plan_init(d);
+        if (r < 0)
+                goto fail;
         r = pool_init(d, params);
         if (r < 0)
                 goto fail;
@@ -150,6 +153,7 @@ void dispatch_destroy(struct dispatch *d)
 {
         if (!d)
                 return;
+        plan_finish(&d->plan);
         pool_finish(&d->pool);
         free(d->items);
         free(d->groups);
@@ -327,6 +331,11 @@ int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct
 
 /* Queries */
 
+static uint64_t least_time(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
 /* While somebody has nothing to do and something waits for somebody else, the others are watched for being late: a
  * quarter over the estimate, and then each time it has become a quarter more. */
 uint64_t dispatch_next_deadline(const struct dispatch *d)
@@ -344,10 +353,12 @@ uint64_t dispatch_next_deadline(const struct dispatch *d)
                 double elapsed = (double)(d->now - w->begun) / 1e6, expected = work_at(w->running, w->speed);
                 uint64_t late;
 
+                if (w->state == WORKER_STARTING && plan_patience(d, w) > d->now)
+                        deadline = least_time(deadline, plan_patience(d, w));
                 if (w->state == WORKER_GONE || w->n_running == 0 || w->waiting)
                         continue;
                 late = w->begun + (uint64_t)(LATE * 1e6 * (elapsed > expected ? elapsed : expected)) + LATE_MIN_US;
-                deadline = late < deadline ? late : deadline;
+                deadline = least_time(deadline, late);
         }
         return deadline;
 }

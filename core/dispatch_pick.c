@@ -76,7 +76,7 @@ static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
         return item != DISPATCH_NONE && d->items[item].missed_by != worker && pool_may_have(d, worker, item);
 }
 
-static bool is_long(const struct dispatch *d, uint32_t item)
+bool pick_is_long(const struct dispatch *d, uint32_t item)
 {
         const struct item *it = &d->items[item];
 
@@ -92,7 +92,7 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
 {
         uint32_t item = pool_unit_next(d, unit, from_position);
 
-        while (item != DISPATCH_NONE && (!may_run(d, worker, item) || is_long(d, item)))
+        while (item != DISPATCH_NONE && (!may_run(d, worker, item) || pick_is_long(d, item)))
                 item = pool_unit_next(d, unit, d->items[item].position + 1);
         return item;
 }
@@ -130,7 +130,7 @@ static uint32_t longest_that_fits(const struct dispatch *d, uint32_t worker)
 
                 if (d->pool.lengths_of[rank] <= d->outlook.worth)
                         break;
-                if (is_long(d, item) && may_run(d, worker, item))
+                if (pick_is_long(d, item) && may_run(d, worker, item))
                         return item;
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
         }
@@ -155,7 +155,7 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
 
                 if (d->pool.lengths_of[rank] <= d->outlook.worth)
                         break;
-                best = is_long(d, item) ? earliest(d, item, release) : DISPATCH_NONE;
+                best = pick_is_long(d, item) ? earliest(d, item, release) : DISPATCH_NONE;
                 if (best == worker)
                         return item;
                 if (best != DISPATCH_NONE)
@@ -258,8 +258,9 @@ static uint32_t serial_item(const struct dispatch *d, uint32_t worker)
         return pool_is_bound(d, worker) ? pool_unit_next(d, d->workers[worker].unit, 0) : DISPATCH_NONE;
 }
 
-bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_choice)
+bool pick_item(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
 {
+        enum plan_answer answer;
         uint32_t fresh;
 
         if (d->pool.n == 0)
@@ -269,6 +270,9 @@ bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_cho
         if (chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL) ||
             (d->pool.n_early > 0 && chosen(ret_choice, early_item(d, worker), DISPATCH_R_EARLY)))
                 return true;
+        answer = plan_pick(d, worker, ret_choice);
+        if (answer != PLAN_NO_PLAN)
+                return answer == PLAN_ITEM;
         if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST) ||
             chosen(ret_choice, own_item(d, worker), DISPATCH_R_GROUP))
                 return true;

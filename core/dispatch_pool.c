@@ -194,6 +194,7 @@ void pool_put(struct dispatch *d, uint32_t item)
 {
         struct item *it = &d->items[item];
 
+        plan_forget(d);
         it->state = ITEM_POOL;
         it->worker = DISPATCH_NONE;
         rank_set_add(&d->pool.positions, it->position);

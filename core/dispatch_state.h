@@ -5,12 +5,14 @@
  *     dispatch_deal.c     workers' queues: sending, recalling, filling
  *     dispatch_pool.c     the items not dealt: by length, by unit; estimates that the run itself teaches
  *     dispatch_serial.c   units whose items run one after the other on one worker
- *     dispatch_pick.c     which item a worker gets next: reads the state, changes nothing
+ *     dispatch_plan.c     a whole schedule of the rest; dispatch_search.c finds it
+ *     dispatch_pick.c     which item a worker gets next: changes nothing but the plan
  *     dispatch_workers.c  workers and the PUs they are on
  */
 #pragma once
 
 #include "core/dispatch.h"
+#include "core/dispatch_plan.h"
 #include "core/dispatch_rank.h"
 
 /* Work, in seconds on a fast core. A slower place takes longer for what computes, not for what waits. */
@@ -141,10 +143,12 @@ struct worker {
 
 /* Where one worker runs. Those on a PU come first, in the order of the PUs. */
 struct place {
-        unsigned os;     /* or DISPATCH_FLOATING */
-        double core;     /* speed of the PU; where it floats, the mean of them all */
-        double speed;    /* of that, what one worker gets: there may be more places than PUs */
-        uint32_t worker; /* or DISPATCH_NONE */
+        unsigned os;         /* or DISPATCH_FLOATING */
+        double core;         /* speed of the PU; where it floats, the mean of them all */
+        double speed;        /* of that, what one worker gets: there may be more places than PUs */
+        double alone;        /* the PU's while its core's others are idle; 0: makes no difference */
+        unsigned sibling_of; /* number of the PU's core */
+        uint32_t worker;     /* or DISPATCH_NONE */
 };
 
 /* What the rest of the run looks like, in seconds; made anew in each step. */
@@ -159,6 +163,7 @@ struct dispatch {
         struct group *groups;
         uint32_t n_groups;
         struct pool pool;
+        struct plan plan;
         struct worker *workers;
         uint32_t max_workers, min_workers;
         struct place *places;
@@ -228,14 +233,32 @@ void pool_disown(struct dispatch *d, uint32_t worker);
  * session is set up too. */
 double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
 
-/* dispatch_pick.c */
-struct outlook pick_outlook(const struct dispatch *d);
 struct choice {
         uint32_t item;
         enum dispatch_reason reason;
 };
-/* False where nothing in the pool is worth this worker's while. */
-bool pick_item(const struct dispatch *d, uint32_t worker, struct choice *ret_choice);
+
+/* dispatch_plan.c */
+int plan_init(struct dispatch *d);
+void plan_finish(struct plan *plan);
+/* Items have come back to the pool, or workers have come, gone or moved. */
+void plan_forget(struct dispatch *d);
+enum plan_answer {
+        PLAN_NO_PLAN,
+        PLAN_IDLE, /* everything left is better done by others */
+        PLAN_ITEM,
+};
+/* What the plan has for a worker; makes it anew where that is due. */
+enum plan_answer plan_pick(struct dispatch *d, uint32_t worker, struct choice *ret_choice);
+/* When a worker that is being started is not counted upon any more: µs. */
+uint64_t plan_patience(const struct dispatch *d, const struct worker *w);
+
+/* dispatch_pick.c */
+struct outlook pick_outlook(const struct dispatch *d);
+/* False where nothing in the pool is worth this worker's while. Changes nothing but the plan. */
+bool pick_item(struct dispatch *d, uint32_t worker, struct choice *ret_choice);
+/* Whether its place in the run matters to the end more than its place in its group. */
+bool pick_is_long(const struct dispatch *d, uint32_t item);
 /* Seconds of work that a worker's queue should hold: one item at least, more of tiny ones. */
 double pick_horizon(const struct dispatch *d);
 /* Any pool item that the worker can run, the longest first: when everybody waits. DISPATCH_NONE. */

@@ -69,6 +69,7 @@ static void put(struct worker *w, const struct place *place)
 
 static void give(struct dispatch *d, uint32_t worker, struct place *place)
 {
+        plan_forget(d);
         place->worker = worker;
         d->workers[worker].surplus = false;
         put(&d->workers[worker], place);
@@ -92,7 +93,11 @@ static void make_places(struct dispatch *d, const struct dispatch_pu *pus, size_
         share = (double)n / (double)d->n_places;
         for (size_t i = 0; i < n; i++) {
                 sum += pus[i].speed;
-                d->places[i] = (struct place){.os = pus[i].os, .core = pus[i].speed, .worker = DISPATCH_NONE};
+                d->places[i] = (struct place){.os = pus[i].os,
+                                              .core = pus[i].speed,
+                                              .alone = pus[i].alone,
+                                              .sibling_of = pus[i].core,
+                                              .worker = DISPATCH_NONE};
         }
         for (size_t i = n; i < d->n_places; i++)
                 d->places[i] =
@@ -192,6 +197,7 @@ void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispa
 
 void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out)
 {
+        plan_forget(d);
         d->workers[worker].state = WORKER_RETIRING;
         d->workers[worker].dry = false;
         d->n_of_use--;
@@ -270,6 +276,7 @@ void workers_forget(struct dispatch *d, uint32_t worker)
 {
         struct place *place = place_of(d, worker);
 
+        plan_forget(d);
         if (place)
                 place->worker = DISPATCH_NONE;
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);

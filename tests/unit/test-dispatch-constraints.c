@@ -29,13 +29,13 @@ static void test_more_workers_than_pus(void)
         for (uint32_t i = 0; i < 4; i++)
                 event(&s, DISPATCH_READY, i, 0);
         for (uint32_t i = 0; i < 4; i++)
-                event(&s, DISPATCH_STARTED, i, i);
+                event(&s, DISPATCH_STARTED, i, (uint32_t[]){0, 3, 1, 2}[i]);
         expect(&s, "w0 gets 0: the longest left\n"
-                   "w1 gets 1: the longest left\n"
-                   "w2 gets 2: the longest left\n"
-                   "w3 gets 3: the longest left\n"
+                   "w1 gets 3: the longest left\n"
+                   "w2 gets 1: the longest left\n"
+                   "w3 gets 2: the longest left\n"
                    "w0 gets 4: the longest left\n");
-        event(&s, DISPATCH_EXITED, 3, 3);
+        event(&s, DISPATCH_EXITED, 3, 2);
         expect(&s, "");
         event(&s, DISPATCH_STARTED, 0, 4);
         expect(&s, "retire w0: nothing left to deal\n"

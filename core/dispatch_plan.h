@@ -1,0 +1,89 @@
+/* A whole schedule of what is left: which worker gets which part of it.
+ *
+ * Parts are what is kept together: a unit, or of a large one a run of its items in collection order, or one long item.
+ * The schedule is found in three steps:
+ *
+ *   greedy   whole units, longest first, each to where it ends earliest (Graham 1969; Cho, Sahni 1980)
+ *   moves    of whole units away from whoever ends last, and swaps with others, as long as the end comes sooner (the
+ *            local search of Finn, Horowitz 1979)
+ *   splits   the same of parts of units, kept if the run becomes shorter by what makes a second set-up and another
+ *            order of items worth it
+ *
+ * and is followed until another one ends sooner: each time it is made anew, the one before, carried on to the present,
+ * is one of the candidates (rollout with a fortified base policy: Bertsekas, Tsitsiklis, Wu 1997). A worker that gets
+ * nothing stays idle: on a slow PU, or beside the sibling that decides the end.
+ *
+ * Siblings: all that the workers of one core have to do passes at the rate of as many of them as are still busy, so the
+ * last one's end follows from their sums alone.
+ *
+ *     dispatch_plan.c     what there is to do and who there is to do it; following the plan
+ *     dispatch_search.c   the search
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+        PLAN_PARTS_MIN = 256,    /* so many parts at least… */
+        PLAN_PARTS_A_WORKER = 3, /* …and so many per worker */
+        PLAN_WORKERS_MAX = 128,
+        PLAN_SIBLINGS_MAX = 8,
+};
+
+#define PLAN_NONE UINT32_MAX
+
+struct plan_part {
+        uint32_t from, end; /* positions in the pool's order: what of these is in the pool */
+        uint32_t block;
+        double cpu, waits; /* seconds on a fast core, with CPU (set-ups of inner groups included) and without */
+        uint32_t worker;   /* index in .workers */
+};
+
+/* Parts of one unit, which one set-up on a worker serves: neighbours in .parts. A long item has a block of its own. */
+struct plan_block {
+        uint32_t first, n;
+        uint32_t unit; /* or PLAN_NONE: a long item's */
+        double setup;  /* seconds */
+        double seconds;
+};
+
+struct plan_worker {
+        uint32_t number; /* the dispatcher's */
+        uint32_t core;   /* index in .cores */
+        uint32_t alive;  /* the block whose fixtures are up here, or PLAN_NONE */
+        double held;     /* work on what it has already; seconds on a fast core */
+        double work;     /* that, and on what it is to get */
+};
+
+/* Its workers are neighbours in .workers. */
+struct plan_core {
+        uint32_t first, n;
+        double rate[PLAN_SIBLINGS_MAX + 1]; /* of each of so many busy workers; [1]: of one by itself */
+        double end;                         /* seconds from now */
+};
+
+struct plan {
+        bool valid;
+        uint64_t made, again; /* µs: when, and when it may be made anew */
+        struct plan_part *parts;
+        uint32_t n_parts, max_parts;
+        struct plan_block *blocks;
+        uint32_t n_blocks;
+        struct plan_worker *workers;
+        uint32_t n_workers;
+        struct plan_core *cores;
+        uint32_t n_cores;
+        uint32_t *numbers_of; /* by item: the worker that it was planned for, PLAN_NONE */
+        uint16_t *n_of;       /* how many parts of a block a worker has: block * n_workers + worker */
+        uint32_t *order;      /* scratch: blocks */
+        uint32_t *kept;       /* scratch: the parts' workers of the best schedule so far */
+        uint32_t *before;     /* scratch: likewise in the schedule followed so far */
+        uint64_t steps;       /* of the search so far */
+};
+
+/* Assigns the parts to workers. before: the parts' workers in the schedule followed so far (indices; PLAN_NONE of those
+ * that were in none), or NULL. worth: seconds by which splitting units has to shorten the end. The search ends after so
+ * many steps, of some 50 ns each. */
+void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t max_steps);

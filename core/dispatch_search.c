@@ -1,0 +1,336 @@
+/* The search for a schedule: greedy, then moves and swaps. */
+#include "core/dispatch_plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A gain below this part of the whole is rounding. */
+static const double EPSILON = 1e-9;
+
+/* What moves as one: a block that is all on one worker, or one part. */
+struct piece {
+        uint32_t first, n;
+        uint32_t worker;
+};
+
+struct search {
+        struct plan *p;
+        bool whole; /* blocks move, not parts */
+        uint64_t max_steps;
+};
+
+struct change {
+        uint32_t worker;
+        double work;
+};
+
+/* Seconds from now until all workers of the core are done, after up to two changes of their work. */
+static double core_end(const struct plan *p, uint32_t core, const struct change *changes, unsigned n_changes)
+{
+        const struct plan_core *c = &p->cores[core];
+        double works[PLAN_SIBLINGS_MAX], end = 0, done = 0;
+
+        for (uint32_t i = 0; i < c->n; i++) {
+                double work = p->workers[c->first + i].work;
+                uint32_t at = i;
+
+                for (unsigned k = 0; k < n_changes; k++)
+                        work += changes[k].worker == c->first + i ? changes[k].work : 0;
+                for (; at > 0 && works[at - 1] > work; at--)
+                        works[at] = works[at - 1];
+                works[at] = work;
+        }
+        for (uint32_t i = 0; i < c->n; i++) {
+                end += (works[i] - done) / c->rate[c->n - i];
+                done = works[i];
+        }
+        return end;
+}
+
+static uint16_t *count_of(struct plan *p, uint32_t block, uint32_t worker)
+{
+        return &p->n_of[(size_t)block * p->n_workers + worker];
+}
+
+/* What the parts are on this worker: those that wait do not wait the shorter for a fast core. */
+static double parts_work(const struct plan *p, uint32_t first, uint32_t n, uint32_t worker)
+{
+        double speed = p->cores[p->workers[worker].core].rate[1], work = 0;
+
+        for (uint32_t i = first; i < first + n; i++)
+                work += p->parts[i].cpu + p->parts[i].waits * speed;
+        return work;
+}
+
+/* The set-up that a worker pays for the first part of a block, and saves with the last. */
+static double setup_without(struct plan *p, uint32_t block, uint32_t worker, uint32_t n)
+{
+        return p->workers[worker].alive != block && *count_of(p, block, worker) == n ? p->blocks[block].setup : 0;
+}
+
+static void take(struct plan *p, uint32_t first, uint32_t n)
+{
+        uint32_t worker = p->parts[first].worker, block = p->parts[first].block;
+
+        p->workers[worker].work -= parts_work(p, first, n, worker) + setup_without(p, block, worker, n);
+        *count_of(p, block, worker) = (uint16_t)(*count_of(p, block, worker) - n);
+}
+
+static void give(struct plan *p, uint32_t first, uint32_t n, uint32_t worker)
+{
+        uint32_t block = p->parts[first].block;
+
+        p->workers[worker].work += parts_work(p, first, n, worker) + setup_without(p, block, worker, 0);
+        *count_of(p, block, worker) = (uint16_t)(*count_of(p, block, worker) + n);
+        for (uint32_t i = first; i < first + n; i++)
+                p->parts[i].worker = worker;
+}
+
+static void clear(struct plan *p)
+{
+        memset(p->n_of, 0, (size_t)p->n_blocks * p->n_workers * sizeof(*p->n_of));
+        for (uint32_t i = 0; i < p->n_workers; i++)
+                p->workers[i].work = p->workers[i].held;
+}
+
+static double find_ends(struct plan *p)
+{
+        double end = 0;
+
+        for (uint32_t i = 0; i < p->n_cores; i++) {
+                p->cores[i].end = core_end(p, i, NULL, 0);
+                end = p->cores[i].end > end ? p->cores[i].end : end;
+        }
+        return end;
+}
+
+/* Greedy */
+
+/* Longest first, among equals the one collected first. */
+static bool is_before(const struct plan *p, const struct plan_block *a, const struct plan_block *b)
+{
+        double longer = a->seconds + a->setup - b->seconds - b->setup;
+
+        return longer > 0 || (longer >= 0 && p->parts[a->first].from < p->parts[b->first].from);
+}
+
+static void sort_blocks(struct plan *p)
+{
+        for (uint32_t i = 0; i < p->n_blocks; i++) {
+                uint32_t at = i;
+
+                for (; at > 0 && is_before(p, &p->blocks[i], &p->blocks[p->order[at - 1]]); at--)
+                        p->order[at] = p->order[at - 1];
+                p->order[at] = i;
+        }
+}
+
+static uint32_t earliest(struct plan *p, const struct plan_block *block)
+{
+        uint32_t best = 0;
+        double best_end = HUGE_VAL;
+
+        for (uint32_t i = 0; i < p->n_workers; i++) {
+                const struct plan_worker *w = &p->workers[i];
+                const struct change change = {i, parts_work(p, block->first, block->n, i) +
+                                                         setup_without(p, (uint32_t)(block - p->blocks), i, 0)};
+                double end = core_end(p, w->core, &change, 1);
+
+                if (end < best_end) {
+                        best_end = end;
+                        best = i;
+                }
+        }
+        p->steps += p->n_workers;
+        return best;
+}
+
+static void place_greedily(struct plan *p)
+{
+        clear(p);
+        sort_blocks(p);
+        for (uint32_t i = 0; i < p->n_blocks; i++) {
+                const struct plan_block *block = &p->blocks[p->order[i]];
+
+                give(p, block->first, block->n, earliest(p, block));
+        }
+}
+
+/* Moves and swaps */
+
+struct best {
+        double end;
+        struct piece from, against; /* against.n == 0: a move to against.worker */
+};
+
+/* The later end of the two cores that an exchange concerns. */
+static double later_end(const struct plan *p, uint32_t a, double da, uint32_t b, double db)
+{
+        const struct change changes[] = {{a, da}, {b, db}};
+        uint32_t core_a = p->workers[a].core, core_b = p->workers[b].core;
+        double end = core_end(p, core_a, changes, 2);
+
+        return core_a == core_b ? end : fmax(end, core_end(p, core_b, changes, 2));
+}
+
+static double work_out(struct plan *p, const struct piece *piece)
+{
+        return parts_work(p, piece->first, piece->n, piece->worker) +
+               setup_without(p, p->parts[piece->first].block, piece->worker, piece->n);
+}
+
+static double work_in(struct plan *p, const struct piece *piece, uint32_t worker)
+{
+        return parts_work(p, piece->first, piece->n, worker) +
+               setup_without(p, p->parts[piece->first].block, worker, 0);
+}
+
+static void try_move(struct search *s, const struct piece *from, double out, uint32_t to, struct best *best)
+{
+        double end = later_end(s->p, from->worker, -out, to, work_in(s->p, from, to));
+
+        s->p->steps++;
+        if (end < best->end)
+                *best = (struct best){.end = end, .from = *from, .against = {.worker = to}};
+}
+
+static void try_swap(struct search *s, const struct piece *from, double out, const struct piece *against,
+                     struct best *best)
+{
+        double end, back = work_out(s->p, against);
+
+        s->p->steps++;
+        if (back >= out || s->p->parts[from->first].block == s->p->parts[against->first].block)
+                return;
+        end = later_end(s->p, from->worker, work_in(s->p, against, from->worker) - out, against->worker,
+                        work_in(s->p, from, against->worker) - back);
+        if (end < best->end)
+                *best = (struct best){.end = end, .from = *from, .against = *against};
+}
+
+/* The piece that ends before the part `at`. */
+static struct piece piece_before(const struct search *s, uint32_t at)
+{
+        const struct plan_part *last = &s->p->parts[at - 1];
+        uint32_t n = s->whole ? s->p->blocks[last->block].n : 1;
+
+        return (struct piece){.first = at - n, .n = n, .worker = last->worker};
+}
+
+static void try_piece(struct search *s, const struct piece *from, struct best *best)
+{
+        struct plan *p = s->p;
+        double out = work_out(p, from);
+
+        for (uint32_t i = 0; i < p->n_workers; i++)
+                if (i != from->worker)
+                        try_move(s, from, out, i, best);
+        for (uint32_t at = p->n_parts; at > 0 && p->steps < s->max_steps;) {
+                struct piece against = piece_before(s, at);
+
+                if (against.worker != from->worker)
+                        try_swap(s, from, out, &against, best);
+                at = against.first;
+        }
+}
+
+static uint32_t last_core(const struct plan *p)
+{
+        uint32_t last = 0;
+
+        for (uint32_t i = 1; i < p->n_cores; i++)
+                if (p->cores[i].end > p->cores[last].end)
+                        last = i;
+        return last;
+}
+
+static void apply(struct plan *p, const struct best *best)
+{
+        uint32_t a = best->from.worker, b = best->against.worker;
+
+        take(p, best->from.first, best->from.n);
+        if (best->against.n > 0) {
+                take(p, best->against.first, best->against.n);
+                give(p, best->against.first, best->against.n, a);
+        }
+        give(p, best->from.first, best->from.n, b);
+        p->cores[p->workers[a].core].end = core_end(p, p->workers[a].core, NULL, 0);
+        p->cores[p->workers[b].core].end = core_end(p, p->workers[b].core, NULL, 0);
+}
+
+/* Takes from whoever ends last, the exchange that helps most first, until none helps. */
+static double improve(struct search *s)
+{
+        struct plan *p = s->p;
+        double end = find_ends(p);
+
+        while (p->steps < s->max_steps) {
+                uint32_t last = last_core(p);
+                struct best best = {.end = p->cores[last].end * (1 - EPSILON)};
+
+                /* From the back, so that of equal parts of a unit it keeps the first ones. */
+                for (uint32_t at = p->n_parts; at > 0;) {
+                        struct piece piece = piece_before(s, at);
+
+                        if (p->workers[piece.worker].core == last)
+                                try_piece(s, &piece, &best);
+                        at = piece.first;
+                }
+                if (best.from.n == 0)
+                        break;
+                apply(p, &best);
+                end = p->cores[last_core(p)].end;
+        }
+        return end;
+}
+
+/* The candidates */
+
+static void keep(struct plan *p)
+{
+        for (uint32_t i = 0; i < p->n_parts; i++)
+                p->kept[i] = p->parts[i].worker;
+}
+
+static double place_as(struct plan *p, const uint32_t *workers)
+{
+        clear(p);
+        for (uint32_t i = 0; i < p->n_parts; i++)
+                give(p, i, 1, workers[i]);
+        return find_ends(p);
+}
+
+/* False where some part was in no schedule. */
+static bool place_as_before(struct plan *p, const uint32_t *before, double *ret_end)
+{
+        for (uint32_t i = 0; before && i < p->n_parts; i++)
+                if (before[i] == PLAN_NONE)
+                        return false;
+        if (!before)
+                return false;
+        *ret_end = place_as(p, before);
+        return true;
+}
+
+void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t max_steps)
+{
+        struct search s = {.p = p, .whole = true, .max_steps = max_steps};
+        double end, other;
+
+        p->steps = 0;
+        place_greedily(p);
+        end = improve(&s);
+        keep(p);
+
+        s.whole = false;
+        s.max_steps = p->steps + max_steps;
+        other = improve(&s);
+        if (other < end - worth) {
+                end = other;
+                keep(p);
+        }
+        if (place_as_before(p, before, &other) && other <= end * (1 + EPSILON))
+                return;
+        place_as(p, p->kept);
+}
