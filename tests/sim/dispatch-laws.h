@@ -1,0 +1,14 @@
+/* The rules of the dispatcher's contract that only a whole run shows. Each is called before the trial's own account
+ * of what happened changes, and ends the program where a rule does not hold. */
+#pragma once
+
+#include "tests/sim/dispatch-trial.h"
+
+/* One more worker is being started. */
+void laws_started(const struct trial *t);
+void laws_sent(struct trial *t, const struct dispatch_action *a);
+/* The dispatcher learns that an item is over, or not with its worker any more. */
+void laws_released(struct trial *t, uint32_t item);
+void laws_begun(struct trial *t, uint32_t worker, uint32_t item);
+void laws_returned(const struct trial *t, unsigned pu);
+void laws_over(const struct trial *t, const struct dispatch *d);
