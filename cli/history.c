@@ -216,7 +216,7 @@ int history_load_groups(struct history *h, const char *project, const char *cons
                 sqlite3_bind_text(s, 2, ids[i], -1, SQLITE_STATIC);
                 if (sqlite3_step(s) == SQLITE_ROW) {
                         ret_setups[i] = sqlite3_column_double(s, 0);
-                        known++;
+                        known += ret_setups[i] >= 0;
                 }
                 sqlite3_reset(s);
         }

@@ -58,6 +58,7 @@ int run_machine_ask(struct run_machine *m, bool service, const struct cpuset *pu
         if (r < 0)
                 return r;
         m->asked = m->known = true;
+        speeds_init(&m->speeds, &m->machine);
         if (!service)
                 m->n_usable = cpuset_count(pus);
         return 0;
@@ -79,17 +80,45 @@ static int compare_speed(const void *a, const void *b)
         return x->os < y->os ? -1 : x->os > y->os;
 }
 
+/* What a PU is worth where so many of its core's are busy; all are alike where nobody knows the machine. */
+static double speed_of(const struct run_machine *m, const struct machine_pu *pu, unsigned n_busy)
+{
+        const struct speeds_class *class = pu ? speeds_find(&m->speeds, pu->kind, n_busy) : NULL;
+
+        return class ? class->ratio : 1.0;
+}
+
 void run_machine_rate(const struct run_machine *m, const unsigned *order, size_t n, struct dispatch_pu *ret_pus)
 {
-        struct cpuset busy = {0};
+        unsigned n_busy[CPUSET_MAX] = {0}; /* per core */
 
-        for (size_t i = 0; i < n; i++)
-                cpuset_add(&busy, order[i]);
         for (size_t i = 0; i < n; i++) {
-                bool found = m->known && machine_find(&m->machine, order[i]);
+                const struct machine_pu *pu = m->known ? machine_find(&m->machine, order[i]) : NULL;
 
-                ret_pus[i].os = order[i];
-                ret_pus[i].speed = found ? machine_pu_speed(&m->machine, order[i], &busy) : 1.0;
+                if (pu)
+                        n_busy[pu->core]++;
+        }
+        for (size_t i = 0; i < n; i++) {
+                const struct machine_pu *pu = m->known ? machine_find(&m->machine, order[i]) : NULL;
+                double alone = speed_of(m, pu, 1), speed = pu ? speed_of(m, pu, n_busy[pu->core]) : alone;
+
+                /* No sibling makes a PU faster, whatever the measurements of two classes come to. */
+                ret_pus[i] = (struct dispatch_pu){.os = order[i],
+                                                  .speed = speed < alone ? speed : alone,
+                                                  .alone = alone,
+                                                  .core = pu ? pu->core : CPUSET_MAX + order[i]};
         }
         qsort(ret_pus, n, sizeof(*ret_pus), compare_speed);
+}
+
+uint32_t run_machine_class(const struct run_machine *m, unsigned os, const struct dispatch_pu *pus, size_t n)
+{
+        const struct machine_pu *pu = m->known ? machine_find(&m->machine, os) : NULL;
+        const struct speeds_class *class;
+        unsigned n_busy = 0;
+
+        for (size_t i = 0; pu && i < n; i++)
+                n_busy += pus[i].core == pu->core;
+        class = n_busy ? speeds_find(&m->speeds, pu->kind, n_busy) : NULL;
+        return class ? class->id : 0;
 }

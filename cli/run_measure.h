@@ -17,6 +17,7 @@ struct run_measure_item {
         double wall, cpu; /* seconds on a PU of its own, group set-ups not counted in */
         uint64_t rss;     /* KiB */
         double speed;     /* of the PU */
+        uint32_t class;   /* likewise, as core/speeds.h numbers them; 0 not known */
         bool done, lost;
         enum estimate_outcome outcome; /* unknown before the result */
 };

@@ -27,6 +27,8 @@ int run_past_open(struct run_suite *s)
                 return 0;
         r = history_open(NULL, &s->history, &warning);
         run->history_off = r == 0 && !s->history;
+        if (r == 0)
+                history_load_speeds(s->history, &run->machine.speeds);
         warn(run, warning);
         return r;
 }
@@ -178,6 +180,7 @@ static uint32_t collect_items(const struct run_suite *s, struct history_item *it
                                    .cpu = m->cpu,
                                    .rss = m->rss,
                                    .source = s->sources ? s->sources[i] : 0,
+                                   .class = m->class,
                                    .speed = m->speed > 0 ? m->speed : 1,
                                    .outcome = m->lost ? ESTIMATE_LOST : m->outcome},
                 };
@@ -211,6 +214,7 @@ static void describe(const struct run_suite *s, struct history_suite *suite)
         suite->serial = suite->wall - (m->begun && m->ended > m->begun ? (double)(m->ended - m->begun) / 1e6 : 0);
         suite->n_collected = s->listing.n_items;
         suite->now = time(NULL);
+        suite->speeds = s->run->machine.known ? &s->run->machine.speeds : NULL;
 }
 
 void run_past_store(struct run_suite *s)

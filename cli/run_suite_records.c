@@ -74,6 +74,8 @@ static void measure(struct run_suite *s, const struct run_done_record *record)
         if (record->op != RUN_DONE_DONE && record->op != RUN_DONE_SETUP)
                 return;
         run_measure_record(&s->measure, run_now(s->run), record, w ? w->speed : 1.0);
+        if (record->op == RUN_DONE_DONE && w)
+                s->measure.items[record->arg].class = run_machine_class(&s->run->machine, w->pu, s->pus, s->n_pus);
 }
 
 static int step_record(struct run_suite *s, const struct run_done_record *record)
