@@ -59,7 +59,7 @@ static int allocate(struct sim *s)
         if (!s->workers || !s->due || !s->recalled || !s->taken_back || !s->n_taken_back || !s->where ||
             !s->result.items)
                 return -ENOMEM;
-        return machine_init(s);
+        return sim_machine_init(s);
 }
 
 static int open_run(struct sim *s, const struct sim_params *p)
@@ -93,7 +93,7 @@ static void close_run(struct sim *s)
 {
         dispatch_destroy(s->d);
         dispatch_actions_finish(&s->actions);
-        machine_finish(&s->machine);
+        sim_machine_finish(&s->machine);
         free(s->workers);
         free(s->due);
         free(s->recalled);
@@ -194,7 +194,7 @@ static void run(struct sim *s)
                 uint32_t worker;
                 double at;
 
-                machine_settle(s);
+                sim_machine_settle(s);
                 at = next_happening(s, &what, &worker);
                 if (at >= HUGE_VAL) {
                         sim_fail(s, -EPROTO, "nothing happens any more");
@@ -217,7 +217,7 @@ int sim_run(const struct sim_params *params, struct sim_result *ret_result)
                 r = s.error;
         }
         if (r == 0) {
-                machine_count_use(&s);
+                sim_machine_count_use(&s);
                 s.result.makespan = s.first_begin < 0 ? 0 : s.last_end - s.first_begin;
                 s.result.busy = s.machine.busy;
                 *ret_result = s.result;

@@ -52,10 +52,10 @@ static void recall(struct sim *s, uint32_t worker)
 
 static void give_back(struct sim *s, unsigned os)
 {
-        if (!machine_holds(s, os) || is_in_use(s, os))
+        if (!sim_machine_holds(s, os) || is_in_use(s, os))
                 sim_fail(s, -EPROTO, "a PU was given back that is in use, or not held");
         else
-                machine_return(s, os);
+                sim_machine_return(s, os);
 }
 
 static void leave(struct sim *s, uint32_t item)
@@ -75,7 +75,7 @@ static void act(struct sim *s, const struct dispatch_action *a)
 {
         if (s->hooks->action)
                 s->hooks->action(s->hooks->data, s->now, a);
-        if (s->finished || (needs_pu(a) && a->pu != DISPATCH_FLOATING && !machine_holds(s, a->pu))) {
+        if (s->finished || (needs_pu(a) && a->pu != DISPATCH_FLOATING && !sim_machine_holds(s, a->pu))) {
                 sim_fail(s, -EPROTO, s->finished ? "it went on behind the end" : "a PU is not the suite's");
                 return;
         }
@@ -84,10 +84,10 @@ static void act(struct sim *s, const struct dispatch_action *a)
                 start(s, a);
                 break;
         case DISPATCH_DO_PIN:
-                machine_place(s, a->worker, a->pu);
+                sim_machine_place(s, a->worker, a->pu);
                 break;
         case DISPATCH_DO_WIDEN:
-                machine_widen(s, a->worker, a->pu);
+                sim_machine_widen(s, a->worker, a->pu);
                 break;
         case DISPATCH_DO_SEND:
                 send(s, a);
@@ -244,7 +244,7 @@ void engine_hears_of_end(struct sim *s, uint32_t worker)
 
 void engine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n)
 {
-        machine_hold(s, pus, n);
+        sim_machine_hold(s, pus, n);
         engine_tell(s, (struct dispatch_event){.type = DISPATCH_PUS, .pus = pus, .n_pus = n});
 }
 
@@ -254,7 +254,7 @@ void engine_sample(struct sim *s)
         struct sim_machine *m = &s->machine;
         double passed = s->now - m->sampled, idle;
 
-        machine_count_use(s);
+        sim_machine_count_use(s);
         idle = passed > 0 ? m->idle / passed : 0;
         m->idle = 0;
         m->sampled = s->now;
@@ -262,7 +262,7 @@ void engine_sample(struct sim *s)
                 struct sim_worker *w = &s->workers[i];
                 struct dispatch_event e = {.type = DISPATCH_SAMPLE, .worker = i};
 
-                machine_advance(s, i);
+                sim_machine_advance(s, i);
                 e.wall = s->now - w->sampled;
                 e.cpu = w->demand;
                 w->sampled = s->now;

@@ -39,7 +39,7 @@ static void add_pus(struct sim_machine *m, const struct dispatch_pu *pus, size_t
                         m->pus[m->n_pus++] = (struct sim_pu){.os = pus[i].os, .widened_for = DISPATCH_NONE};
 }
 
-int machine_init(struct sim *s)
+int sim_machine_init(struct sim *s)
 {
         const struct sim_params *p = s->p;
         struct sim_machine *m = &s->machine;
@@ -58,18 +58,18 @@ int machine_init(struct sim *s)
         return 0;
 }
 
-void machine_finish(struct sim_machine *m)
+void sim_machine_finish(struct sim_machine *m)
 {
         free(m->pus);
         free(m->claims);
         free(m->shares);
 }
 
-void machine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n)
+void sim_machine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n)
 {
         struct sim_machine *m = &s->machine;
 
-        machine_count_use(s);
+        sim_machine_count_use(s);
         for (size_t i = 0; i < m->n_pus; i++)
                 m->pus[i].held = false;
         for (size_t i = 0; i < n; i++) {
@@ -84,24 +84,24 @@ void machine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n)
         m->stale = true;
 }
 
-void machine_return(struct sim *s, unsigned os)
+void sim_machine_return(struct sim *s, unsigned os)
 {
         struct sim_machine *m = &s->machine;
 
-        machine_count_use(s);
+        sim_machine_count_use(s);
         m->pus[find_pu(m, os)].held = false;
         m->n_held--;
         m->stale = true;
 }
 
-bool machine_holds(const struct sim *s, unsigned os)
+bool sim_machine_holds(const struct sim *s, unsigned os)
 {
         size_t i = find_pu(&s->machine, os);
 
         return i < s->machine.n_pus && s->machine.pus[i].held;
 }
 
-void machine_place(struct sim *s, uint32_t worker, unsigned os)
+void sim_machine_place(struct sim *s, uint32_t worker, unsigned os)
 {
         struct sim_machine *m = &s->machine;
 
@@ -112,7 +112,7 @@ void machine_place(struct sim *s, uint32_t worker, unsigned os)
         m->stale = true;
 }
 
-void machine_widen(struct sim *s, uint32_t worker, unsigned os)
+void sim_machine_widen(struct sim *s, uint32_t worker, unsigned os)
 {
         struct sim_machine *m = &s->machine;
 
@@ -362,7 +362,7 @@ static void share_out(struct sim *s)
 
 /* Time */
 
-void machine_count_use(struct sim *s)
+void sim_machine_count_use(struct sim *s)
 {
         struct sim_machine *m = &s->machine;
         double passed = s->now - m->since;
@@ -372,7 +372,7 @@ void machine_count_use(struct sim *s)
         m->since = s->now;
 }
 
-void machine_advance(struct sim *s, uint32_t worker)
+void sim_machine_advance(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
         double passed = s->now - w->since;
@@ -398,7 +398,7 @@ static bool is_same_load(const struct sim_load *a, const struct sim_load *b)
         return a->busy == b->busy && a->cpus == b->cpus && !(a->waits < b->waits || a->waits > b->waits);
 }
 
-void machine_begin(struct sim *s, uint32_t worker, struct sim_load load, double seconds)
+void sim_machine_begin(struct sim *s, uint32_t worker, struct sim_load load, double seconds)
 {
         struct sim_worker *w = &s->workers[worker];
 
@@ -410,7 +410,7 @@ void machine_begin(struct sim *s, uint32_t worker, struct sim_load load, double 
         set_due(s, worker);
 }
 
-void machine_rest(struct sim *s, uint32_t worker)
+void sim_machine_rest(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
 
@@ -424,14 +424,14 @@ static double rate_of(const struct sim_load *load, const struct sim_share *share
         return load->waits < 1 ? share->work / (share->n > 1 ? share->n : 1) / (1 - load->waits) : 1;
 }
 
-void machine_settle(struct sim *s)
+void sim_machine_settle(struct sim *s)
 {
         struct sim_machine *m = &s->machine;
 
         if (!m->stale)
                 return;
         m->stale = false;
-        machine_count_use(s);
+        sim_machine_count_use(s);
         share_out(s);
         m->used = 0;
         for (uint32_t i = 0; i < s->n_workers; i++) {
@@ -440,7 +440,7 @@ void machine_settle(struct sim *s)
 
                 if (!w->load.busy)
                         continue;
-                machine_advance(s, i);
+                sim_machine_advance(s, i);
                 rate = rate_of(&w->load, &m->shares[i]);
                 w->use = m->shares[i].use;
                 w->part = w->use / (m->shares[i].n > 1 ? m->shares[i].n : 1);

@@ -173,20 +173,20 @@ void worker_is_due(struct sim *s, uint32_t worker);
 bool worker_is_alive(const struct sim_worker *w);
 
 /* sim_machine.c */
-int machine_init(struct sim *s);
-void machine_finish(struct sim_machine *m);
+int sim_machine_init(struct sim *s);
+void sim_machine_finish(struct sim_machine *m);
 /* Only these of its PUs are the suite's from now on. */
-void machine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n);
-void machine_return(struct sim *s, unsigned os);
-bool machine_holds(const struct sim *s, unsigned os);
-void machine_place(struct sim *s, uint32_t worker, unsigned pu);
-void machine_widen(struct sim *s, uint32_t worker, unsigned pu);
+void sim_machine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n);
+void sim_machine_return(struct sim *s, unsigned os);
+bool sim_machine_holds(const struct sim *s, unsigned os);
+void sim_machine_place(struct sim *s, uint32_t worker, unsigned pu);
+void sim_machine_widen(struct sim *s, uint32_t worker, unsigned pu);
 /* Begins something that takes `seconds` on a fast core. */
-void machine_begin(struct sim *s, uint32_t worker, struct sim_load load, double seconds);
+void sim_machine_begin(struct sim *s, uint32_t worker, struct sim_load load, double seconds);
 /* It waits for something to do. */
-void machine_rest(struct sim *s, uint32_t worker);
+void sim_machine_rest(struct sim *s, uint32_t worker);
 /* Finds rates where something has changed, and when each worker will be done. */
-void machine_settle(struct sim *s);
+void sim_machine_settle(struct sim *s);
 /* Counts what one worker got, and what all used, up to now. */
-void machine_advance(struct sim *s, uint32_t worker);
-void machine_count_use(struct sim *s);
+void sim_machine_advance(struct sim *s, uint32_t worker);
+void sim_machine_count_use(struct sim *s);

@@ -114,7 +114,7 @@ static void run(struct sim *s, uint32_t worker)
         w->phase = SIM_RUNNING;
         w->sampled = s->now;
         w->demand = 0;
-        machine_begin(s, worker, load, sim_item_seconds(s, w->current));
+        sim_machine_begin(s, worker, load, sim_item_seconds(s, w->current));
 }
 
 static void begin(struct sim *s, uint32_t worker, uint32_t item)
@@ -135,7 +135,7 @@ static void begin(struct sim *s, uint32_t worker, uint32_t item)
                 w->phase = SIM_SETTING_UP;
                 w->sampled = s->now;
                 w->demand = 0;
-                machine_begin(s, worker, (struct sim_load){.busy = true}, w->setup);
+                sim_machine_begin(s, worker, (struct sim_load){.busy = true}, w->setup);
                 return;
         }
         tell_setups(s, worker, 1);
@@ -146,7 +146,7 @@ static void end_setup(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
 
-        machine_advance(s, worker);
+        sim_machine_advance(s, worker);
         tell_setups(s, worker, w->computed / w->setup);
         s->result.items[w->current].setup = s->now - s->result.items[w->current].begin;
         s->result.setups += s->result.items[w->current].setup;
@@ -159,7 +159,7 @@ static void die(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
 
-        machine_rest(s, worker);
+        sim_machine_rest(s, worker);
         w->phase = SIM_DEAD;
         w->n_records = 0;
         s->n_alive--;
@@ -174,7 +174,7 @@ static void wait_for_items(struct sim *s, uint32_t worker)
 
         tell(s, worker, (struct sim_record){.type = DISPATCH_WANT, .arg = w->current});
         flush(s, worker);
-        machine_rest(s, worker);
+        sim_machine_rest(s, worker);
         w->phase = SIM_WAITING;
         if (s->hooks->kill && s->hooks->kill(s->hooks->data, worker)) {
                 finish_item(s, worker, w->current);
@@ -238,7 +238,7 @@ static void end_item(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
 
-        machine_advance(s, worker);
+        sim_machine_advance(s, worker);
         w->cpu = w->used;
         w->wall = w->computed + w->load.waits * sim_item_seconds(s, w->current);
         if (s->hooks->rss)
@@ -262,7 +262,7 @@ void worker_start(struct sim *s, uint32_t worker, unsigned pu)
                 .current = DISPATCH_NONE,
                 .alive = DISPATCH_NONE,
         };
-        machine_place(s, worker, pu);
+        sim_machine_place(s, worker, pu);
         s->due[worker] = s->now + (fails ? 0 : s->p->start_seconds);
         s->n_alive += !fails;
         if (s->n_alive > s->result.n_workers)
