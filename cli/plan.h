@@ -58,7 +58,7 @@ struct plan_advice {
         double saves;     /* share of the present makespan, > PLAN_WORTH */
 };
 
-struct plan {
+struct plan_result {
         struct sim_result sim;
         uint32_t *order; /* the items that ran, those of a worker together, in the order in which they begin */
         uint32_t n_ran;
@@ -75,10 +75,10 @@ struct plan {
 };
 
 /* -ENOMEM, or as sim_run(). */
-int plan_make(const struct plan_input *in, struct plan *ret_plan);
-void plan_finish(struct plan *plan);
+int plan_predict(const struct plan_input *in, struct plan_result *ret_plan);
+void plan_result_finish(struct plan_result *plan);
 
 /* schedule: what would run where, and when. -ENOMEM. */
-int plan_print(const struct plan_input *in, const struct plan *plan, bool schedule, FILE *out);
+int plan_print(const struct plan_input *in, const struct plan_result *plan, bool schedule, FILE *out);
 /* An object; schedctl-plan(1) lists its members. NULL for want of memory. */
-json_t *plan_json(const struct plan_input *in, const struct plan *plan, bool schedule);
+json_t *plan_json(const struct plan_input *in, const struct plan_result *plan, bool schedule);

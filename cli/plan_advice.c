@@ -24,11 +24,11 @@ const char *plan_change_text(enum plan_change change)
 
 struct advising {
         const struct plan_input *in;
-        struct plan *plan;
+        struct plan_result *plan;
 };
 
 /* The greatest saving first; of equal ones the one that came first. */
-static void insert(struct plan *plan, const struct plan_advice *advice)
+static void insert(struct plan_result *plan, const struct plan_advice *advice)
 {
         size_t at = plan->n_advice;
 
@@ -43,7 +43,7 @@ static void insert(struct plan *plan, const struct plan_advice *advice)
 }
 
 /* Simulates the changed suite, and keeps the advice if it is worth it. */
-static int weigh(struct plan *plan, struct plan_advice advice, const struct dispatch_params *suite,
+static int weigh(struct plan_result *plan, struct plan_advice advice, const struct dispatch_params *suite,
                  const struct dispatch_pu *pus, size_t n_pus)
 {
         struct sim_result result;
@@ -199,7 +199,7 @@ static int try_free_setup(const struct advising *a, const struct paid *paid)
                 &suite, a->in->pus, a->in->n_pus);
 }
 
-static uint32_t count_workers(const struct plan *plan)
+static uint32_t count_workers(const struct plan_result *plan)
 {
         uint32_t n = 0;
 
@@ -341,7 +341,7 @@ static int advise_pus(const struct advising *a)
         return try_core(a, pus);
 }
 
-int plan_advise(const struct plan_input *in, struct plan *plan)
+int plan_advise(const struct plan_input *in, struct plan_result *plan)
 {
         const struct advising a = {.in = in, .plan = plan};
         int r = 0;

@@ -21,7 +21,7 @@ static json_t *check_list(json_t *list, size_t n)
         return NULL;
 }
 
-static json_t *describe_critical(const struct plan_input *in, const struct plan *plan)
+static json_t *describe_critical(const struct plan_input *in, const struct plan_result *plan)
 {
         const struct sim_item *item;
 
@@ -60,7 +60,7 @@ static json_t *describe_advice(const struct plan_input *in, const struct plan_ad
         return o;
 }
 
-static json_t *describe_all_advice(const struct plan_input *in, const struct plan *plan)
+static json_t *describe_all_advice(const struct plan_input *in, const struct plan_result *plan)
 {
         json_t *list = json_array();
 
@@ -84,7 +84,7 @@ static json_t *describe_pus(const struct plan_input *in)
 }
 
 /* As they begin on each worker; then what runs alone. */
-static json_t *describe_schedule(const struct plan_input *in, const struct plan *plan)
+static json_t *describe_schedule(const struct plan_input *in, const struct plan_result *plan)
 {
         json_t *list = json_array();
         size_t n = plan->n_ran;
@@ -106,7 +106,7 @@ static json_t *describe_schedule(const struct plan_input *in, const struct plan 
         return check_list(list, n);
 }
 
-json_t *plan_json(const struct plan_input *in, const struct plan *plan, bool schedule)
+json_t *plan_json(const struct plan_input *in, const struct plan_result *plan, bool schedule)
 {
         CLEANUP_JSON json_t *o =
                 json_pack("{s:i, s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "items",

@@ -5,17 +5,28 @@
 
 #include "lib/util.h"
 
+/* A thousand workers that never start cost the simulator as much time as those that do. Beside those that run there may
+ * be as many that end, one a PU. */
+static uint32_t count_numbers(const struct dispatch_params *suite, size_t n_pus)
+{
+        size_t most = 2 * n_pus + suite->extra_workers + suite->min_workers;
+
+        return most < suite->max_workers ? (uint32_t)most : suite->max_workers;
+}
+
 int plan_simulate(const struct dispatch_params *suite, const struct dispatch_pu *pus, size_t n_pus,
                   struct sim_result *ret_result)
 {
+        struct dispatch_params bounded = *suite;
         const struct sim_params params = {
-                .suite = suite,
+                .suite = &bounded,
                 .pus = pus,
                 .n_pus = n_pus,
                 .start_seconds = suite->start_cost,
                 .latency = suite->overhead,
         };
 
+        bounded.max_workers = count_numbers(suite, n_pus);
         return sim_run(&params, ret_result);
 }
 
@@ -47,7 +58,7 @@ static int by_worker_and_begin(const void *pa, const void *pb)
         return (a->item > b->item) - (a->item < b->item);
 }
 
-static int put_in_order(struct plan *plan)
+static int put_in_order(struct plan_result *plan)
 {
         CLEANUP_FREE struct place *places = calloc(plan->sim.n_items + (size_t)1, sizeof(*places));
 
@@ -84,7 +95,7 @@ static int sum_serially(const struct dispatch_params *suite, double *ret_seconds
         return 0;
 }
 
-static void sum_alone(const struct dispatch_params *suite, struct plan *plan)
+static void sum_alone(const struct dispatch_params *suite, struct plan_result *plan)
 {
         for (uint32_t i = 0; i < suite->n_items; i++)
                 if (suite->items[i].alone)
@@ -92,7 +103,7 @@ static void sum_alone(const struct dispatch_params *suite, struct plan *plan)
 }
 
 /* The worker on which the end waits, and what of its items takes longest. */
-static void find_critical(struct plan *plan)
+static void find_critical(struct plan_result *plan)
 {
         const struct sim_item *items = plan->sim.items, *last = NULL;
         double longest = -1;
@@ -129,7 +140,7 @@ static int find_bound(const struct plan_input *in, double *ret_seconds)
         return dispatch_bound(&suite, in->pus, in->n_pus, ret_seconds);
 }
 
-static int predict(const struct plan_input *in, struct plan *plan)
+static int predict(const struct plan_input *in, struct plan_result *plan)
 {
         int r = plan_simulate(in->suite, in->pus, in->n_pus, &plan->sim);
 
@@ -149,24 +160,24 @@ static int predict(const struct plan_input *in, struct plan *plan)
         return 0;
 }
 
-int plan_make(const struct plan_input *in, struct plan *ret_plan)
+int plan_predict(const struct plan_input *in, struct plan_result *ret_plan)
 {
-        struct plan plan = {0};
+        struct plan_result plan = {0};
         int r = predict(in, &plan);
 
         if (r == 0)
                 r = plan_advise(in, &plan);
         if (r < 0) {
-                plan_finish(&plan);
+                plan_result_finish(&plan);
                 return r;
         }
         *ret_plan = plan;
         return 0;
 }
 
-void plan_finish(struct plan *plan)
+void plan_result_finish(struct plan_result *plan)
 {
         sim_result_finish(&plan->sim);
         free(plan->order);
-        *plan = (struct plan){0};
+        *plan = (struct plan_result){0};
 }

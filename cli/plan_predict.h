@@ -1,4 +1,4 @@
-/* Parts of plan_make(). */
+/* Parts of plan_predict(). */
 #pragma once
 
 #include "cli/plan.h"
@@ -7,4 +7,4 @@
 int plan_simulate(const struct dispatch_params *suite, const struct dispatch_pu *pus, size_t n_pus,
                   struct sim_result *ret_result);
 /* Fills plan->advice by simulating again and again; plan->sim, order and n_ran are there. -ENOMEM, or as sim_run(). */
-int plan_advise(const struct plan_input *in, struct plan *plan);
+int plan_advise(const struct plan_input *in, struct plan_result *plan);

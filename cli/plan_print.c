@@ -40,7 +40,7 @@ static void print_kinds(const struct plan_input *in, FILE *out)
         }
 }
 
-static void print_title(const struct plan_input *in, const struct plan *plan, FILE *out)
+static void print_title(const struct plan_input *in, const struct plan_result *plan, FILE *out)
 {
         char text[CPUSET_TEXT_MAX] = "";
         struct cpuset pus = {0};
@@ -54,7 +54,7 @@ static void print_title(const struct plan_input *in, const struct plan *plan, FI
         fputs(")\n", out);
 }
 
-static void print_figures(const struct plan_input *in, const struct plan *plan, FILE *out)
+static void print_figures(const struct plan_input *in, const struct plan_result *plan, FILE *out)
 {
         double makespan = plan->sim.makespan;
 
@@ -78,7 +78,7 @@ static void print_figures(const struct plan_input *in, const struct plan *plan, 
 }
 
 /* What the end hangs on. */
-static void print_critical(const struct plan_input *in, const struct plan *plan, FILE *out)
+static void print_critical(const struct plan_input *in, const struct plan_result *plan, FILE *out)
 {
         const struct sim_item *item;
 
@@ -153,7 +153,7 @@ static void print_change(const struct plan_input *in, const struct plan_advice *
         }
 }
 
-static void print_advice(const struct plan_input *in, const struct plan *plan, FILE *out)
+static void print_advice(const struct plan_input *in, const struct plan_result *plan, FILE *out)
 {
         if (plan->n_ran == 0)
                 return;
@@ -170,7 +170,7 @@ static void print_advice(const struct plan_input *in, const struct plan *plan, F
 }
 
 /* One line a test. */
-static void print_item(const struct plan_input *in, const struct plan *plan, uint32_t index, FILE *out)
+static void print_item(const struct plan_input *in, const struct plan_result *plan, uint32_t index, FILE *out)
 {
         const struct sim_item *item = &plan->sim.items[index];
         char pu[16] = "-";
@@ -184,7 +184,7 @@ static void print_item(const struct plan_input *in, const struct plan *plan, uin
         fputc('\n', out);
 }
 
-static void print_schedule(const struct plan_input *in, const struct plan *plan, FILE *out)
+static void print_schedule(const struct plan_input *in, const struct plan_result *plan, FILE *out)
 {
         const struct sim_item *items = plan->sim.items;
 
@@ -207,7 +207,7 @@ static void print_schedule(const struct plan_input *in, const struct plan *plan,
                 }
 }
 
-int plan_print(const struct plan_input *in, const struct plan *plan, bool schedule, FILE *out)
+int plan_print(const struct plan_input *in, const struct plan_result *plan, bool schedule, FILE *out)
 {
         print_title(in, plan, out);
         print_figures(in, plan, out);

@@ -1,0 +1,247 @@
+/* schedctl plan: what a project's tests would take on some machine, and what would help. */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "cli/plan.h"
+#include "cli/plan_machine.h"
+#include "cli/plan_past.h"
+#include "cli/run_suite.h"
+#include "cli/verbs.h"
+#include "lib/client.h"
+
+enum {
+        OPTION_PROJECT = 256,
+        OPTION_MACHINE,
+        OPTION_CPUS,
+        OPTION_JSON,
+        OPTION_SCHEDULE,
+};
+
+struct options {
+        const char *project, *machine; /* NULL: here */
+        struct cpuset cpus;            /* empty: any */
+        unsigned workers;              /* 0: one a CPU */
+        bool json, schedule;
+        char *const *patterns;
+};
+
+static const char usage[] = "usage: schedctl plan [options] [PATTERN…]\n"
+                            "\n"
+                            "Says how long a project's tests would take, by what earlier runs measured, what\n"
+                            "the end would wait for, and what would help. Runs nothing. With PATTERNs, of the\n"
+                            "tests that they name: ids, their beginnings, or with * and ?.\n"
+                            "\n"
+                            "      --project DIR   of the project at or above DIR, not the current directory\n"
+                            "      --machine FILE  on the machine that FILE describes, an hwloc XML export\n"
+                            "  -w, --workers N     on N workers\n"
+                            "      --cpus LIST     on these CPUs\n"
+                            "      --schedule      which test would run where, and when\n"
+                            "      --json          all of it, for programs\n"
+                            "  -h, --help          print this\n"
+                            "\n"
+                            "'man schedctl-plan' explains the figures.\n";
+
+static bool parse_workers(const char *text, unsigned *ret_workers)
+{
+        unsigned long value;
+        char *end;
+
+        errno = 0;
+        value = strtoul(text, &end, 10);
+        if (*text < '0' || *text > '9' || errno || *end || value < 1 || value > DISPATCH_WORKERS_MAX) {
+                fprintf(stderr, "schedctl plan: --workers takes a number from 1 to %d\n", DISPATCH_WORKERS_MAX);
+                return false;
+        }
+        *ret_workers = (unsigned)value;
+        return true;
+}
+
+static bool parse_cpus(const char *text, struct cpuset *ret_cpus)
+{
+        if (cpuset_parse(text, strlen(text), ret_cpus) == 0 && !cpuset_is_empty(ret_cpus))
+                return true;
+        fputs("schedctl plan: --cpus takes a list such as 0-3,8\n", stderr);
+        return false;
+}
+
+/* 0 to go on, else the exit status + 1. */
+static int apply(int option, struct options *o)
+{
+        switch (option) {
+        case OPTION_PROJECT:
+                o->project = optarg;
+                return 0;
+        case OPTION_MACHINE:
+                o->machine = optarg;
+                return 0;
+        case 'w':
+                return parse_workers(optarg, &o->workers) ? 0 : VERB_USAGE + 1;
+        case OPTION_CPUS:
+                return parse_cpus(optarg, &o->cpus) ? 0 : VERB_USAGE + 1;
+        case OPTION_JSON:
+                o->json = true;
+                return 0;
+        case OPTION_SCHEDULE:
+                o->schedule = true;
+                return 0;
+        case 'h':
+                fputs(usage, stdout);
+                return 0 + 1;
+        default:
+                return VERB_USAGE + 1;
+        }
+}
+
+static int parse_options(int argc, char **argv, struct options *o)
+{
+        static const struct option table[] = {
+                {"project", required_argument, NULL, OPTION_PROJECT},
+                {"machine", required_argument, NULL, OPTION_MACHINE},
+                {"workers", required_argument, NULL, 'w'},
+                {"cpus", required_argument, NULL, OPTION_CPUS},
+                {"schedule", no_argument, NULL, OPTION_SCHEDULE},
+                {"json", no_argument, NULL, OPTION_JSON},
+                {"help", no_argument, NULL, 'h'},
+                {0},
+        };
+        int option, r = 0;
+
+        while (r == 0 && (option = getopt_long(argc, argv, "w:h", table, NULL)) >= 0)
+                r = apply(option, o);
+        o->patterns = argv + optind;
+        return r;
+}
+
+/* Which of the machine's PUs may be used; false, and said why, where one of those asked for may not. */
+static bool choose_cpus(const struct options *o, const struct plan_machine *m, struct cpuset *ret_cpus)
+{
+        struct cpuset missing = cpuset_andnot(&o->cpus, &m->usable);
+        char text[CPUSET_TEXT_MAX] = "", usable[CPUSET_TEXT_MAX] = "";
+
+        if (cpuset_is_empty(&missing)) {
+                *ret_cpus = cpuset_is_empty(&o->cpus) ? m->usable : o->cpus;
+                return true;
+        }
+        (void)cpuset_format(&missing, text, sizeof(text));
+        (void)cpuset_format(&m->usable, usable, sizeof(usable));
+        fprintf(stderr, "schedctl plan: --cpus: %s cannot be used; CPUs %s can\n", text, usable);
+        return false;
+}
+
+/* What a run that begins now would tell its dispatcher. */
+static struct dispatch_params describe_suite(const struct options *o, const struct plan_past *past)
+{
+        uint32_t wanted = o->workers < past->n_items ? o->workers : past->n_items;
+
+        return (struct dispatch_params){
+                .items = past->items,
+                .n_items = past->n_items,
+                .groups = past->groups,
+                .n_groups = past->n_groups,
+                .max_workers = wanted > 0 ? wanted : DISPATCH_WORKERS_MAX,
+                .min_workers = wanted,
+                .default_seconds = RUN_DEFAULT_SECONDS,
+                .overhead = RUN_SEND_SECONDS,
+                .start_cost = RUN_FORK_SECONDS,
+                .session_setup = past->list.session_setup,
+        };
+}
+
+/* Seconds of a run beside its items': the last one's, as far as it had any. One without workers says nothing of it. */
+static double seconds_beside(const struct history_project *project)
+{
+        if (!(project->wall > 0))
+                return -1;
+        return project->serial < project->wall ? project->serial : project->collection + RUN_FORK_SECONDS;
+}
+
+static void print_project(const struct options *o, const struct plan_past *past)
+{
+        const struct history_project *project = &past->list.project;
+
+        printf("%s: %llu run%s, the last one of %.2f s\n", past->project, (unsigned long long)project->runs,
+               project->runs == 1 ? "" : "s", project->wall);
+        if (*o->patterns)
+                printf("%u of its %u tests are meant\n", past->n_items, past->n_current);
+        putchar('\n');
+}
+
+static int print_text(const struct options *o, const struct plan_past *past, const struct plan_input *in,
+                      const struct plan_result *plan, bool inline_is_faster)
+{
+        int r;
+
+        print_project(o, past);
+        r = plan_print(in, plan, o->schedule, stdout);
+        if (r == 0 && inline_is_faster)
+                puts("\npytest itself would run these sooner than workers: 'schedctl run' leaves them to it.");
+        return r;
+}
+
+static int print_json(const struct options *o, const struct plan_past *past, const struct plan_input *in,
+                      const struct plan_result *plan, bool inline_is_faster)
+{
+        CLEANUP_JSON json_t *json = plan_json(in, plan, o->schedule);
+        const struct history_project *project = &past->list.project;
+
+        if (!json || json_object_update_new(json, json_pack("{s:s, s:I, s:f, s:b}", "project", past->project, "runs",
+                                                            (json_int_t)project->runs, "lastWall", project->wall,
+                                                            "inline", inline_is_faster)) < 0)
+                return -ENOMEM;
+        return json_dumpf(json, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF ? 0 : -EIO;
+}
+
+static int plan_and_print(const struct options *o, const struct plan_past *past, const struct plan_machine *m,
+                          struct plan_input *in)
+{
+        CLEANUP(plan_result_finish) struct plan_result plan = {0};
+        const struct dispatch_params suite = describe_suite(o, past);
+        bool inline_is_faster;
+        int r;
+
+        in->suite = &suite;
+        in->ids = past->ids;
+        in->group_ids = past->group_ids;
+        in->machine = &m->of;
+        in->beside = seconds_beside(&past->list.project);
+        in->n_known = past->n_known;
+        r = plan_predict(in, &plan);
+        if (r < 0)
+                return r;
+        inline_is_faster = o->workers == 0 && in->n_pus > 1 &&
+                           dispatch_inline_is_faster(plan.serial, suite.n_items, (uint32_t)in->n_pus, suite.start_cost,
+                                                     RUN_RELAY_SECONDS);
+        return (o->json ? print_json : print_text)(o, past, in, &plan, inline_is_faster);
+}
+
+static int run(const struct options *o)
+{
+        CLEANUP(plan_past_finish) struct plan_past past = {0};
+        CLEANUP(plan_machine_finish) struct plan_machine machine = {0};
+        struct dispatch_pu pus[CPUSET_MAX];
+        struct plan_input in = {.pus = pus};
+        struct cpuset cpus;
+        int r = plan_past_read(o->project ? o->project : ".", o->patterns, &past);
+
+        if (r == 0)
+                r = plan_machine_read(o->machine, &machine);
+        if (r < 0)
+                return VERB_FAILED;
+        history_load_speeds(past.history, &machine.of.speeds);
+        if (!choose_cpus(o, &machine, &cpus))
+                return VERB_USAGE;
+        in.n_pus = plan_machine_choose(&machine, &cpus, o->workers, pus, &in.spare);
+        r = plan_and_print(o, &past, &machine, &in);
+        if (r < 0)
+                fprintf(stderr, "schedctl plan: %s\n", strerror(-r));
+        return r == 0 && fflush(stdout) == 0 ? 0 : VERB_FAILED;
+}
+
+int verb_plan(int argc, char **argv)
+{
+        struct options options = {0};
+        int r = parse_options(argc, argv, &options);
+
+        return r != 0 ? r - 1 : run(&options);
+}
