@@ -107,6 +107,7 @@ struct history_list {
         struct history_listed_group *groups;
         uint32_t n_groups;
         double session_setup; /* < 0 unknown */
+        int64_t latest;       /* seconds since the epoch: when one of the items was last measured; 0 never */
 };
 
 /* 1, or 0 and nothing where the project is not known. -ENOMEM. */

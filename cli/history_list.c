@@ -208,13 +208,16 @@ static int list_items(struct history *h, const struct history_row *row, const st
         size_t allocated = 0;
 
         if (!history_prepare(
-                    h, "SELECT " HISTORY_ITEM_COLUMNS ", run FROM item WHERE project = ? ORDER BY position, id", &s))
+                    h, "SELECT " HISTORY_ITEM_COLUMNS ", run, seen FROM item WHERE project = ? ORDER BY position, id",
+                    &s))
                 return 0;
         sqlite3_bind_int64(s, 1, row->key);
         while (sqlite3_step(s) == SQLITE_ROW) {
                 const char *id = (const char *)sqlite3_column_text(s, 0);
                 struct history_listed_item *item;
+                int64_t seen = sqlite3_column_int64(s, HISTORY_N_ITEM_COLUMNS + 1);
 
+                list->latest = seen > list->latest ? seen : list->latest;
                 if (!id)
                         continue;
                 if (reserve_item(list, &allocated) < 0)
