@@ -11,6 +11,12 @@ static bool near(double a, double b)
         return fabs(a - b) <= 1e-9 * (1 + fabs(b));
 }
 
+static uint32_t random_below(uint32_t *state, uint32_t n)
+{
+        *state = *state * 1664525 + 1013904223;
+        return (*state >> 16) % n;
+}
+
 static void sample(struct estimate *e, double wall)
 {
         estimate_update(e,
@@ -50,6 +56,109 @@ static void test_a_real_change_is_believed(void)
         for (int i = 0; i < 6; i++)
                 sample(&e, 3);
         CHECK(e.wall > 2.8 && e.wall <= 3);
+}
+
+/* A throttled run: every test takes half as long again, of which one in a row moves nothing, and what is shown of the
+ * suite as a whole stays within a few per cent even where the next runs are noisy. */
+static void test_a_throttled_run(void)
+{
+        uint32_t state = 5;
+        double before = 0, throttled = 0, after = 0;
+
+        for (int i = 0; i < 200; i++) {
+                struct estimate e = {0};
+
+                for (int run = 0; run < 5; run++)
+                        sample(&e, 1 + 0.001 * random_below(&state, 100));
+                before += e.wall;
+                sample(&e, 1.5 * (1 + 0.001 * random_below(&state, 100)));
+                throttled += e.wall;
+                CHECK(estimate_waits(&e) < 0.03); /* CPU seconds move no further than wall seconds */
+                for (int run = 0; run < 3; run++)
+                        sample(&e, 1 + 0.001 * random_below(&state, 100));
+                after += e.wall;
+        }
+        CHECK(throttled < 1.04 * before && throttled > 0.98 * before);
+        CHECK(after < 1.04 * before && after > 0.98 * before);
+}
+
+/* A loaded run: others have the PUs for half of the time, so that only the wall time is longer. */
+static void test_a_loaded_run(void)
+{
+        struct estimate e = {0};
+        struct estimate_sample quiet = {.wall = 1, .cpu = 0.95, .speed = 1, .outcome = ESTIMATE_PASSED}, loaded = quiet;
+
+        loaded.wall = 2;
+        for (int run = 0; run < 4; run++)
+                estimate_update(&e, &quiet);
+        estimate_update(&e, &loaded);
+        CHECK(near(e.wall, 1) && near(e.cpu, 0.95) && near(estimate_waits(&e), 0.05));
+        estimate_update(&e, &quiet);
+        CHECK(near(e.wall, 1) && near(estimate_waits(&e), 0.05));
+}
+
+static void sample_of(struct estimate *e, double wall, uint64_t source)
+{
+        estimate_update(e,
+                        &(struct estimate_sample){
+                                .wall = wall, .cpu = wall, .speed = 1, .source = source, .outcome = ESTIMATE_PASSED});
+}
+
+/* Its file has changed: a time that is quite another one is believed at once, up or down, and one like before is one
+ * more sample. */
+static void test_a_changed_file(void)
+{
+        static const double times[] = {0.3, 1.6, 9};
+
+        for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+                struct estimate e = {0};
+
+                for (int run = 0; run < 5; run++)
+                        sample_of(&e, 1, 7);
+                CHECK(!estimate_is_stale(&e, 7) && !estimate_is_stale(&e, 0) && estimate_is_stale(&e, 8));
+                CHECK(near(estimate_spread(&e, 7), 0) && near(estimate_spread(&e, 8), 0.5));
+                sample_of(&e, times[i], 8);
+                CHECK(near(e.wall, times[i]));
+                CHECK_INT(e.n_samples, 1);
+                CHECK(!estimate_is_stale(&e, 8));
+        }
+}
+
+static void test_a_changed_file_like_before(void)
+{
+        struct estimate e = {0};
+
+        for (int run = 0; run < 5; run++)
+                sample_of(&e, 1, 7);
+        sample_of(&e, 1.2, 8);
+        CHECK(near(e.wall, 1));
+        CHECK_INT(e.n_samples, 6);
+        sample_of(&e, 60, 0); /* a run that could not look: as if nothing had changed */
+        CHECK(near(e.wall, 1.1));
+        CHECK_INT(e.source, 8);
+}
+
+static void test_an_imported_time_gives_way(void)
+{
+        struct estimate e = {.n_samples = 1, .wall = 0.1, .cpu = -1, .last = 0.1};
+
+        CHECK(near(estimate_waits(&e), 0));
+        estimate_update(&e, &(struct estimate_sample){.wall = 4, .cpu = 1, .speed = 1, .outcome = ESTIMATE_PASSED});
+        CHECK(near(e.wall, 4) && near(e.cpu, 1) && near(estimate_waits(&e), 0.75));
+        CHECK_INT(e.n_samples, 1);
+}
+
+/* One run in which a test computes what it otherwise waits for does not make it one that computes. */
+static void test_cpu_outlier(void)
+{
+        struct estimate e = {0};
+        struct estimate_sample s = {.wall = 2, .cpu = 0.1, .speed = 1, .outcome = ESTIMATE_PASSED};
+
+        for (int run = 0; run < 4; run++)
+                estimate_update(&e, &s);
+        s.cpu = 2;
+        estimate_update(&e, &s);
+        CHECK(near(estimate_waits(&e), 0.95));
 }
 
 static void test_slow_pu(void)
@@ -178,12 +287,6 @@ static double best_makespan(const struct instance *in)
         return best;
 }
 
-static uint32_t random_below(uint32_t *state, uint32_t n)
-{
-        *state = *state * 1664525 + 1013904223;
-        return (*state >> 16) % n;
-}
-
 static int bound_of(const struct dispatch_item *items, uint32_t n_items, const struct dispatch_group *groups,
                     uint32_t n_groups, const struct dispatch_pu *pus, size_t n_pus, double *ret_bound)
 {
@@ -259,6 +362,12 @@ int main(void)
         test_first_run_is_forgotten();
         test_one_outlier_moves_nothing();
         test_a_real_change_is_believed();
+        test_a_throttled_run();
+        test_a_loaded_run();
+        test_a_changed_file();
+        test_a_changed_file_like_before();
+        test_an_imported_time_gives_way();
+        test_cpu_outlier();
         test_slow_pu();
         test_taking_turns();
         test_bound_of_serial_groups();
