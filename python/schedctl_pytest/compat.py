@@ -44,6 +44,15 @@ def check_property_name(name: Any) -> None:
     _check_record_param_type("name", name)
 
 
+def has_fixtures_of(session: Any, scope: str) -> bool:
+    """Whether some fixture has this scope; true where nobody can tell."""
+    manager = getattr(session, "_fixturemanager", None)
+    known = getattr(manager, "_arg2fixturedefs", None)
+    if known is None:
+        return True
+    return any(one.scope == scope for definitions in known.values() for one in definitions)
+
+
 def _junit_key() -> Any:
     import sys
 

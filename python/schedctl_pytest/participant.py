@@ -13,6 +13,7 @@ from . import compat
 from .reporter import standin
 from .engine import VERSION, Engine, EngineGone
 from .worker.own import Own
+from .suite import marks
 from .suite.owners import owner
 from .suite.settings import Settings, of_project
 from .surroundings import Surroundings
@@ -85,6 +86,7 @@ class Participant:
     @compat.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
         standin.configure(config)
+        marks.register(config)
         if self._engine is None:
             self._leave(self._unreachable)
             return
@@ -115,6 +117,10 @@ class Participant:
         return self._run(session, self._engine, suite)
 
     def _run(self, session: Any, engine: Engine, suite: "Suite") -> bool:
+        if suite.dry:
+            # As a session that only collects says at its end, and remembers nothing of.
+            session.config.option.collectonly = True
+            return True
         if not suite.workers:
             from .reporter.inline import run_here
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A small engine that speaks the run protocol, without a service, history or dispatcher.
 
-    fake_engine.py [-w N] [--mode workers|inline] [--start auto|fork|spawn] -- COMMAND…
+    fake_engine.py [-w N] [--mode workers|inline|dry] [--start auto|fork|spawn] -- COMMAND…
 
 It deals items in collection order, a few at a time, and prints what happened to the file named by
 FAKE_ENGINE_LOG as JSON lines. It proves the plugin's side of docs/run-protocol.md by itself.
@@ -45,6 +45,7 @@ class Suite:
         self.crashed: List[int] = []
         self.finished = False
         self.next_worker = 0
+        self.most = 0
         self.serial: List[int] = []  # per item its serial group, or -1
         self.owners: Dict[int, int] = {}  # of serial groups
         self.batch = 1
@@ -90,8 +91,9 @@ class Suite:
         )
 
     def on_suite(self, message: Dict[str, Any]) -> None:
-        if self.engine.options.mode == "inline":
-            self.send("plan", mode="inline", workers=0, why="asked for")
+        mode = self.engine.options.mode
+        if mode != "workers":
+            self.send("plan", mode=mode, workers=0, why="asked for")
             return
         count = len(message["items"])
         self.left.extend(message.get("alone", ()))
@@ -99,6 +101,7 @@ class Suite:
         self.serial = message.get("serial") or [-1] * count
         self.batch = 1 if message.get("ordered") else self.engine.options.batch
         count = min(self.engine.options.workers, len(self.queue))
+        self.most = count  # workers that there are at one time
         self.send("plan", mode="workers", workers=count, why="asked for")
         for _ in range(count):
             self.start()
@@ -108,9 +111,11 @@ class Suite:
         path = f"{self.directory}/deal-{number}"
         os.mkfifo(path)
         self.deal_fds[number] = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self.most = max(self.most, len(self.deal_fds))
         self.dealt[number] = set()
         pus = sorted(os.sched_getaffinity(0))
-        self.send("start", worker=number, slot=number, pus=str(pus[number % len(pus)]))
+        pu = str(pus[number % len(pus)])
+        self.send("start", worker=number, count=self.most, slot=number, pus=pu)
 
     def on_serial(self, message: Dict[str, Any]) -> None:
         pass
@@ -285,7 +290,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("-w", "--workers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--mode", choices=("workers", "inline"), default="workers")
+    parser.add_argument("--mode", choices=("workers", "inline", "dry"), default="workers")
     parser.add_argument("--start", default="auto")
     parser.add_argument("--item-timeout", type=float, default=0.0)
     parser.add_argument("--confirm-failures", action="store_true")

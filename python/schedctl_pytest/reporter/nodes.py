@@ -118,11 +118,12 @@ class Nodes:
             option.tx = ["popen"] * len(self._manager.specs)
         self._call("pytest_xdist_setupnodes", config=self._config, specs=self._manager.specs)
 
-    def prepare(self, number: int) -> Node:
-        """The node of a worker that is about to start; plugins have filled its workerinput."""
+    def prepare(self, number: int, count: int) -> Node:
+        """The node of a worker that is about to start; plugins have filled its workerinput. count:
+        of the workers, this one included."""
         manager = self._manager
         spec = manager.specs[number] if number < len(manager.specs) else Spec(f"gw{number}")
-        given = worker_input(number, len(manager.specs), manager.testrunuid, sys.argv)
+        given = worker_input(number, count, manager.testrunuid, sys.argv)
         node = self._nodes[number] = Node(manager, spec, given)
         self._call("pytest_xdist_newgateway", gateway=node.gateway)
         self._call("pytest_configure_node", node=node)

@@ -45,12 +45,12 @@ class Reporter:
         self.watch = watch
         self.directory = suite.directory
         self.run_id = suite.run_id
-        self.count = suite.workers
         self.item_timeout = suite.item_timeout
         self.groups = suite.groups
         self.mask: Iterable[int] = ()  # the signals that the user's pytest blocks
         self.ran_here: List[int] = []
         self._engine = engine
+        self._count = suite.workers
         self.nodes = Nodes(session, suite.run_id, suite.workers)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         self._screen: Any = Screen(terminal, self.session.items, suite.ordered)
@@ -193,7 +193,8 @@ class Reporter:
     def _start_worker(self, order: Dict[str, Any]) -> None:
         number = order["worker"]
         self._screen.let_go()
-        self.nodes.prepare(number)
+        order.setdefault("count", self._count)
+        self.nodes.prepare(number, order["count"])
         try:
             handle = self._start_uninterrupted(order)
         except OSError as error:

@@ -46,7 +46,7 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
 def _begin(reporter: "Reporter", order: Dict[str, Any], pipes: Pipes) -> "subprocess.Popen[bytes]":
     environ = dict(reporter.surroundings.environ)
     environ.update(
-        worker.xdist_environment(order["worker"], reporter.count, reporter.run_id, order["slot"])
+        worker.xdist_environment(order["worker"], order["count"], reporter.run_id, order["slot"])
     )
     ends = (pipes.worker_reports, pipes.worker_answers, reporter.alive)
     given = _file(_order(reporter, order, reporter.nodes.of(order["worker"]), ends))

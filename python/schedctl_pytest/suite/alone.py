@@ -7,7 +7,7 @@ rewrites the user's files from what all items said has to have heard all of them
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Tuple
 
 Because = Callable[[Any], bool]
 
@@ -20,9 +20,13 @@ class Alone:
         self.why = why
 
 
-def of_items(items: List[Any], config: Any, patterns: List[str]) -> Alone:
-    """patterns: the project's own wishes."""
+def of_items(
+    items: List[Any], config: Any, patterns: List[str], exclusive: Collection[int] = ()
+) -> Alone:
+    """patterns: the project's own wishes; exclusive: items that need the machine for themselves."""
     wanted = list(_wanted(config, patterns))
+    if exclusive:
+        wanted.insert(0, ("exclusive by a mark or the settings", _among(items, exclusive)))
     counts: Dict[str, int] = {}
     found: List[int] = []
     for index, item in enumerate(items) if wanted else ():
@@ -54,6 +58,11 @@ def _named(patterns: List[str]) -> Because:
 
     pattern = compiled(patterns)
     return lambda item: pattern.match(item.nodeid) is not None
+
+
+def _among(items: List[Any], numbers: Collection[int]) -> Because:
+    chosen = {id(items[number]) for number in numbers}
+    return lambda item: id(item) in chosen
 
 
 def _uses(fixture: str) -> Because:

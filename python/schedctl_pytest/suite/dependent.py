@@ -12,25 +12,37 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
-_NOTHING: FrozenSet[str] = frozenset()
-# mark -> a group's name for an item that has it, or whose class or module has
+from .marks import Marks
+
+# Item and mark -> a group's name for the item, which has that mark, or whose class or module has.
 Grouping = Callable[[Any, Any], str]
+Groupings = Dict[str, Grouping]  # by the mark's name
 
 
-def of_items(items: List[Any], config: Any) -> Optional[List[FrozenSet[str]]]:
-    """Per item the names of its groups; None where there are none."""
-    marks = dict(_marks(config))
-    names = _Names(marks)
-    found = [names.of(item) for item in items]
-    if "dependency" in marks:
-        found = _whole_modules(items, found)
+def of_items(
+    items: List[Any], config: Any, marks: Marks, groupings: Groupings
+) -> Optional[List[FrozenSet[str]]]:
+    """Per item the names of its groups; None where there are none. groupings: of this session."""
     cells = _cells(config)
+    if cells is None and marks.names.isdisjoint(groupings):
+        return None
+    found = [
+        frozenset(groupings[mark.name](item, mark) for mark in its if mark.name in groupings)
+        for item, its in zip(items, marks.of_items)
+    ]
+    if "dependency" in groupings:
+        found = _whole_modules(items, found)
     if cells is not None:
         found = [
             groups | {f"notebook {item.parent.nodeid}"} if isinstance(item, cells) else groups
             for item, groups in zip(items, found)
         ]
     return found if any(found) else None
+
+
+def groupings(config: Any) -> Groupings:
+    """The marks that tie items, of the plugins that are there."""
+    return dict(_marks(config))
 
 
 def _marks(config: Any) -> Iterator[Tuple[str, Grouping]]:
@@ -83,27 +95,3 @@ def _cells(config: Any) -> Any:
     if not (getattr(option, "nbval", False) or getattr(option, "nbval_lax", False)):
         return None
     return getattr(sys.modules.get("nbval.plugin"), "IPyNbCell", None)
-
-
-class _Names:
-    """The groups that marks put an item into, those of its class and module included."""
-
-    def __init__(self, marks: Dict[str, Grouping]) -> None:
-        self._marks = marks
-        self._of_parents: Dict[Any, List[Any]] = {None: []}
-
-    def of(self, item: Any) -> FrozenSet[str]:
-        marks = self._above(item.parent) + self._own(item)
-        if not marks:
-            return _NOTHING
-        return frozenset(self._marks[mark.name](item, mark) for mark in marks)
-
-    def _own(self, node: Any) -> List[Any]:
-        own = getattr(node, "own_markers", ())
-        return [mark for mark in own if mark.name in self._marks] if own else []
-
-    def _above(self, node: Any) -> List[Any]:
-        known = self._of_parents.get(node)
-        if known is None:
-            known = self._of_parents[node] = self._above(node.parent) + self._own(node)
-        return known

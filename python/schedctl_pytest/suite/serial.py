@@ -9,24 +9,26 @@ from __future__ import annotations
 
 from typing import Any, Dict, FrozenSet, List, Optional, Pattern
 
+from .marks import Found, Marks
+
 MARK = "xdist_group"
 _NOTHING: FrozenSet[str] = frozenset()
-
 
 Names = List[FrozenSet[str]]  # per item
 
 
 def groups(
-    items: List[Any], named: Dict[str, List[str]], dependent: Optional[Names] = None
+    items: List[Any], marks: Marks, named: Dict[str, List[str]], dependent: Optional[Names] = None
 ) -> Optional[List[int]]:
     """Per item the number of its group or -1; None where there are none. named: from the settings,
     a group's name to its patterns; a mark of the same name means the same group. dependent: groups
     of other plugins' making."""
-    marks = _Marks()
+    if MARK not in marks.names and not named and dependent is None:
+        return None
     compiled = _compiled(named) if named else {}
     names: Names = []
     for index, item in enumerate(items):
-        found = marks.of(item)
+        found = _marked(marks.of_items[index])
         if dependent is not None:
             found |= dependent[index]
         for name, pattern in compiled.items():
@@ -34,6 +36,10 @@ def groups(
                 found |= {name}
         names.append(found)
     return _numbered(names) if any(names) else None
+
+
+def _marked(marks: Found) -> FrozenSet[str]:
+    return frozenset(_name(mark) for mark in marks if mark.name == MARK) if marks else _NOTHING
 
 
 def _compiled(named: Dict[str, List[str]]) -> Dict[str, Pattern[str]]:
@@ -51,20 +57,6 @@ def _numbered(names: Names) -> List[int]:
         numbers.setdefault(tied.first(next(iter(group))), len(numbers)) if group else -1
         for group in names
     ]
-
-
-class _Marks:
-    """Which groups the marks of an item and of what it is in name."""
-
-    def __init__(self) -> None:
-        self._of_parents: Dict[Any, FrozenSet[str]] = {None: _NOTHING}
-
-    def of(self, item: Any) -> FrozenSet[str]:
-        above = self._of_parents.get(item.parent)
-        if above is None:
-            above = self._of_parents[item.parent] = self.of(item.parent)
-        own = getattr(item, "own_markers", ())
-        return above | {_name(mark) for mark in own if mark.name == MARK} if own else above
 
 
 def _name(mark: Any) -> str:

@@ -11,9 +11,14 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
+
+from . import amounts
+
+if TYPE_CHECKING:
+    from .needs import Need
 
 Patterns = List[str]
 
@@ -25,6 +30,8 @@ class Settings:
         self.hello: Dict[str, Any] = {}  # what the engine weighs
         self.serial: Dict[str, Patterns] = {}  # a group's name to its patterns
         self.alone: Patterns = []
+        self.resources: Dict[str, int] = {}  # how many there are of each
+        self.needs: "Dict[str, Need]" = {}  # a pattern to what its items need
 
 
 def of_project(config: Any) -> Settings:
@@ -47,10 +54,8 @@ def _take(settings: Settings, key: str, value: Any, readers: "Readers") -> None:
     if reader is None:
         raise ValueError(f"no such setting; there are {', '.join(readers)}")
     made = reader(value)
-    if key == "serial":
-        settings.serial = made
-    elif key == "alone":
-        settings.alone = made
+    if key in ("serial", "alone", "resources", "needs"):
+        setattr(settings, key, made)
     else:
         settings.hello[key.replace("-", "_")] = made
 
@@ -101,12 +106,6 @@ def _parsed(path: Path, text: str) -> Dict[str, Any]:
 # What it may say
 
 
-def _workers(value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"has to be a number from 1 on, not {value!r}")
-    return value
-
-
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < float("inf"):
         raise ValueError(f"has to be a number of seconds, not {value!r}")
@@ -138,13 +137,42 @@ def _serial(value: Any) -> Dict[str, Patterns]:
     return {name: _patterns(patterns) for name, patterns in value.items()}
 
 
+def _resources(value: Any) -> Dict[str, int]:
+    """A table of how many there are of each."""
+    if not isinstance(value, dict):
+        raise ValueError(f"has to be a table of names and numbers, not {value!r}")
+    return {amounts.name(name): amounts.count(number) for name, number in value.items()}
+
+
+def _needs(value: Any) -> "Dict[str, Need]":
+    if not isinstance(value, dict):
+        raise ValueError(f"has to be a table of patterns, not {value!r}")
+    return {pattern: _need(pattern, given) for pattern, given in value.items()}
+
+
+def _need(pattern: str, given: Any) -> "Need":
+    from . import needs
+
+    try:
+        if not isinstance(given, dict):
+            raise ValueError(f"has to be a table, not {given!r}")
+        return needs.read(given)
+    except ValueError as error:
+        raise ValueError(f"{pattern}: {error}") from None
+
+
 _TOML: Readers = {
-    "workers": _workers,
+    "workers": amounts.count,
+    "max-workers": amounts.count,
+    "max-items-per-worker": amounts.count,
+    "max-worker-memory": amounts.mebibytes,
     "start": _start,
     "item-timeout": _seconds,
     "confirm-failures": _switch,
     "serial": _serial,
     "alone": _patterns,
+    "resources": _resources,
+    "needs": _needs,
 }
 
 
@@ -174,11 +202,48 @@ def _lines(text: str) -> Dict[str, Patterns]:
     return groups
 
 
+def _need_lines(text: str) -> "Dict[str, Need]":
+    """PATTERN: WORD… on each line, a word being NEED=VALUE, or `exclusive` alone."""
+    table: Dict[str, Dict[str, Any]] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        pattern, colon, words = line.rpartition(": ")
+        if not colon:
+            raise ValueError(f"has to be lines of PATTERN: NEED=VALUE…, not {line!r}")
+        if pattern.strip() in table:
+            raise ValueError(f"{pattern.strip()}: is there twice")
+        table[pattern.strip()] = _words(words)
+    return _needs(table)
+
+
+def _words(text: str) -> Dict[str, Any]:
+    """As a table; resources may be several."""
+    given: Dict[str, Any] = {}
+    for word in text.split():
+        key, equals, value = word.partition("=")
+        if key == "resource":
+            given.setdefault(key, []).append(value)
+        elif key == "exclusive":
+            given[key] = _SWITCHES.get(value.lower(), value) if equals else True
+        else:
+            given[key] = int(value) if value.isdecimal() else value
+    return given
+
+
+def _capacities(text: str) -> Dict[str, int]:
+    """NAME:NUMBER…"""
+    return amounts.resources(text.split())
+
+
 _INI: Readers = {
-    "workers": _from_text(int, _workers),
+    "workers": _from_text(int, amounts.count),
+    "max-workers": _from_text(int, amounts.count),
+    "max-items-per-worker": _from_text(int, amounts.count),
+    "max-worker-memory": _from_text(int, amounts.mebibytes),
     "start": _start,
     "item-timeout": _from_text(float, _seconds),
     "confirm-failures": _from_text(lambda text: _SWITCHES.get(text.lower(), text), _switch),
     "serial": _lines,
     "alone": str.split,
+    "resources": _capacities,
+    "needs": _need_lines,
 }

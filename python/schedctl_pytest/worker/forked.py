@@ -62,7 +62,7 @@ def _become_worker(
     config, session = reporter.config, reporter.session
     exits.begin()
     os.environ.update(
-        worker.xdist_environment(number, reporter.count, reporter.run_id, order["slot"])
+        worker.xdist_environment(number, order["count"], reporter.run_id, order["slot"])
     )
     nodes.enter_forked(config, reporter.nodes.of(number), channel)
     written = _own_streams(config, reporter.directory, number)

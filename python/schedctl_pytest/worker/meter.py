@@ -6,6 +6,8 @@ from __future__ import annotations
 import resource
 from typing import Any, Callable, Generator, List, Tuple
 
+import pytest
+
 from .. import compat
 from .own import Own
 
@@ -21,8 +23,8 @@ def cpu_and_rss() -> Tuple[float, int]:
 class Meter:
     """A plugin; begin() and end() enclose one item.
 
-    on_setup(node, seconds) hears of every fixture of wider scope than function; its time is not the
-    item's. Neither is time spent in waited().
+    on_setup(node, seconds) hears of every fixture of a node that the item is in; its time is not
+    the item's. Neither is time spent in waited().
     """
 
     def __init__(self, on_setup: Callable[[Any, float], None]) -> None:
@@ -52,7 +54,8 @@ class Meter:
 
     @compat.wrapper(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
-        if fixturedef.scope == "function":
+        # A fixture of a class's scope is the item's own where that is in no class.
+        if fixturedef.scope == "function" or isinstance(request.node, pytest.Item):
             return (yield)
         began, cpu = Own.clock(), cpu_and_rss()[0]
         self._nested.append(0.0)

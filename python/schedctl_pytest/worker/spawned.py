@@ -11,6 +11,7 @@ from typing import Any, Dict, Generator, List, Optional
 from . import logfile, look
 from .. import compat
 from ..reporter import standin
+from ..suite import groups, marks
 
 # What the reporter has decided for all: a worker collects everything it may be asked for, and asks
 # nobody.
@@ -111,6 +112,7 @@ class SpawnedWorker:
         from . import worker
 
         standin.configure(config)
+        marks.register(config)
         worker.unregister_reporters(config)
 
     @compat.hookimpl(tryfirst=True)
@@ -183,13 +185,12 @@ def match(ids: List[str], items: List[Any]) -> Dict[int, Any]:
 
 
 class GroupNumbers:
-    """The reporter's number of the group that a node is."""
+    """The reporter's number of the group that a node is; of the session its own."""
 
     def __init__(self, ids: List[str]) -> None:
-        self._numbers = {nodeid: number for number, nodeid in enumerate(ids)}
+        self._numbers = {name: number for number, name in enumerate(ids)}
 
     def __call__(self, node: Any) -> int:
-        from _pytest.nodes import File
-        from _pytest.python import Class
-
-        return self._numbers.get(node.nodeid, -1) if isinstance(node, (File, Class)) else -1
+        if node.parent is None:
+            return groups.NOTHING
+        return self._numbers.get(groups.name_of(node) or "", groups.NOTHING)

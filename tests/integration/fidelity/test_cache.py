@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
+from typing import Dict, List
 
+from fidelity.sessions import run_sessions
 from fidelity.steps import walk
 from suites import Suite
 
@@ -39,5 +42,33 @@ def test_what_is_remembered(suite: Suite, start: str) -> None:
         assert (status, err, left) == (one[0], one[2], expected), arguments
         if "-x" not in arguments and "--maxfail=3" not in arguments:
             assert sorted(map(repr, reports)) == sorted(map(repr, one[3])), arguments
-        if {"--nf", "--ff"} & set(arguments):
+        if "--nf" in arguments:
             assert (out, reports) == (one[1], one[3]), arguments  # in order, too
+
+
+FAILED = {7, 12, 19, 26}
+NOTING = f"""
+    import os, pytest
+
+    @pytest.mark.parametrize("n", range(30))
+    def test_some(n):
+        with open("began", "a") as file:
+            print(os.getpid(), n, file=file)
+        assert n not in {FAILED}
+"""
+
+
+def test_failed_ones_begin_first(suite: Suite, start: str) -> None:
+    """In every worker; with -x nothing begins beside the first that fail again."""
+    workers = suite.launcher(start, 2)
+    walk(suite.write(test_it=NOTING), workers, [["-q"]])
+    for arguments, count in (["--ff"], 30), (["--ff", "-x"], 2):
+        (suite.path / "began").unlink()
+        (ran,) = run_sessions(suite, workers, [arguments])
+        began: Dict[str, List[int]] = defaultdict(list)
+        for line in (suite.path / "began").read_text().splitlines():
+            began[line.split()[0]].append(int(line.split()[1]))
+        firsts = [[n in FAILED for n in numbers] for numbers in began.values()]
+        assert all(is_failed == sorted(is_failed, reverse=True) for is_failed in firsts), began
+        assert ran.status == 1 and "rerun previous 4 failures first" in ran.out
+        assert sum(map(len, began.values())) in range(1, count + 1) and any(map(any, firsts))

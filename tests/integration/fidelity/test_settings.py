@@ -135,7 +135,17 @@ def test_marks_and_settings_tie_groups(suite: Suite) -> None:
 @pytest.mark.parametrize(
     "text, complaint",
     [
-        ("serail = []", "[tool.schedctl]: serail: no such setting; there are workers, start,"),
+        (
+            "serail = []",
+            "[tool.schedctl]: serail: no such setting; there are workers, max-workers,",
+        ),
+        ('max-worker-memory = "1"', 'max-worker-memory: has to be "512M", "2G" or a number of'),
+        ('resources = ["db"]', "resources: has to be a table of names and numbers, not ['db']"),
+        ("resources = {db = 0}", "resources: has to be a number from 1 on, not 0"),
+        ('resources = {"a b" = 1}', "resources: a name has no spaces, colons and commas, as 'a b'"),
+        ("needs = 1", "needs: has to be a table of patterns, not 1"),
+        ('needs = {"test_a.py" = "db"}', "needs: test_a.py: has to be a table, not 'db'"),
+        ('needs = {"a" = {cpus = "2"}}', "needs: a: cpus: has to be a number from 1 on, not '2'"),
         ("workers = 0", "[tool.schedctl]: workers: has to be a number from 1 on, not 0"),
         ("workers = true", "workers: has to be a number from 1 on, not True"),
         ('start = "thread"', 'start: has to be "auto", "fork" or "spawn", not \'thread\''),
@@ -158,6 +168,32 @@ def test_what_is_wrong(
         of_project(SimpleNamespace(inipath=None, rootpath=tmp_path))
     message = str(raised.value)
     assert message.startswith(f"{path}: ") and complaint in message and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        (
+            "test_a.py resource=db",
+            "needs: has to be lines of PATTERN: NEED=VALUE…, not 'test_a.py r",
+        ),
+        ("test_a.py: cpus=two", "needs: test_a.py: cpus: has to be a number from 1 on, not 'two'"),
+        ("test_a.py: exclusive=perhaps", "exclusive: has to be true or false, not 'perhaps'"),
+        ("test_a.py: resource", "test_a.py: resource: has to be "),
+        ("test_a.py: cpus=2\n    test_a.py: resource=db", "needs: test_a.py: is there twice"),
+    ],
+)
+def test_what_is_wrong_in_needs_of_an_ini_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, complaint: str
+) -> None:
+    monkeypatch.syspath_prepend(plugin_path())
+    from schedctl_pytest.suite.settings import of_project
+
+    path = tmp_path / "pytest.ini"
+    path.write_text(f"[schedctl]\nneeds =\n    {text}\n")
+    with pytest.raises(pytest.UsageError) as raised:
+        of_project(SimpleNamespace(inipath=path, rootpath=tmp_path))
+    assert complaint in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_usage_error_in_a_run_alone(suite: Suite) -> None:
