@@ -176,7 +176,7 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
                 return;
 
         w->dry = true;
-        victim = pick_victim(d, worker);
+        victim = plan_victim(d, worker);
         if (victim != DISPATCH_NONE)
                 deal_recall(d, victim, worker, DISPATCH_R_STOLEN, out);
 }

@@ -100,7 +100,8 @@ static void on_recalled(struct dispatch *d, const struct dispatch_event *e, stru
         w->n_unreported = 0;
         deal_reset_tail(d, w);
 
-        if (w->thief != DISPATCH_NONE && may_be_dealt(d, &d->workers[w->thief]))
+        /* Where there is a plan it says who gets what. */
+        if (!d->plan.leads && w->thief != DISPATCH_NONE && may_be_dealt(d, &d->workers[w->thief]))
                 moved = deal_hand_over(d, e->worker, e->list, e->n_list, out);
         w->thief = DISPATCH_NONE;
         w->recalled = !moved;

@@ -18,6 +18,9 @@ static const double STEPS_A_SECOND = 2e5;
 /* A worker that has not become ready in so many times what starting one takes is not counted upon. */
 static const double PATIENCE = 3;
 static const double PATIENCE_MIN = 0.05;
+/* What taking an item back and sending it anew is taken to cost: of its own time, and of everybody's. */
+static const double MOVE_SHARE = 0.02;
+static const double MOVE_SECONDS = 0.0002;
 
 int plan_init(struct dispatch *d)
 {
@@ -134,7 +137,7 @@ static void add_core(struct dispatch *d, size_t at)
                 if (takes_part(d, other) && core->n < PLAN_SIBLINGS_MAX)
                         add_worker(d, other);
         }
-        if (turns || n == 1)
+        if (turns || place->alone <= place->core)
                 rate_core(core, place->speed, place->speed, 1);
         else
                 rate_core(core, place->alone, place->core, n);
@@ -154,15 +157,18 @@ static struct plan_block *open_block(struct plan *p, uint32_t unit, double setup
 {
         struct plan_block *block = &p->blocks[p->n_blocks++];
 
-        *block = (struct plan_block){.first = p->n_parts, .unit = unit, .setup = setup};
+        *block = (struct plan_block){.first = p->n_parts, .unit = unit, .paid = PLAN_NONE, .setup = setup};
         return block;
 }
 
 static struct plan_part *open_part(struct plan *p, struct plan_block *block, uint32_t from, uint32_t end)
 {
         block->n++;
-        p->parts[p->n_parts] = (struct plan_part){
-                .from = from, .end = end, .block = (uint32_t)(block - p->blocks), .worker = PLAN_NONE};
+        p->parts[p->n_parts] = (struct plan_part){.from = from,
+                                                  .end = end,
+                                                  .block = (uint32_t)(block - p->blocks),
+                                                  .worker = PLAN_NONE,
+                                                  .holder = PLAN_NONE};
         return &p->parts[p->n_parts++];
 }
 
@@ -253,6 +259,49 @@ static bool add_unit(struct dispatch *d, uint32_t unit, double grain)
         return add_long_items(d, unit);
 }
 
+/* Whether the last item of its queue could go to somebody else. */
+static bool may_lose_last(const struct dispatch *d, const struct worker *w)
+{
+        return deal_waiting(w) > 0 && w->state == WORKER_ACTIVE && !w->recalling && !w->recalled &&
+               !d->pool.units[d->items[w->held[w->n_held - 1]].unit].serial;
+}
+
+/* The later half of what waits in a worker's queue. */
+static struct work queued_work(const struct dispatch *d, const struct worker *w)
+{
+        struct work work = {0};
+
+        for (uint32_t i = w->n_running + deal_waiting(w) / 2; i < w->n_held; i++)
+                work_add(&work, d->items[w->held[i]].charge, 1);
+        return work;
+}
+
+/* What waits in queues may be better elsewhere. To take it back costs little, but not nothing. */
+static bool add_queued(struct dispatch *d)
+{
+        struct plan *p = &d->plan;
+
+        for (uint32_t i = 0; i < p->n_workers; i++) {
+                const struct worker *w = &d->workers[p->workers[i].number];
+                struct work work = queued_work(d, w);
+                const struct item *last;
+                struct plan_part *part;
+
+                if (!may_lose_last(d, w))
+                        continue;
+                if (p->n_parts == p->max_parts)
+                        return false;
+                last = &d->items[w->held[w->n_held - 1]];
+                part = open_part(p, open_block(p, PLAN_NONE, last->setups + MOVE_SHARE * work.seconds + MOVE_SECONDS),
+                                 last->position, last->position + 1);
+                part->holder = p->workers[i].number;
+                add_work(p, part, work);
+                p->blocks[part->block].paid = i;
+                p->workers[i].held -= work_at(work, w->speed) * w->speed;
+        }
+        return true;
+}
+
 /* Units that nobody has open, and then those that workers have: each once. */
 static bool collect_parts(struct dispatch *d)
 {
@@ -274,7 +323,7 @@ static bool collect_parts(struct dispatch *d)
                 if (first == i && !add_unit(d, unit, grain))
                         return false;
         }
-        return true;
+        return add_queued(d);
 }
 
 /* The plan */
@@ -305,8 +354,10 @@ static void find_before(struct dispatch *d)
 
         for (uint32_t i = 0; i < p->n_parts; i++) {
                 uint32_t position = rank_set_next(&d->pool.positions, p->parts[i].from);
-                uint32_t number = position < p->parts[i].end ? p->numbers_of[d->pool.by_position[position]] : PLAN_NONE;
+                uint32_t number = p->parts[i].holder;
 
+                if (number == PLAN_NONE && position < p->parts[i].end)
+                        number = p->numbers_of[d->pool.by_position[position]];
                 p->before[i] = number == PLAN_NONE ? PLAN_NONE : index_of(p, number);
         }
 }
@@ -334,7 +385,7 @@ static void note_numbers(struct dispatch *d)
  * share of them is as good as any other, the rules do. */
 static bool is_of_use(const struct dispatch *d)
 {
-        return d->pool.n > 0 && d->pool.history && !d->pool.ordered && !d->missed &&
+        return d->pool.n + d->n_queued > 0 && d->pool.history && !d->pool.ordered && !d->missed &&
                d->pool.n_heap + d->n_of_use <= d->plan.max_parts && d->n_places <= PLAN_WORKERS_MAX;
 }
 
@@ -344,7 +395,7 @@ static void make(struct dispatch *d)
         double steps = STEPS_A_SECOND * d->outlook.rest;
         uint64_t looks;
 
-        p->valid = false;
+        p->valid = p->leads = false;
         p->made = d->now;
         if (!is_of_use(d))
                 return;
@@ -361,7 +412,7 @@ static void make(struct dispatch *d)
         looks += p->n_parts;
         note_numbers(d);
         p->again = d->now + STEP_US_TIMES_PAUSE * (p->steps + looks / ITEMS_A_STEP);
-        p->valid = true;
+        p->valid = p->leads = true;
 }
 
 /* Following it */
@@ -458,4 +509,24 @@ enum plan_answer plan_pick(struct dispatch *d, uint32_t worker, struct choice *r
                 return PLAN_IDLE;
         *ret_choice = (struct choice){.item = item, .reason = reason_of(d, worker, item, is_long)};
         return PLAN_ITEM;
+}
+
+uint32_t plan_victim(struct dispatch *d, uint32_t worker)
+{
+        struct plan *p = &d->plan;
+
+        if (!p->valid || p->made != d->now)
+                make(d);
+        if (!p->valid)
+                return pick_victim(d, worker);
+        for (uint32_t i = 0; i < p->n_parts; i++) {
+                const struct plan_part *part = &p->parts[i];
+                uint32_t holder = part->holder;
+
+                if (holder != PLAN_NONE && holder != worker && p->workers[part->worker].number == worker &&
+                    d->items[d->pool.by_position[part->from]].worker == holder && !d->workers[holder].recalling &&
+                    !d->workers[holder].recalled)
+                        return holder;
+        }
+        return DISPATCH_NONE;
 }

@@ -39,12 +39,15 @@ struct plan_part {
         uint32_t block;
         double cpu, waits; /* seconds on a fast core, with CPU (set-ups of inner groups included) and without */
         uint32_t worker;   /* index in .workers */
+        uint32_t holder;   /* number of the worker in whose queue it is, or PLAN_NONE: it is in the pool */
 };
 
-/* Parts of one unit, which one set-up on a worker serves: neighbours in .parts. A long item has a block of its own. */
+/* Parts of one unit, which one set-up on a worker serves: neighbours in .parts. A long item has a block of its own, and
+ * so has one that waits in a queue, which can be taken back. */
 struct plan_block {
         uint32_t first, n;
-        uint32_t unit; /* or PLAN_NONE: a long item's */
+        uint32_t unit; /* or PLAN_NONE: a single item's */
+        uint32_t paid; /* index of a worker that has no set-up to pay, or PLAN_NONE */
         double setup;  /* seconds */
         double seconds;
 };
@@ -66,6 +69,7 @@ struct plan_core {
 
 struct plan {
         bool valid;
+        bool leads;           /* when last looked at a plan could be made */
         uint64_t made, again; /* µs: when, and when it may be made anew */
         struct plan_part *parts;
         uint32_t n_parts, max_parts;

@@ -66,7 +66,9 @@ static double parts_work(const struct plan *p, uint32_t first, uint32_t n, uint3
 /* The set-up that a worker pays for the first part of a block, and saves with the last. */
 static double setup_without(struct plan *p, uint32_t block, uint32_t worker, uint32_t n)
 {
-        return p->workers[worker].alive != block && *count_of(p, block, worker) == n ? p->blocks[block].setup : 0;
+        bool up = p->workers[worker].alive == block || p->blocks[block].paid == worker;
+
+        return !up && *count_of(p, block, worker) == n ? p->blocks[block].setup : 0;
 }
 
 static void take(struct plan *p, uint32_t first, uint32_t n)
@@ -146,14 +148,19 @@ static uint32_t earliest(struct plan *p, const struct plan_block *block)
         return best;
 }
 
+/* What waits in queues stays there. */
 static void place_greedily(struct plan *p)
 {
         clear(p);
         sort_blocks(p);
+        for (uint32_t i = 0; i < p->n_blocks; i++)
+                if (p->blocks[i].paid != PLAN_NONE)
+                        give(p, p->blocks[i].first, p->blocks[i].n, p->blocks[i].paid);
         for (uint32_t i = 0; i < p->n_blocks; i++) {
                 const struct plan_block *block = &p->blocks[p->order[i]];
 
-                give(p, block->first, block->n, earliest(p, block));
+                if (block->paid == PLAN_NONE)
+                        give(p, block->first, block->n, earliest(p, block));
         }
 }
 

@@ -250,6 +250,9 @@ enum plan_answer {
 };
 /* What the plan has for a worker; makes it anew where that is due. */
 enum plan_answer plan_pick(struct dispatch *d, uint32_t worker, struct choice *ret_choice);
+/* Whom to take waiting items back from for a worker that has none: by the plan, or where there is none by
+ * pick_victim(); DISPATCH_NONE. */
+uint32_t plan_victim(struct dispatch *d, uint32_t worker);
 /* When a worker that is being started is not counted upon any more: µs. */
 uint64_t plan_patience(const struct dispatch *d, const struct worker *w);
 
