@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/plan.h"
 #include "cli/plan_machine.h"
@@ -156,12 +157,28 @@ static double seconds_beside(const struct history_project *project)
         return project->serial < project->wall ? project->serial : project->collection + RUN_FORK_SECONDS;
 }
 
+/* "3 h": in the largest unit of which there are two or more. */
+static void print_age(int64_t seconds)
+{
+        static const struct {
+                const char *name;
+                int64_t seconds;
+        } units[] = {{"days", 24 * 3600}, {"h", 3600}, {"min", 60}, {"s", 1}};
+        size_t u = 0;
+
+        while (u + 1 < ELEMENTSOF(units) && seconds < 2 * units[u].seconds)
+                u++;
+        printf("%lld %s", (long long)((seconds < 0 ? 0 : seconds) / units[u].seconds), units[u].name);
+}
+
 static void print_project(const struct options *o, const struct plan_past *past)
 {
         const struct history_project *project = &past->list.project;
 
-        printf("%s: %llu run%s, the last one of %.2f s\n", past->project, (unsigned long long)project->runs,
+        printf("%s: %llu run%s, the last one of %.2f s, ", past->project, (unsigned long long)project->runs,
                project->runs == 1 ? "" : "s", project->wall);
+        print_age((int64_t)time(NULL) - past->list.latest);
+        puts(" ago");
         if (*o->patterns)
                 printf("%u of its %u tests are meant\n", past->n_items, past->n_current);
         putchar('\n');
@@ -185,9 +202,10 @@ static int print_json(const struct options *o, const struct plan_past *past, con
         CLEANUP_JSON json_t *json = plan_json(in, plan, o->schedule);
         const struct history_project *project = &past->list.project;
 
-        if (!json || json_object_update_new(json, json_pack("{s:s, s:I, s:f, s:b}", "project", past->project, "runs",
-                                                            (json_int_t)project->runs, "lastWall", project->wall,
-                                                            "inline", inline_is_faster)) < 0)
+        if (!json ||
+            json_object_update_new(json, json_pack("{s:s, s:I, s:f, s:I, s:b}", "project", past->project, "runs",
+                                                   (json_int_t)project->runs, "lastWall", project->wall, "latest",
+                                                   (json_int_t)past->list.latest, "inline", inline_is_faster)) < 0)
                 return -ENOMEM;
         return json_dumpf(json, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF ? 0 : -EIO;
 }

@@ -3,6 +3,7 @@
  *
  *     plan_predict.c  simulates, and says what the end hangs on
  *     plan_advice.c   simulates again with something changed
+ *     plan_enough.c   simulates with fewer PUs
  *     plan_print.c    the plan as text
  *     plan_json.c     the plan as JSON
  *     plan.c          the verb: its options, and what it reads with plan_machine.h and plan_past.h
@@ -42,7 +43,7 @@ enum plan_change {
         PLAN_SETUP,  /* the set-ups of `group`, or of the session (DISPATCH_NONE), take no time */
         PLAN_SERIAL, /* the `n` items of the serial group in which `item` is the first may run beside each other */
         PLAN_WORKER, /* one more worker, on `pu` */
-        PLAN_CORE,   /* one more core of the fastest kind, which the machine does not have */
+        PLAN_CORE,   /* one more core of the fastest kind, whether the machine has it or not */
         PLAN_CHANGES,
 };
 /* As JSON has it: "split", "setup"… */
@@ -72,6 +73,7 @@ struct plan_result {
         double share;       /* of the makespan that the critical item takes, its set-ups included */
         struct plan_advice advice[PLAN_ADVICE_MAX]; /* the greatest saving first */
         size_t n_advice;
+        size_t enough; /* so many of the PUs, the first in the order of lending, would do as well: up to PLAN_WORTH */
 };
 
 /* -ENOMEM, or as sim_run(). */

@@ -108,12 +108,12 @@ static json_t *describe_schedule(const struct plan_input *in, const struct plan_
 
 json_t *plan_json(const struct plan_input *in, const struct plan_result *plan, bool schedule)
 {
-        CLEANUP_JSON json_t *o =
-                json_pack("{s:i, s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "items",
-                          (int)in->suite->n_items, "known", (int)in->n_known, "workers", (int)plan->sim.n_workers,
-                          "pus", describe_pus(in), "makespan", plan->sim.makespan, "bound", plan->bound, "utilisation",
-                          plan->utilisation, "serial", plan->serial, "alone", plan->alone, "setups", plan->sim.setups,
-                          "critical", describe_critical(in, plan), "advice", describe_all_advice(in, plan));
+        CLEANUP_JSON json_t *o = json_pack(
+                "{s:i, s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:i}", "items", (int)in->suite->n_items,
+                "known", (int)in->n_known, "workers", (int)plan->sim.n_workers, "pus", describe_pus(in), "makespan",
+                plan->sim.makespan, "bound", plan->bound, "utilisation", plan->utilisation, "serial", plan->serial,
+                "alone", plan->alone, "setups", plan->sim.setups, "critical", describe_critical(in, plan), "advice",
+                describe_all_advice(in, plan), "enough", (int)plan->enough);
 
         if (!o)
                 return NULL;

@@ -167,6 +167,8 @@ int plan_predict(const struct plan_input *in, struct plan_result *ret_plan)
 
         if (r == 0)
                 r = plan_advise(in, &plan);
+        if (r == 0)
+                r = plan_find_enough(in, &plan);
         if (r < 0) {
                 plan_result_finish(&plan);
                 return r;

@@ -54,6 +54,18 @@ static void print_title(const struct plan_input *in, const struct plan_result *p
         fputs(")\n", out);
 }
 
+/* What the end hangs on, as far as that is one test. */
+static void print_critical(const struct plan_input *in, const struct plan_result *plan, FILE *out)
+{
+        const struct sim_item *item;
+
+        if (plan->critical == DISPATCH_NONE)
+                return;
+        item = &plan->sim.items[plan->critical];
+        fprintf(out, "\n  critical   %10.2f s  %.0f %% of the time: ", item->end - item->begin, 100 * plan->share);
+        print_name(out, in->ids[plan->critical]);
+}
+
 static void print_figures(const struct plan_input *in, const struct plan_result *plan, FILE *out)
 {
         double makespan = plan->sim.makespan;
@@ -71,35 +83,24 @@ static void print_figures(const struct plan_input *in, const struct plan_result 
         fprintf(out, "\n  busy       %10.0f %%  of the CPUs' time", 100 * plan->utilisation);
         if (plan->sim.setups > 0)
                 fprintf(out, "; %.2f s are fixtures being set up", plan->sim.setups);
+        print_critical(in, plan, out);
         fprintf(out, "\n  known      %10u    tests by their times", in->n_known);
         if (in->n_known < in->suite->n_items)
                 fprintf(out, "; %u guessed", in->suite->n_items - in->n_known);
         fputc('\n', out);
 }
 
-/* What the end hangs on. */
-static void print_critical(const struct plan_input *in, const struct plan_result *plan, FILE *out)
+static void print_split(const struct plan_input *in, const struct plan_result *plan, const struct plan_advice *a,
+                        FILE *out)
 {
-        const struct sim_item *item;
+        const struct sim_item *item = &plan->sim.items[a->item];
 
-        if (plan->critical == DISPATCH_NONE)
-                return;
-        item = &plan->sim.items[plan->critical];
-        fputc('\n', out);
-        print_name(out, in->ids[plan->critical]);
-        fprintf(out, "\n  takes %.0f %% of the time (%.2f s) on gw%u, which ends last", 100 * plan->share,
-                item->end - item->begin, item->worker);
-        if (plan->n_last > 1)
-                fprintf(out, ", after %u test%s", plan->n_last, plural(plan->n_last));
-        fputs(".\n", out);
-}
-
-static void print_split(const struct plan_input *in, const struct plan_advice *a, FILE *out)
-{
         print_name(out, in->ids[a->item]);
         if (a->n > 1)
-                fprintf(out, " and %u more of at least half its length", a->n - 1);
-        fputs(a->n > 1 ? ", each split in two" : " split in two", out);
+                fprintf(out, " and %u more of at least half its length, each split in two", a->n - 1);
+        else
+                fprintf(out, " split in two: alone it takes %.0f %% of the run",
+                        100 * (item->end - item->begin) / plan->sim.makespan);
 }
 
 static void print_setup(const struct plan_input *in, const struct plan_advice *a, FILE *out)
@@ -124,13 +125,14 @@ static const char *kind_of(const struct plan_input *in, unsigned pu)
         return found && m->n_kinds > 1 ? m->kinds[found->kind].name : "";
 }
 
-static void print_change(const struct plan_input *in, const struct plan_advice *a, FILE *out)
+static void print_change(const struct plan_input *in, const struct plan_result *plan, const struct plan_advice *a,
+                         FILE *out)
 {
         const struct machine *m = in->machine ? &in->machine->machine : NULL;
 
         switch (a->change) {
         case PLAN_SPLIT:
-                print_split(in, a, out);
+                print_split(in, plan, a, out);
                 break;
         case PLAN_SETUP:
                 print_setup(in, a, out);
@@ -145,12 +147,18 @@ static void print_change(const struct plan_input *in, const struct plan_advice *
                         kind_of(in, a->pu), *kind_of(in, a->pu) ? ")" : "");
                 break;
         case PLAN_CORE:
-                fprintf(out, "one more %s%score than the machine has", m && m->n_kinds > 1 ? m->kinds[0].name : "",
+                fprintf(out, "one more %s%score", m && m->n_kinds > 1 ? m->kinds[0].name : "",
                         m && m->n_kinds > 1 ? " " : "");
                 break;
         case PLAN_CHANGES:
                 break;
         }
+}
+
+static void print_enough(const struct plan_input *in, const struct plan_result *plan, FILE *out)
+{
+        if (plan->n_ran > 0 && plan->enough < in->n_pus)
+                fprintf(out, "\nWith %zu CPU%s it would take as long.\n", plan->enough, plural(plan->enough));
 }
 
 static void print_advice(const struct plan_input *in, const struct plan_result *plan, FILE *out)
@@ -163,8 +171,8 @@ static void print_advice(const struct plan_input *in, const struct plan_result *
         }
         fputs("\nWhat would help most:\n", out);
         for (size_t i = 0; i < plan->n_advice; i++) {
-                fprintf(out, "  %3.0f %% less, %.2f s: ", 100 * plan->advice[i].saves, plan->advice[i].makespan);
-                print_change(in, &plan->advice[i], out);
+                fprintf(out, "  %2.0f %% less (%.2f s): ", 100 * plan->advice[i].saves, plan->advice[i].makespan);
+                print_change(in, plan, &plan->advice[i], out);
                 fputc('\n', out);
         }
 }
@@ -211,8 +219,8 @@ int plan_print(const struct plan_input *in, const struct plan_result *plan, bool
 {
         print_title(in, plan, out);
         print_figures(in, plan, out);
-        print_critical(in, plan, out);
         print_advice(in, plan, out);
+        print_enough(in, plan, out);
         if (schedule)
                 print_schedule(in, plan, out);
         return ferror(out) ? -EIO : 0;
