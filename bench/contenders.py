@@ -1,17 +1,20 @@
-"""Who runs a suite, and how one run is measured. The user's state and service stay untouched."""
+"""How one run of a suite is measured. The user's state and service stay untouched."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-XDIST = ("load", "worksteal", "loadscope")
+NO_TESTS = 5
+"""Exit status of a pytest that was given none."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,25 @@ class Tools:
     """What the contenders are made of."""
 
     python: Path
-    """The interpreter with pytest and what the suites need, without pytest-xdist."""
-    xdist: Path
-    """A folder for PYTHONPATH that adds pytest-xdist."""
+    """The interpreter with pytest and what the suites need, without any runner."""
+    peers: Path
+    """Folders for PYTHONPATH, each of which adds one runner; peers.py says which."""
     build: Path
     """schedctl's build folder."""
     scratch: Path
     """For sockets and state; short, because a socket's path is at most 107 bytes."""
     pus: int
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is to be measured."""
+
+    rounds: int
+    scale: float
+    """Of the generated suites: 1 is the full size."""
+    fetched: Path
+    """Where real projects' sources are kept."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +74,25 @@ def environment(tools: Tools) -> dict[str, str]:
 
 def measure(command: list[str], folder: Path, env: dict[str, str]) -> Sample:
     """Runs a command to its end with its output thrown away."""
+    return measure_together([command], folder, env)
+
+
+def measure_together(commands: Sequence[list[str]], folder: Path, env: dict[str, str]) -> Sample:
+    """Runs commands beside each other to the end of the last. One of several may have no tests."""
     start = time.perf_counter()
-    process = subprocess.Popen(
+    processes = [launch(command, folder, env) for command in commands]
+    cpu, statuses = 0.0, []
+    for process in processes:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cpu += usage.ru_utime + usage.ru_stime
+        statuses.append(process.returncode)
+    wall = time.perf_counter() - start
+    return Sample(wall, cpu, max([s for s in statuses if s != NO_TESTS], default=NO_TESTS))
+
+
+def launch(command: list[str], folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         command,
         cwd=folder,
         env=env,
@@ -69,10 +100,6 @@ def measure(command: list[str], folder: Path, env: dict[str, str]) -> Sample:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Sample(wall, usage.ru_utime + usage.ru_stime, process.returncode)
 
 
 def pytest_command(tools: Tools, job: Job, *options: str) -> list[str]:
@@ -80,29 +107,43 @@ def pytest_command(tools: Tools, job: Job, *options: str) -> list[str]:
     return [*base, *options, *job.arguments]
 
 
+def run_command(tools: Tools, command: list[str], *options: str) -> list[str]:
+    """schedctl run with options of its own around a command."""
+    return [str(tools.build / "cli/schedctl"), "run", *options, "--", *command]
+
+
 def serial(tools: Tools, job: Job, *options: str) -> Sample:
     return measure(pytest_command(tools, job, *options), job.folder, environment(tools))
 
 
-def xdist(tools: Tools, job: Job, dist: str) -> Sample:
-    env = environment(tools) | {"PYTHONPATH": str(tools.xdist)}
-    command = pytest_command(tools, job, "-n", str(tools.pus), "--dist", dist)
-    return measure(command, job.folder, env)
+def collect(tools: Tools, job: Job) -> Sample:
+    """What nobody can do beside the tests: pytest starts, and finds them."""
+    return serial(tools, job, "--collect-only")
 
 
 def schedctl(tools: Tools, job: Job, *options: str) -> Sample:
-    command = [
-        str(tools.build / "cli/schedctl"),
-        "run",
-        "--",
-        *pytest_command(tools, job, *options),
-    ]
+    """options: schedctl run's."""
+    command = run_command(tools, pytest_command(tools, job), *options)
     return measure(command, job.folder, environment(tools))
+
+
+def summarised(tools: Tools, job: Job, *options: str) -> tuple[Sample, dict[str, Any]]:
+    """The same, with what --json says of it."""
+    file = tools.scratch / "summary.json"
+    file.unlink(missing_ok=True)
+    sample = schedctl(tools, job, "--json", str(file), *options)
+    return sample, json.loads(file.read_text().splitlines()[0])
 
 
 def forget(tools: Tools) -> None:
     """Drops what schedctl has learned."""
     shutil.rmtree(tools.scratch / "state", ignore_errors=True)
+
+
+def cold_and_warm(tools: Tools, job: Job, *options: str) -> tuple[Sample, Sample]:
+    """A run without history, and one with what it left."""
+    forget(tools)
+    return schedctl(tools, job, *options), schedctl(tools, job, *options)
 
 
 @contextmanager

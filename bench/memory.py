@@ -15,9 +15,10 @@ from pathlib import Path
 from statistics import median
 
 import contenders
+import peers
 import real
 import report
-from contenders import Job, Tools, environment, pytest_command
+from contenders import Extent, Job, Tools, environment, pytest_command, run_command
 
 WORKERS = 8
 REAL = "networkx"
@@ -103,23 +104,22 @@ def jobs(tools: Tools, fetched: Path) -> Iterator[Job]:
 
 def ways(tools: Tools, job: Job) -> dict[str, Callable[[], int]]:
     pytest = pytest_command(tools, job)
-    run = [str(tools.build / "cli/schedctl"), "run", "-q", "-w", str(WORKERS), "--start"]
-    env = environment(tools)
-    xdist = env | {"PYTHONPATH": str(tools.xdist)}
+    options = ("-q", "-w", str(WORKERS), "--start")
+    env, xdist = environment(tools), peers.with_peers(tools, "xdist")
     return {
         "serial": lambda: peak(pytest, job.folder, env),
         "xdist": lambda: peak([*pytest, "-n", str(WORKERS)], job.folder, xdist),
-        "fork": lambda: peak([*run, "fork", "--", *pytest], job.folder, env),
-        "spawn": lambda: peak([*run, "spawn", "--", *pytest], job.folder, env),
+        "fork": lambda: peak(run_command(tools, pytest, *options, "fork"), job.folder, env),
+        "spawn": lambda: peak(run_command(tools, pytest, *options, "spawn"), job.folder, env),
     }
 
 
-def run(tools: Tools, rounds: int, fetched: Path) -> str:
-    """A table: medians, in turns. fetched: where real suites are kept."""
+def run(tools: Tools, extent: Extent) -> str:
+    """A table: medians, in turns."""
     rows = []
-    for job in jobs(tools, fetched):
+    for job in jobs(tools, extent.fetched):
         peaks: dict[str, list[int]] = {}
-        for _ in range(rounds):
+        for _ in range(extent.rounds):
             for name, way in ways(tools, job).items():
                 peaks.setdefault(name, []).append(way())
         medians = {name: median(found) / 1024 for name, found in peaks.items()}

@@ -6,7 +6,8 @@ import json
 import subprocess
 from statistics import median
 
-from contenders import Tools, environment, measure
+import report
+from contenders import Extent, Tools, environment, measure, run_command
 
 ROUNDS = 100
 
@@ -14,7 +15,7 @@ ROUNDS = 100
 def run_true(tools: Tools) -> dict[str, float]:
     """Median milliseconds of `true`, of `schedctl run -- true`, and what is between; in turns."""
     env, folder = environment(tools), tools.scratch
-    wrapped = [str(tools.build / "cli/schedctl"), "run", "--", "true"]
+    wrapped = run_command(tools, ["true"])
     pairs = [
         (measure(["true"], folder, env).wall, measure(wrapped, folder, env).wall)
         for _ in range(ROUNDS)
@@ -31,3 +32,10 @@ def acquire(tools: Tools) -> dict[str, float]:
             subprocess.run(command, env=environment(tools), check=True, capture_output=True).stdout
         )
     )
+
+
+def run(tools: Tools, _: Extent) -> str:
+    """A table of both."""
+    figures = {f"{name}, µs": value for name, value in acquire(tools).items()}
+    figures |= {f"{name}, ms": value for name, value in run_true(tools).items()}
+    return report.table(["", "median"], [[name, f"{v:.1f}"] for name, v in figures.items()])

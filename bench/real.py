@@ -26,11 +26,11 @@ REAL = (
     Real("flask", "3.0.2"),
     Real("marshmallow", "3.21.1"),
     Real("more-itertools", "10.2.0"),
-    Real("attrs", "23.2.0"),
-    Real("networkx", None, ("--pyargs", "networkx.algorithms")),
+    Real("attrs", "25.3.0"),
+    Real("networkx", None, ("--rootdir", ".", "--pyargs", "networkx.algorithms")),
     Real(
         "pytest",
-        "7.4.4",
+        "8.4.2",
         (
             "testing/python",
             "testing/test_assertion.py",
@@ -41,9 +41,12 @@ REAL = (
 )
 
 
+BY_NAME = {real.name: real for real in REAL}
+
+
 def fetch(real: Real, python: Path, folder: Path) -> Path:
     """Where to run the suite: the unpacked source, or an empty folder for one that is installed."""
-    target = folder / real.name
+    target = folder / f"{real.name}-{real.version or 'installed'}"
     if target.is_dir():
         return target
     if not real.version:

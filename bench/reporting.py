@@ -13,8 +13,9 @@ from pathlib import Path
 from statistics import median
 
 import contenders
+import peers
 import report
-from contenders import Tools, environment, measure
+from contenders import Extent, Tools, measure
 
 ITEMS = 10_000
 FILES = 100
@@ -76,8 +77,9 @@ def suite(tools: Tools) -> Path:
 def once(tools: Tools, way: Way, folder: Path, verbosity: str) -> float:
     """CPU microseconds an item."""
     record = tools.scratch / "reporting.txt"
-    path = os.pathsep.join([str(folder), *([str(tools.xdist)] if way.xdist else [])])
-    env = environment(tools) | {"PYTHONPATH": path, "REPORTING": str(record)}
+    env = peers.with_peers(tools, *(["xdist"] if way.xdist else []))
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), env["PYTHONPATH"]]))
+    env["REPORTING"] = str(record)
     pytest = [str(tools.python), "-m", "pytest", verbosity, "-p", "no:cacheprovider"]
     command = [*way.prefix(tools), *pytest, "-p", "reporting_meter", *way.options(tools)]
     sample = measure(command, folder, env)
@@ -95,12 +97,12 @@ def ways(tools: Tools, before: Path | None) -> list[tuple[Way, Tools]]:
     return found
 
 
-def run(tools: Tools, rounds: int, before: Path | None) -> str:
+def run(before: Path | None, tools: Tools, extent: Extent) -> str:
     """A table: medians, in turns."""
     folder = suite(tools)
     chosen = ways(tools, before)
     costs: dict[str, dict[str, list[float]]] = {}
-    for _ in range(rounds):
+    for _ in range(extent.rounds):
         for verbosity in ("-q", "-v"):
             for way, its_tools in chosen:
                 cost = once(its_tools, way, folder, verbosity)

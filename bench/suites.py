@@ -1,14 +1,15 @@
 """The generated suites: each stands for one way in which a test run is slow.
 
 Work is done in busy loops that count the thread's CPU time, so an item costs the same on a machine
-that is busy with other things; only where a suite is about waiting does it sleep.
+that is busy with other things; only where a suite is about waiting does it sleep. All contenders
+run SUITES; waiting.py has more that wait.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,13 @@ class Suite:
     rounds: int = 1
     """Rounds for each round asked for: small suites need more of them for a steady median."""
     longest: float = 0.0
-    """CPU seconds of the longest item: with work, what bounds the makespan."""
+    """Seconds that the longest item takes: with work, what bounds the makespan."""
     work: float = 0.0
+    """CPU seconds of all items, each fixture set up once."""
 
-    def bound(self, pus: int) -> float | None:
+    def bound(self, pus: int, scale: float = 1.0) -> float | None:
         """The least makespan on so many equal PUs, start-up not counted."""
-        return max(self.longest, self.work / pus) if self.work else None
+        return scale * max(self.longest, self.work / pus) or None
 
 
 def module(tests: list[float], prefix: str = "") -> str:
@@ -83,6 +85,7 @@ def write_heavy(folder: Path, scale: float) -> None:
         (folder / f"test_{n:02}.py").write_text(module([s * scale for s in HEAVY[n::20]]))
 
 
+MODULES = 30
 FIXTURE = """
 
 import pytest
@@ -96,7 +99,7 @@ def service():
 
 
 def write_modules(folder: Path, scale: float) -> None:
-    for n in range(max(2, round(60 * scale))):
+    for n in range(max(2, round(MODULES * scale))):
         (folder / f"test_{n:02}.py").write_text(module([0.005] * 20, FIXTURE))
 
 
@@ -105,9 +108,18 @@ def write_import(folder: Path, scale: float) -> None:
     (folder / "test_slow_import.py").write_text(module([0.1 * scale] * 20))
 
 
-def write_sleep(folder: Path, scale: float) -> None:
-    body = "".join(f"\n\ndef test_{n}():\n    time.sleep({0.5 * scale})\n" for n in range(20))
-    (folder / "test_sleep.py").write_text("import time\n" + body)
+def write_waiting(tests: Sequence[tuple[float, float]]) -> Callable[[Path, float], None]:
+    """Tests that each wait, then compute, for so many seconds."""
+
+    def write(folder: Path, scale: float) -> None:
+        bodies = [
+            f"    time.sleep({waits * scale:.4f})\n    busy({computes * scale:.4f})\n"
+            for waits, computes in tests
+        ]
+        functions = "".join(f"\n\ndef test_{n}():\n{body}" for n, body in enumerate(bodies))
+        (folder / "test_waiting.py").write_text(BUSY + functions)
+
+    return write
 
 
 SUITES = (
@@ -137,14 +149,15 @@ SUITES = (
     ),
     Suite(
         "modules",
-        "60 modules, each with a 0.5 s fixture and 20 tests of 5 ms",
+        f"{MODULES} modules, each with a 0.5 s fixture and 20 tests of 5 ms",
         write_modules,
         longest=0.505,
-        work=36.0,
+        work=0.6 * MODULES,
     ),
     Suite("slow-import", "a conftest that computes for 3 s, 20 tests of 0.1 s", write_import),
-    Suite("sleep", "20 tests that sleep for 0.5 s", write_sleep),
+    Suite("sleep", "20 tests that sleep for 0.5 s", write_waiting([(0.5, 0.0)] * 20), longest=0.5),
 )
+BY_NAME = {suite.name: suite for suite in SUITES}
 
 
 def generate(suite: Suite, folder: Path, scale: float) -> None:
@@ -153,10 +166,18 @@ def generate(suite: Suite, folder: Path, scale: float) -> None:
     suite.write(folder, scale)
 
 
+def shuffle(folder: Path) -> None:
+    """Exchanges a generated suite's files, so that they are collected in another order."""
+    files = sorted(folder.glob("test_*.py"))
+    texts = [file.read_text() for file in files]
+    random.Random(4).shuffle(texts)
+    for file, text in zip(files, texts):
+        file.write_text(text)
+
+
 def main() -> int:
     """suites.py NAME FOLDER: writes one suite, to try by hand."""
-    suite = next(s for s in SUITES if s.name == sys.argv[1])
-    generate(suite, Path(sys.argv[2]), 1.0)
+    generate(BY_NAME[sys.argv[1]], Path(sys.argv[2]), 1.0)
     return 0
 
 
