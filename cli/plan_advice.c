@@ -15,8 +15,8 @@ enum {
 const char *plan_change_text(enum plan_change change)
 {
         static const char *const texts[PLAN_CHANGES] = {
-                [PLAN_SPLIT] = "split",   [PLAN_SETUP] = "setup", [PLAN_SERIAL] = "serial",
-                [PLAN_WORKER] = "worker", [PLAN_CORE] = "core",
+                [PLAN_SPLIT] = "split",   [PLAN_SETUP] = "setup",   [PLAN_SETUPS] = "setups",
+                [PLAN_SERIAL] = "serial", [PLAN_WORKER] = "worker", [PLAN_CORE] = "core",
         };
 
         return texts[change];
@@ -178,25 +178,27 @@ static uint32_t count_setups(const struct advising *a, uint32_t *seen, struct pa
         return n;
 }
 
+/* One group's, the session's (DISPATCH_NONE), or with paid NULL all. */
 static int try_free_setup(const struct advising *a, const struct paid *paid)
 {
         struct dispatch_params suite = *a->in->suite;
         CLEANUP_FREE struct dispatch_group *groups = calloc(suite.n_groups + (size_t)1, sizeof(*groups));
+        struct plan_advice advice = {.change = PLAN_SETUPS, .seconds = a->plan->sim.setups};
 
         if (!groups)
                 return -ENOMEM;
         if (suite.n_groups > 0)
                 memcpy(groups, suite.groups, suite.n_groups * sizeof(*groups));
-        if (paid->group == DISPATCH_NONE)
+        if (paid)
+                advice = (struct plan_advice){
+                        .change = PLAN_SETUP, .group = paid->group, .seconds = paid->seconds, .workers = paid->times};
+        if (!paid || paid->group == DISPATCH_NONE)
                 suite.session_setup = 0;
-        else
-                groups[paid->group].setup = 0;
+        for (uint32_t g = 0; g < suite.n_groups; g++)
+                if (!paid || paid->group == g)
+                        groups[g].setup = 0;
         suite.groups = groups;
-        return weigh(
-                a->plan,
-                (struct plan_advice){
-                        .change = PLAN_SETUP, .group = paid->group, .seconds = paid->seconds, .workers = paid->times},
-                &suite, a->in->pus, a->in->n_pus);
+        return weigh(a->plan, advice, &suite, a->in->pus, a->in->n_pus);
 }
 
 static uint32_t count_workers(const struct plan_result *plan)
@@ -215,6 +217,7 @@ static int advise_setups(const struct advising *a)
                 .group = DISPATCH_NONE, .times = count_workers(a->plan), .seconds = suite->session_setup};
         CLEANUP_FREE uint32_t *seen = calloc(suite->n_groups + (size_t)1, sizeof(*seen));
         CLEANUP_FREE struct paid *paid = calloc(suite->n_groups + (size_t)1, sizeof(*paid));
+        size_t before = a->plan->n_advice;
         uint32_t n;
         int r = 0;
 
@@ -225,6 +228,8 @@ static int advise_setups(const struct advising *a)
                 r = try_free_setup(a, &session);
         for (uint32_t i = 0; r == 0 && i < n && i < SETUPS_MAX; i++)
                 r = try_free_setup(a, &paid[i]);
+        if (r == 0 && n > 0 && a->plan->n_advice == before)
+                r = try_free_setup(a, NULL);
         return r;
 }
 

@@ -137,6 +137,9 @@ static void print_change(const struct plan_input *in, const struct plan_result *
         case PLAN_SETUP:
                 print_setup(in, a, out);
                 break;
+        case PLAN_SETUPS:
+                fprintf(out, "all fixtures for nothing: they take %.2f s in sum", a->seconds);
+                break;
         case PLAN_SERIAL:
                 fprintf(out, "%u tests of one serial group (%.2f s) beside each other: ", a->n, a->seconds);
                 print_name(out, in->ids[a->item]);
