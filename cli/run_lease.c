@@ -151,7 +151,7 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
         struct schedctl_request request = {
                 .size = sizeof(request),
                 .min = options->min,
-                .max = least_of(options->max, options->workers),
+                .max = least_of(least_of(options->max, options->workers), options->max_workers),
                 .label = options->label,
         };
         struct run_lease l = {0};

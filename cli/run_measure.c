@@ -56,6 +56,8 @@ int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_p
                         *pu = (struct run_measure_pu){.os = pus[i].os};
                 }
                 pu->speed = pus[i].speed;
+                pu->alone = pus[i].alone;
+                pu->core = pus[i].core;
                 if (!pu->since)
                         pu->since = now;
         }
@@ -81,8 +83,10 @@ void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker)
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed)
 {
         if (record->op == RUN_DONE_SETUP) {
-                m->groups[record->arg].work += record->wall * speed;
-                m->groups[record->arg].n++;
+                struct run_measure_group *group = record->arg == RUN_NO_INDEX ? &m->session : &m->groups[record->arg];
+
+                group->work += record->wall * speed;
+                group->n++;
                 return;
         }
         m->n_done += !m->items[record->arg].done;
@@ -128,6 +132,11 @@ static double item_work(const struct run_measure_item *item)
         return item->speed > 0 ? estimate_on_fast_core(item->wall, item->cpu, item->speed) : 0;
 }
 
+static double least(double a, double b)
+{
+        return a < b ? a : b;
+}
+
 static double setup_mean(const struct run_measure_group *group)
 {
         return group->n ? group->work / group->n : 0;
@@ -153,7 +162,8 @@ static size_t average_pus(const struct run_measure *m, struct dispatch_pu *ret_p
                 double share = held < span ? held / span : 1;
 
                 if (share > 0)
-                        ret_pus[n++] = (struct dispatch_pu){.os = pu->os, .speed = pu->speed * share};
+                        ret_pus[n++] = (struct dispatch_pu){
+                                .os = pu->os, .speed = pu->speed * share, .alone = pu->alone * share, .core = pu->core};
         }
         qsort(ret_pus, n, sizeof(*ret_pus), compare_speed);
         return n;
@@ -167,43 +177,101 @@ static double serial_seconds(const struct run_measure *m)
                 seconds += item_work(&m->items[i]);
         for (uint32_t i = 0; i < m->n_groups; i++)
                 seconds += setup_mean(&m->groups[i]);
-        return seconds;
+        return seconds + setup_mean(&m->session);
 }
 
-int run_measure_figures(struct run_measure *m, const struct run_listing *listing,
-                        struct run_measure_figures *ret_figures)
+/* The part of an item's time in which it used no CPU. */
+static double item_waits(const struct run_measure_item *item)
+{
+        double seconds = item_work(item);
+
+        return seconds > 0 && item->wall > item->cpu ? least(1, (item->wall - item->cpu) / seconds) : 0;
+}
+
+static void describe_items(const struct run_measure *m, const struct run_listing *l, struct dispatch_item *items)
+{
+        for (uint32_t i = 0; i < m->n_items; i++)
+                items[i] = (struct dispatch_item){.seconds = item_work(&m->items[i]),
+                                                  .waits = item_waits(&m->items[i]),
+                                                  .group = l->group[i],
+                                                  .serial = l->serial ? l->serial[i] : 0};
+        run_needs_tell(&l->needs, items, m->n_items);
+}
+
+static void describe_groups(const struct run_measure *m, const struct run_listing *l, struct dispatch_group *groups)
+{
+        for (uint32_t i = 0; i < m->n_groups; i++)
+                groups[i] = (struct dispatch_group){
+                        .parent = l->group_parent[i], .setup = setup_mean(&m->groups[i]), .loose = l->group_loose[i]};
+}
+
+/* How much of each resource was in use, over the makespan and all that there is of it. */
+static double *shares_in_use(const struct run_measure *m, const struct run_needs *n, double makespan)
+{
+        double *shares = calloc(n->n_resources + (size_t)1, sizeof(*shares));
+
+        if (!shares || !n->items)
+                return shares;
+        for (uint32_t i = 0; i < m->n_items; i++)
+                for (uint32_t k = 0; k < n->items[i].n; k++) {
+                        const struct dispatch_need *need = &n->needs[n->items[i].first + k];
+
+                        shares[need->resource] +=
+                                need->amount * m->items[i].wall / (n->capacities[need->resource] * makespan);
+                }
+        return shares;
+}
+
+static int bound(const struct run_measure *m, const struct run_listing *l, const struct dispatch_params *limits,
+                 double *ret_seconds)
 {
         CLEANUP_FREE struct dispatch_item *items = calloc(m->n_items + (size_t)1, sizeof(*items));
         CLEANUP_FREE struct dispatch_group *groups = calloc(m->n_groups + (size_t)1, sizeof(*groups));
         CLEANUP_FREE struct dispatch_pu *pus = calloc(m->n_pus + 1, sizeof(*pus));
-        struct run_measure_figures f = {0};
-        size_t n_pus;
-        int r;
+        struct dispatch_params params = *limits;
 
         if (!items || !groups || !pus)
                 return -ENOMEM;
+        describe_items(m, l, items);
+        describe_groups(m, l, groups);
+        params.items = items;
+        params.n_items = m->n_items;
+        params.groups = groups;
+        params.n_groups = m->n_groups;
+        params.capacities = l->needs.capacities;
+        params.n_resources = l->needs.n_resources;
+        params.needs = l->needs.needs;
+        params.n_needs = l->needs.n_needs;
+        params.session_setup = setup_mean(&m->session);
+        return dispatch_bound(&params, pus, average_pus(m, pus), ret_seconds);
+}
+
+int run_measure_figures(struct run_measure *m, const struct run_listing *listing, const struct dispatch_params *limits,
+                        struct run_measure_figures *ret_figures)
+{
+        struct run_measure_figures f = {0};
+        int r;
+
         if (!m->begun || m->ended <= m->begun || m->n_pus == 0) {
                 *ret_figures = f;
                 return 0;
         }
-        for (uint32_t i = 0; i < m->n_items; i++)
-                items[i] = (struct dispatch_item){.seconds = item_work(&m->items[i]),
-                                                  .group = listing->group[i],
-                                                  .serial = listing->serial ? listing->serial[i] : 0};
-        for (uint32_t i = 0; i < m->n_groups; i++)
-                groups[i] =
-                        (struct dispatch_group){.parent = listing->group_parent[i], .setup = setup_mean(&m->groups[i])};
-        n_pus = average_pus(m, pus);
-        r = dispatch_bound(
-                &(struct dispatch_params){
-                        .items = items, .n_items = m->n_items, .groups = groups, .n_groups = m->n_groups},
-                pus, n_pus, &f.bound);
+        r = bound(m, listing, limits, &f.bound);
         if (r < 0)
                 return r;
         f.makespan = (double)(m->ended - m->begun) / 1e6;
         if (f.bound > f.makespan) /* PUs that took turns: the relaxation is no bound there */
                 f.bound = f.makespan;
         f.serial = serial_seconds(m);
+        f.in_use = shares_in_use(m, &listing->needs, f.makespan);
+        if (!f.in_use)
+                return -ENOMEM;
         *ret_figures = f;
         return 0;
+}
+
+void run_measure_figures_finish(struct run_measure_figures *f)
+{
+        free(f->in_use);
+        *f = (struct run_measure_figures){0};
 }

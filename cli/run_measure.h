@@ -28,27 +28,31 @@ struct run_measure_group {
 };
 
 struct run_measure_pu {
-        unsigned os;
-        double speed;
-        uint64_t since; /* µs; 0: not held now */
-        uint64_t held;  /* µs, before that */
-        bool spare;     /* given back because the suite had no more work for it */
+        unsigned os, core;
+        double speed, alone; /* as the dispatcher has it */
+        uint64_t since;      /* µs; 0: not held now */
+        uint64_t held;       /* µs, before that */
+        bool spare;          /* given back because the suite had no more work for it */
 };
 
 struct run_measure {
         struct run_measure_item *items;
         struct run_measure_group *groups;
+        struct run_measure_group session; /* fixtures of the session's scope */
         uint32_t n_items, n_groups;
         struct run_measure_pu *pus;
         size_t n_pus;
         uint64_t begun, ended; /* µs: the first worker was ready, the last item was done; 0 not yet */
         uint32_t n_done, n_lost, n_crashes, n_left, n_recalls, n_workers;
+        uint32_t n_extra, n_recycled; /* workers started beyond one a PU, as items wait; ended because they had run or
+                                       * grown enough */
 };
 
 struct run_measure_figures {
         double makespan; /* seconds */
         double bound;    /* the least possible on the PUs held */
         double serial;   /* items and set-ups alone, on one fast core */
+        double *in_use;  /* of each limited resource, the mean share; the caller's to free */
 };
 
 int run_measure_init(struct run_measure *m, const struct run_listing *listing);
@@ -69,6 +73,7 @@ void run_measure_exited(struct run_measure *m, const struct run_exited *exited);
 /* What became of the items, when all have run. */
 void run_measure_outcomes(struct run_measure *m, const struct run_result *result);
 
-/* -ENOMEM; figures are 0 where nothing ran in workers. */
-int run_measure_figures(struct run_measure *m, const struct run_listing *listing,
+/* -ENOMEM; figures are 0 where nothing ran in workers. Of `limits` the numbers of workers count. */
+int run_measure_figures(struct run_measure *m, const struct run_listing *listing, const struct dispatch_params *limits,
                         struct run_measure_figures *ret_figures);
+void run_measure_figures_finish(struct run_measure_figures *figures);

@@ -34,25 +34,41 @@ static double seconds_until_ready(const struct run_suite *s)
         return s->measure.begun ? (double)(s->measure.begun - s->suite_at) / 1e6 : 0;
 }
 
+/* By name, the share of each limited resource that was in use. */
+static json_t *describe_resources(const struct run_needs *needs, const double *in_use)
+{
+        json_t *o = json_object();
+
+        for (uint32_t i = 0; in_use && i < needs->n_resources; i++)
+                json_object_set_new(o, i == needs->memory ? "memory" : needs->names[i], json_real(in_use[i]));
+        return o;
+}
+
 static json_t *describe_workers(struct run_suite *s)
 {
+        const struct dispatch_params limits = {.min_workers = s->n_exact, .extra_workers = s->n_extra};
+        CLEANUP(run_measure_figures_finish) struct run_measure_figures f = {0};
         const struct run_measure *m = &s->measure;
-        struct run_measure_figures f = {0};
 
-        (void)run_measure_figures(&s->measure, &s->listing, &f);
-        return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, s:f, s:f, s:o}",
+        (void)run_measure_figures(&s->measure, &s->listing, &limits, &f);
+        return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, "
+                         "s:f, s:f, s:o, s:o}",
                          "mode", "workers", "start", s->listing.start, "why", s->listing.why, "items", (int)m->n_items,
                          "done", (int)m->n_done, "estimated", (int)s->n_estimated, "workers", (int)m->n_workers,
+                         "extra", (int)m->n_extra, "recycled", (int)m->n_recycled, "samples", (int)s->n_samples,
                          "crashes", (int)m->n_crashes, "lost", (int)m->n_lost, "left", (int)m->n_left, "recalls",
                          (int)m->n_recalls, "confirmed", (int)s->n_confirmed, "pus", cpulist(m), "ready",
                          seconds_until_ready(s), "seconds", f.makespan, "bound", f.bound, "serial", f.serial,
-                         "utilisation", utilisation(s, f.makespan));
+                         "utilisation", utilisation(s, f.makespan), "resources",
+                         describe_resources(&s->listing.needs, f.in_use));
 }
 
 static json_t *describe(struct run_suite *s)
 {
         if (s->dispatch)
                 return describe_workers(s);
+        if (s->dry_text)
+                return json_pack("{s:s, s:s, s:O*}", "mode", "dry", "text", s->dry_text, "plan", s->dry);
         if (s->state == RUN_SUITE_SERIAL)
                 return json_pack("{s:s, s:s, s:i, s:b, s:b}", "mode", "serial", "why", s->why_serial, "items",
                                  (int)(s->listing.n_items + s->n_theirs), "unfit", s->unfit, "tell", s->tell);
@@ -125,6 +141,27 @@ static void print_line(const json_t *o)
         fputc('\n', stderr);
 }
 
+/* schedctl:   18 workers more than CPUs, as tests waited; 3 recycled; in use: db 98 %, memory 40 % */
+static void print_limits(const json_t *o)
+{
+        int extra = number(o, "extra"), recycled = number(o, "recycled");
+        json_t *share, *resources = json_object_get(o, "resources");
+        const char *name, *separator = extra || recycled ? "; in use: " : "in use: ";
+
+        if (!extra && !recycled && json_object_size(resources) == 0)
+                return;
+        fputs("schedctl:   ", stderr);
+        if (extra)
+                fprintf(stderr, "%d worker%s more than CPUs, as tests waited", extra, plural(extra));
+        if (recycled)
+                fprintf(stderr, "%s%d worker%s recycled", extra ? "; " : "", recycled, plural(recycled));
+        json_object_foreach (resources, name, share) {
+                fprintf(stderr, "%s%s %.0f %%", separator, name, 100 * json_real_value(share));
+                separator = ", ";
+        }
+        fputc('\n', stderr);
+}
+
 static void print_details(const json_t *o)
 {
         const json_t *share, *list = json_object_get(o, "utilisation");
@@ -136,6 +173,7 @@ static void print_details(const json_t *o)
                 text(o, "start"), *text(o, "why") ? ": " : "", text(o, "why"), number(o, "estimated"),
                 number(o, "items"), number(o, "recalls"), plural(number(o, "recalls")), number(o, "crashes"),
                 plural(number(o, "crashes")), number(o, "left"), number(o, "confirmed"));
+        print_limits(o);
         fputs("schedctl:   busy:", stderr);
         json_array_foreach (list, i, share) {
                 fprintf(stderr, " gw%zu %.0f %%", i, 100 * json_real_value(share));
@@ -167,6 +205,8 @@ static void print_suite(const json_t *o, bool verbose)
                 print_line(o);
                 if (verbose)
                         print_details(o);
+        } else if (strcmp(text(o, "mode"), "dry") == 0) {
+                fputs(text(o, "text"), stderr);
         } else if (json_is_true(json_object_get(o, "unfit"))) {
                 fprintf(stderr, "schedctl: a pytest ran its tests serially: %s\n", text(o, "why"));
         } else if (verbose || json_is_true(json_object_get(o, "tell"))) {

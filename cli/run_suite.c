@@ -40,7 +40,7 @@ static int make_testrunuid(char ret_text[static 33])
         return 0;
 }
 
-static void leave_serial(struct run_suite *s, const char *why)
+void run_suite_leave_serial(struct run_suite *s, const char *why)
 {
         s->state = RUN_SUITE_SERIAL;
         snprintf(s->why_serial, sizeof(s->why_serial), "%s", why);
@@ -86,7 +86,7 @@ static int on_hello(struct run_suite *s, const json_t *message)
                 return r;
         r = run_peer_send(s->peer, welcome_message(s, uid, dir));
         if (r == 0 && hello.version != RUN_PROTOCOL_VERSION) {
-                leave_serial(s, "its plugin is of another version");
+                run_suite_leave_serial(s, "its plugin is of another version");
                 return 0;
         }
         /* While the reporter collects there is time to ask. */
@@ -102,155 +102,8 @@ static int on_unfit(struct run_suite *s, const json_t *message)
                 return -EPROTO;
         s->hello_at = run_now(s->run);
         s->unfit = true;
-        leave_serial(s, run_message_text(message, "why"));
+        run_suite_leave_serial(s, run_message_text(message, "why"));
         return 0;
-}
-
-/* A worker started afresh repeats what the reporter did so far. */
-static double start_cost(const struct run_suite *s)
-{
-        if (strcmp(s->listing.start, "fork") == 0)
-                return RUN_FORK_SECONDS;
-        return (double)(run_now(s->run) - s->hello_at) / 1e6 + RUN_FORK_SECONDS;
-}
-
-/* Whether more than one PU can come the suite's way in this run. */
-static bool may_have_two(const struct run_suite *s)
-{
-        const struct run *run = s->run;
-
-        if (s->n_pus > 1)
-                return true;
-        if (!run_lease_is_connected(&run->lease) || run->options->max == 1)
-                return false;
-        return run->machine.n_usable != 1;
-}
-
-/* How many things there are to deal: a serial group is one. */
-static uint32_t count_parts(const struct run_past *past, uint32_t n_items)
-{
-        CLEANUP_FREE bool *seen = calloc(n_items + (size_t)1, sizeof(*seen));
-        uint32_t n = 0;
-
-        for (uint32_t i = 0; seen && i < n_items; i++) {
-                const struct dispatch_item *item = &past->items[i];
-
-                n += !item->alone && !(item->serial > 0 && seen[item->serial]);
-                seen[item->serial] = true;
-        }
-        return seen ? n : n_items;
-}
-
-/* Why the reporter had better run the items itself, or NULL. */
-static const char *why_inline(const struct run_suite *s, const struct run_past *past)
-{
-        const struct run_listing *l = &s->listing;
-
-        if (l->n_items == 0)
-                return "no tests";
-        if (s->n_parts == 0)
-                return "each of its tests is to run alone";
-        if (s->settings.item_timeout > 0)
-                return NULL; /* what may hang has to be watched from outside */
-        if (s->settings.workers == 1)
-                return "one worker was asked for";
-        if (s->n_parts == 1)
-                return l->n_items == 1 ? "one test" : "no two of its tests may run beside each other";
-        if (s->n_pus == 0)
-                return "other suites of this run have all its CPUs";
-        if (s->settings.workers > 1)
-                return NULL;
-        if (!may_have_two(s))
-                return "one CPU";
-        if (s->n_pus > 1 && run_past_is_known(past, l->n_items) &&
-            dispatch_inline_is_faster(past->total, l->n_items, (uint32_t)s->n_pus, start_cost(s), RUN_RELAY_SECONDS))
-                return "too short to gain";
-        return NULL;
-}
-
-static uint32_t least_of(uint32_t a, uint32_t b)
-{
-        return a < b ? a : b;
-}
-
-/* How many it is to have, where that was said, whatever the PUs: no more than there are things to do. */
-static uint32_t wanted_workers(const struct run_suite *s)
-{
-        return least_of(least_of(s->settings.workers, s->n_parts), DISPATCH_WORKERS_MAX);
-}
-
-uint32_t run_suite_n_wanted(const struct run_suite *s)
-{
-        uint32_t wanted = wanted_workers(s);
-
-        if (s->state != RUN_SUITE_RUNNING)
-                return s->confirmed != RUN_NO_INDEX;
-        return wanted > 0 ? wanted : (uint32_t)s->n_pus;
-}
-
-static int send_plan(struct run_suite *s, const char *mode, uint32_t workers, const char *why)
-{
-        return run_peer_send(s->peer, json_pack("{s:s, s:s, s:i, s:s}", "event", "plan", "mode", mode, "workers",
-                                                (int)workers, "why", why));
-}
-
-/* most: workers, where it was not said how many. */
-static int begin_workers(struct run_suite *s, const struct run_past *past, uint32_t most)
-{
-        uint32_t wanted = wanted_workers(s);
-        const struct dispatch_params params = {
-                .items = past->items,
-                .n_items = s->listing.n_items,
-                .groups = past->groups,
-                .n_groups = s->listing.n_groups,
-                .max_workers = wanted > 0 ? wanted : most,
-                .min_workers = wanted,
-                .ordered = s->listing.ordered,
-                .default_seconds = RUN_DEFAULT_SECONDS,
-                .overhead = RUN_SEND_SECONDS,
-                .start_cost = start_cost(s),
-        };
-        int r = send_plan(s, "workers", wanted > 0 ? wanted : least_of(least_of((uint32_t)s->n_pus, most), s->n_parts),
-                          s->listing.why);
-
-        run_want_slots(s->run);
-        return r < 0 ? r : run_suite_deal(s, &params);
-}
-
-/* A suite that has to be watched while others have all PUs: one worker, beside theirs. */
-static int begin_as_guest(struct run_suite *s, const struct run_past *past)
-{
-        run_suite_set_pus(s, &s->run->lease.kept);
-        return begin_workers(s, past, 1);
-}
-
-static int on_suite(struct run_suite *s, json_t *message)
-{
-        CLEANUP(run_past_finish) struct run_past past = {0};
-        const char *why;
-        int r;
-
-        if (!s->hello_at || s->state != RUN_SUITE_HELLO || s->message)
-                return -EPROTO;
-        r = run_message_suite(message, &s->listing);
-        if (r < 0)
-                return r;
-        s->message = json_incref(message);
-        s->suite_at = run_now(s->run);
-        r = run_measure_init(&s->measure, &s->listing);
-        if (r == 0)
-                r = run_past_load(s, &past);
-        if (r < 0)
-                return r;
-        s->n_estimated = past.n_known;
-        s->n_parts = count_parts(&past, s->listing.n_items);
-        s->state = RUN_SUITE_RUNNING;
-        run_share(s->run);
-        why = why_inline(s, &past);
-        if (!why)
-                return s->n_pus > 0 ? begin_workers(s, &past, DISPATCH_WORKERS_MAX) : begin_as_guest(s, &past);
-        leave_serial(s, why);
-        return send_plan(s, "inline", 0, why);
 }
 
 static int on_serial(struct run_suite *s, const json_t *message)
@@ -262,7 +115,7 @@ static int on_serial(struct run_suite *s, const json_t *message)
                 return -EPROTO;
         s->n_theirs = (uint32_t)items;
         s->tell = json_is_true(json_object_get(message, "tell"));
-        leave_serial(s, run_message_text(message, "why"));
+        run_suite_leave_serial(s, run_message_text(message, "why"));
         return 0;
 }
 
@@ -328,7 +181,7 @@ int run_suite_message(struct run_suite *s, const char *event, json_t *message)
         if (strcmp(event, "unfit") == 0)
                 return on_unfit(s, message);
         if (strcmp(event, "suite") == 0)
-                return on_suite(s, message);
+                return run_suite_plan(s, message);
         if (strcmp(event, "serial") == 0)
                 return on_serial(s, message);
         if (strcmp(event, "started") == 0 || strcmp(event, "failed") == 0)
@@ -374,7 +227,7 @@ static bool same_pus(const struct run_suite *s, const struct dispatch_pu *pus, s
 /* More PUs than its project wants workers are of no use to it. */
 static size_t give_up_useless(struct run_suite *s, const struct dispatch_pu *pus, size_t n)
 {
-        size_t most = s->settings.workers ? s->settings.workers : n;
+        size_t most = s->settings.workers ? s->settings.workers : s->settings.max_workers ? s->settings.max_workers : n;
 
         for (size_t i = most; i < n; i++)
                 run_spare(s->run, s, pus[i].os);
@@ -420,6 +273,8 @@ static void suite_free(struct run_suite *s)
         json_decref(s->rootdir);
         run_settings_finish(&s->settings);
         free(s->sources);
+        json_decref(s->dry);
+        free(s->dry_text);
         json_decref(s->crashed);
         json_decref(s->left);
         free(s->workers);

@@ -1,8 +1,11 @@
 /* One suite of a run: a reporter's connection, the dispatcher that decides, the workers that the reporter starts.
  *
- *     run_suite.c         from hello to the end: the reporter's messages, the plan
- *     run_suite_deal.c    the dispatcher's actions: records out, workers' lives
+ *     run_suite.c         from hello to the end: the reporter's messages
+ *     run_suite_plan.c    whether workers are worth it, and how many there may be
+ *     run_suite_deal.c    the dispatcher's actions and events: records out, workers' ends
+ *     run_suite_worker.c  workers: where they are, how they start, move and end
  *     run_suite_records.c records in
+ *     run_suite_sample.c  what workers use while they run
  *     run_suite_confirm.c items that are run once more when all is over
  */
 #pragma once
@@ -31,6 +34,21 @@
 #define RUN_SEND_SECONDS    30e-6 /* what a deal record costs until the worker has it */
 #define RUN_DEFAULT_SECONDS 0.01  /* an item nobody knows anything about */
 
+/* Workers beyond one a PU, while items wait: how many by default, and what memory has to be there for them.
+ *
+ * A worker that waits costs memory and a process, so there may be many: 16 a PU, which is 20 sleeping tests at once on
+ * two PUs with room to spare, but not more than 64 in all, as each may hold a server, a database and ports of its own;
+ * one more a PU where there are more than 32 PUs. */
+enum {
+        RUN_WORKERS_PER_PU = 16,
+        RUN_WORKERS_DEFAULT_MAX = 64,
+        RUN_ROOM_PART = 2,           /* one part in so many of the memory available is for them */
+        RUN_ROOM_FORK_PART = 4,      /* of the reporter's memory that a forked worker comes to have for itself */
+        RUN_ROOM_EVERY_US = 1000000, /* how often the memory is looked at, at most */
+        RUN_SAMPLE_SHARE = 100,      /* sampling takes at most one part in so many of the time */
+};
+#define RUN_SHARE_SECONDS 0.1 /* of running, until a worker's share of CPU is known well */
+
 enum run_suite_state {
         RUN_SUITE_HELLO,    /* connected, collecting */
         RUN_SUITE_SERIAL,   /* left to the reporter or to another plugin */
@@ -47,14 +65,22 @@ enum run_worker_state {
 
 struct run_worker {
         enum run_worker_state state;
-        pid_t pid;           /* 0 not known yet */
-        unsigned pu;         /* where it is to be; or DISPATCH_FLOATING: on all of the suite's */
-        unsigned started_on; /* what the reporter was told */
-        double speed;        /* of the PU */
-        unsigned slot;       /* or RUN_NO_SLOT */
-        bool retired;        /* its last record is sent */
-        bool doomed;         /* spoke nonsense: to be killed */
-        double busy;         /* seconds; of all processes under this number */
+        pid_t pid;                     /* 0 not known yet */
+        unsigned pu;                   /* where it is to be; or DISPATCH_FLOATING: on all of the suite's */
+        unsigned started_on;           /* what the reporter was told */
+        double speed;                  /* of the PU */
+        unsigned slot;                 /* or RUN_NO_SLOT */
+        bool retired;                  /* its last record is sent */
+        bool doomed;                   /* spoke nonsense: to be killed */
+        double busy;                   /* seconds; of all processes under this number */
+        struct cpuset also;            /* PUs that it may use besides, for a wide item */
+        uint64_t moved_at;             /* µs: when it was pinned anew or widened; 0 never */
+        uint64_t read_at, read_before; /* µs: when records of it were read last, and the time before */
+        double share;                  /* of a CPU that it uses, or would if it did not have to wait for one */
+        uint64_t sampled_at;           /* µs: when it had used so much; 0 not known */
+        double used;                   /* seconds */
+        uint64_t rss;                  /* KiB, peak as it last said; 0 not known */
+        bool has_run;                  /* an item, to its end */
 };
 
 struct history;
@@ -78,6 +104,9 @@ struct run_suite {
         uint64_t *sources;       /* per item: its file before it ran, as history_sources() says it */
         uint32_t n_estimated;    /* items of which the history knows the time */
         uint32_t n_parts;        /* items to deal, those of a serial group being one */
+        uint32_t n_extra;        /* workers that there may be beyond one a PU */
+        uint32_t n_exact;        /* workers that were asked for, whatever the PUs; 0: nobody did */
+        uint32_t n_at_once;      /* the most workers that there were at a time, or the plan said */
         char why_serial[128];
         uint32_t n_theirs; /* items that it leaves to whoever runs it serially */
         bool tell;         /* why is to be said unasked */
@@ -86,7 +115,8 @@ struct run_suite {
         struct dispatch_actions actions;
         struct run_deal deal;
         uv_poll_t done_poll;
-        uv_timer_t timer;
+        uv_timer_t timer;           /* for what the dispatcher waits for, and for samples */
+        uint64_t timer_at;          /* µs; DISPATCH_NEVER: it does not run */
         unsigned n_handles;         /* of the two, open: the suite is freed when they are closed */
         struct run_worker *workers; /* by number */
         uint32_t n_workers;         /* length of workers */
@@ -94,6 +124,16 @@ struct run_suite {
         size_t n_recalls;
         struct dispatch_pu *pus; /* what it may use, fastest first */
         size_t n_pus;
+        uint64_t memory, memory_at; /* bytes available when it was last looked; µs */
+        uint32_t n_started_since;   /* workers since then */
+        struct cpuset idle_pus;     /* these PUs had been idle… */
+        double idle;                /* …for so many seconds… */
+        uint64_t idle_at;           /* …at this time, µs; 0 not known */
+        uint64_t sample_not_before; /* µs */
+        uint32_t n_samples;
+        bool short_of_slots;    /* a worker was to start and there was none */
+        json_t *dry;            /* with --dry-run, the plan */
+        char *dry_text;         /* likewise, for people to read */
         json_t *crashed, *left; /* items, for the reporter */
         uint32_t confirmed;     /* the item that worker 0 runs once more, or RUN_NO_INDEX */
         uint32_t n_confirmed;
@@ -118,6 +158,22 @@ bool run_suite_has_worker(const struct run_suite *suite, pid_t pid);
 
 /* Among these files. */
 
+/* The suite's PUs. */
+struct cpuset run_suite_pus(const struct run_suite *suite);
+/* Its items are run by the reporter or by another plugin. */
+void run_suite_leave_serial(struct run_suite *suite, const char *why);
+/* The reporter's `suite` message. */
+int run_suite_plan(struct run_suite *suite, json_t *message);
+/* Workers that there are, or wait for a slot. */
+uint32_t run_suite_n_alive(const struct run_suite *suite);
+/* How many more workers there is memory for, by what was available when it was last looked. */
+uint32_t run_suite_room(const struct run_suite *suite);
+/* Tells the dispatcher what workers use and how idle the CPUs are. Negative: the suite cannot go on. */
+int run_suite_sample(struct run_suite *suite);
+/* So many seconds of CPU in so many is what a worker uses, or would if it did not have to wait for one. */
+void run_suite_learn_share(struct run_worker *worker, double cpu, double wall);
+/* A worker has begun: what it uses counts from now on. */
+void run_suite_sample_from_now(struct run_suite *suite, struct run_worker *worker);
 /* The worker of that number if the reporter was told to start it, else NULL. */
 struct run_worker *run_suite_worker(struct run_suite *suite, uint32_t number);
 /* Opens the FIFO that reports come through; before the plan, as the reporter's own items are reported there too. */
@@ -131,6 +187,11 @@ int run_suite_exited(struct run_suite *suite, const struct run_exited *exited);
 int run_suite_failed(struct run_suite *suite, uint32_t worker);
 /* Starts a worker whose number is reserved: tells the reporter, or lets it wait for a slot. */
 int run_suite_start_worker(struct run_suite *suite, uint32_t number, unsigned pu);
+/* One that waits for a slot. */
+int run_suite_start_if_slot(struct run_suite *suite, uint32_t number);
+/* A worker is to be on this PU, or DISPATCH_FLOATING; or may use this one too, until it is moved. */
+void run_suite_move_worker(struct run_suite *suite, uint32_t number, unsigned pu);
+void run_suite_widen_worker(struct run_suite *suite, uint32_t number, unsigned pu);
 int run_suite_reserve_workers(struct run_suite *suite, uint32_t n);
 /* The worker's process is gone, or never was. */
 void run_suite_end_worker(struct run_suite *suite, uint32_t number);

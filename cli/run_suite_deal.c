@@ -10,114 +10,7 @@
 #include "cli/run_tree.h"
 #include "lib/util.h"
 
-static struct run_worker *worker_at(struct run_suite *s, uint32_t number)
-{
-        return number < s->n_workers ? &s->workers[number] : NULL;
-}
-
-static bool is_alive(const struct run_worker *w)
-{
-        return w && w->state != RUN_WORKER_NONE;
-}
-
-struct run_worker *run_suite_worker(struct run_suite *s, uint32_t number)
-{
-        struct run_worker *w = worker_at(s, number);
-
-        return is_alive(w) && w->state != RUN_WORKER_WAITING ? w : NULL;
-}
-
-bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
-{
-        for (uint32_t i = 0; i < s->n_workers && s->state == RUN_SUITE_RUNNING; i++)
-                if (is_alive(&s->workers[i]) && s->workers[i].pid == pid)
-                        return true;
-        return false;
-}
-
 /* Actions */
-
-int run_suite_reserve_workers(struct run_suite *s, uint32_t n)
-{
-        struct run_worker *workers;
-        uint32_t *recalls;
-
-        if (n <= s->n_workers)
-                return 0;
-        workers = realloc(s->workers, n * sizeof(*workers));
-        if (!workers)
-                return -ENOMEM;
-        s->workers = workers;
-        recalls = realloc(s->recalls, n * sizeof(*recalls));
-        if (!recalls)
-                return -ENOMEM;
-        s->recalls = recalls;
-        memset(workers + s->n_workers, 0, (n - s->n_workers) * sizeof(*workers));
-        s->n_workers = n;
-        return 0;
-}
-
-/* Of a PU; where a worker floats, the mean of them all. */
-static double speed_of(const struct run_suite *s, unsigned pu)
-{
-        double sum = 0;
-
-        for (size_t i = 0; i < s->n_pus; i++) {
-                if (s->pus[i].os == pu)
-                        return s->pus[i].speed;
-                sum += s->pus[i].speed;
-        }
-        return pu == DISPATCH_FLOATING && sum > 0 ? sum / (double)s->n_pus : 1.0;
-}
-
-/* Where a worker may be. A suite that is over has PUs no more: what it runs once more runs wherever the run may. */
-static struct cpuset pus_of(const struct run_suite *s, unsigned pu)
-{
-        struct cpuset pus = {0};
-
-        if (pu != DISPATCH_FLOATING)
-                cpuset_add(&pus, pu);
-        else if (s->state != RUN_SUITE_RUNNING)
-                pus = s->run->lease.kept;
-        else
-                for (size_t i = 0; i < s->n_pus; i++)
-                        cpuset_add(&pus, s->pus[i].os);
-        return pus;
-}
-
-static json_t *start_message(const struct run_suite *s, uint32_t number, const struct run_worker *w)
-{
-        struct cpuset set = pus_of(s, w->pu);
-        char pus[CPUSET_TEXT_MAX];
-
-        if (cpuset_format(&set, pus, sizeof(pus)) < 0)
-                return NULL;
-        return json_pack("{s:s, s:i, s:i, s:s?}", "event", "start", "worker", (int)number, "slot", (int)w->slot, "pus",
-                         s->run->options->no_pin ? NULL : pus);
-}
-
-/* There may be fewer slots than workers alive: those that leave a PU end their item while others start on it, and the
- * service may have no more. */
-static int start_if_slot(struct run_suite *s, uint32_t number)
-{
-        struct run_worker *w = &s->workers[number];
-
-        w->slot = run_take_slot(s->run);
-        if (w->slot == RUN_NO_SLOT)
-                return 0;
-        w->state = RUN_WORKER_STARTING;
-        w->started_on = w->pu;
-        return run_peer_send(s->peer, start_message(s, number, w));
-}
-
-int run_suite_start_worker(struct run_suite *s, uint32_t number, unsigned pu)
-{
-        struct run_worker *w = &s->workers[number];
-
-        *w = (struct run_worker){
-                .state = RUN_WORKER_WAITING, .pu = pu, .speed = speed_of(s, pu), .slot = RUN_NO_SLOT, .busy = w->busy};
-        return start_if_slot(s, number);
-}
 
 static int start_worker(struct run_suite *s, const struct dispatch_action *a)
 {
@@ -126,27 +19,6 @@ static int start_worker(struct run_suite *s, const struct dispatch_action *a)
         if (r == 0)
                 r = run_deal_add_worker(&s->deal, a->worker);
         return r < 0 ? r : run_suite_start_worker(s, a->worker, a->pu);
-}
-
-static void pin_now(struct run_suite *s, const struct run_worker *w)
-{
-        struct cpuset pus = pus_of(s, w->pu);
-
-        if (s->run->options->no_pin || w->pid <= 0)
-                return;
-        if (run_tree_pin(w->pid, &pus) == -EINVAL && w->pu != DISPATCH_FLOATING)
-                run_refuse(s->run, w->pu);
-}
-
-static void pin_worker(struct run_suite *s, const struct dispatch_action *a)
-{
-        struct run_worker *w = worker_at(s, a->worker);
-
-        if (!is_alive(w))
-                return;
-        w->pu = a->pu;
-        w->speed = speed_of(s, a->pu);
-        pin_now(s, w);
 }
 
 /* Sends what neighbouring actions send to one worker by one write; returns how many actions that was. */
@@ -205,11 +77,13 @@ static int act(struct run_suite *s, size_t at, size_t *ret_n)
         *ret_n = 1;
         switch (action.type) {
         case DISPATCH_DO_START:
+                s->measure.n_extra += action.reason == DISPATCH_R_WAITS;
                 return start_worker(s, &action);
         case DISPATCH_DO_PIN:
-                pin_worker(s, &action);
+                run_suite_move_worker(s, action.worker, action.pu);
                 return 0;
         case DISPATCH_DO_WIDEN:
+                run_suite_widen_worker(s, action.worker, action.pu);
                 return 0;
         case DISPATCH_DO_SEND:
                 return send_items(s, at, ret_n);
@@ -217,6 +91,7 @@ static int act(struct run_suite *s, size_t at, size_t *ret_n)
                 s->recalls[s->n_recalls++] = action.worker;
                 return 0;
         case DISPATCH_DO_RETIRE:
+                s->measure.n_recycled += action.reason == DISPATCH_R_RECYCLED;
                 return retire_worker(s, action.worker);
         case DISPATCH_DO_RETURN:
                 run_measure_spare(&s->measure, action.pu);
@@ -240,6 +115,11 @@ static int act_all(struct run_suite *s)
         for (size_t i = 0; r >= 0 && i < s->actions.n; i += n)
                 r = act(s, i, &n);
         s->actions.n = 0;
+        if (s->short_of_slots) {
+                s->short_of_slots = false;
+                run_want_slots(s->run);
+                run_serve_slots_later(s->run); /* without a service they are there at once */
+        }
         return r;
 }
 
@@ -287,23 +167,54 @@ static int answer_recalls(struct run_suite *s)
         return r;
 }
 
-static void on_time(uv_timer_t *timer)
+/* When workers are to be looked at, µs or NEVER: not all the time, however often the dispatcher would like it. */
+static uint64_t sample_due(const struct run_suite *s)
+{
+        uint64_t due = dispatch_next_sample(s->dispatch);
+
+        return due == DISPATCH_NEVER || due > s->sample_not_before ? due : s->sample_not_before;
+}
+
+static void set_timer(struct run_suite *s);
+
+static int act_on_time(struct run_suite *s)
 {
         struct dispatch_event event = {.type = DISPATCH_TIME};
+        uint64_t now = run_now(s->run);
+        int r = 0;
+
+        if (sample_due(s) <= now)
+                r = run_suite_sample(s);
+        if (r >= 0 && dispatch_next_deadline(s->dispatch) <= now)
+                r = run_suite_step(s, &event);
+        set_timer(s);
+        return r;
+}
+
+static void on_time(uv_timer_t *timer)
+{
         struct run_suite *s = timer->data;
 
-        if (run_suite_step(s, &event) < 0)
+        s->timer_at = DISPATCH_NEVER;
+        if (act_on_time(s) < 0)
                 run_peer_close(s->peer);
 }
 
+/* Most steps change nothing of it. */
 static void set_timer(struct run_suite *s)
 {
-        uint64_t deadline = dispatch_next_deadline(s->dispatch), now = run_now(s->run);
+        uint64_t deadline = dispatch_next_deadline(s->dispatch), sample = sample_due(s), now;
 
-        if (deadline == DISPATCH_NEVER)
+        deadline = sample < deadline ? sample : deadline;
+        if (deadline == s->timer_at)
+                return;
+        s->timer_at = deadline;
+        if (deadline == DISPATCH_NEVER) {
                 uv_timer_stop(&s->timer);
-        else
-                uv_timer_start(&s->timer, on_time, deadline > now ? (deadline - now + 999) / 1000 : 0, 0);
+                return;
+        }
+        now = run_now(s->run);
+        uv_timer_start(&s->timer, on_time, deadline > now ? (deadline - now + 999) / 1000 : 0, 0);
 }
 
 int run_suite_step(struct run_suite *s, struct dispatch_event *event)
@@ -319,33 +230,10 @@ int run_suite_step(struct run_suite *s, struct dispatch_event *event)
 
 /* Workers' lives */
 
-void run_suite_end_worker(struct run_suite *s, uint32_t number)
-{
-        struct run_worker *w = &s->workers[number];
-
-        run_give_slot(s->run, w->slot);
-        w->state = RUN_WORKER_NONE;
-        run_deal_drop_worker(&s->deal, number);
-}
-
 static int drop_worker(struct run_suite *s, uint32_t number, struct dispatch_event *event)
 {
         run_suite_end_worker(s, number);
         return run_suite_step(s, event);
-}
-
-int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
-{
-        struct run_worker *w = run_suite_worker(s, number);
-
-        if (!w || pid <= 1)
-                return -EPROTO;
-        w->pid = pid;
-        if (w->doomed)
-                kill(pid, SIGKILL);
-        else if (w->pu != w->started_on || w->pu == DISPATCH_FLOATING) /* the lease may have changed meanwhile */
-                pin_now(s, w);
-        return 0;
 }
 
 /* What the worker wrote comes before its end: the pipe still has it. */
@@ -392,7 +280,7 @@ static int serve_waiting(struct run_suite *s, uint32_t number)
 
         if (s->workers[number].state != RUN_WORKER_WAITING)
                 return 0;
-        return s->workers[number].retired ? drop_worker(s, number, &event) : start_if_slot(s, number);
+        return s->workers[number].retired ? drop_worker(s, number, &event) : run_suite_start_if_slot(s, number);
 }
 
 void run_suite_serve_waiting(struct run_suite *s)
@@ -422,6 +310,7 @@ int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
         struct dispatch_event event = {.type = DISPATCH_PUS, .pus = s->pus, .n_pus = s->n_pus};
         int r;
 
+        s->timer_at = DISPATCH_NEVER;
         s->crashed = json_array();
         s->left = json_array();
         if (!s->crashed || !s->left)

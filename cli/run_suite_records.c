@@ -27,7 +27,7 @@ static bool is_sound(const struct run_suite *s, const struct run_done_record *re
         case RUN_DONE_DONE:
                 return record->arg < s->listing.n_items && is_seconds(record->wall) && is_seconds(record->cpu);
         case RUN_DONE_SETUP:
-                return record->arg < s->listing.n_groups && is_seconds(record->wall);
+                return (record->arg < s->listing.n_groups || record->arg == DISPATCH_NONE) && is_seconds(record->wall);
         }
         return false;
 }
@@ -46,14 +46,16 @@ static void doom(struct run_suite *s, const struct run_done_record *record)
                 kill(w->pid, SIGKILL);
 }
 
-/* How many workers there are to a PU, 1 at least. */
+/* How much longer computing takes because of workers that compute beside each other: CPUs that they would use over
+ * those that there are, 1 at least. Those that wait for something else take nothing away. */
 static double stretch(const struct run_suite *s)
 {
-        uint32_t n = 0;
+        double share = 0;
 
         for (uint32_t i = 0; i < s->n_workers; i++)
-                n += run_suite_worker((struct run_suite *)s, i) != NULL;
-        return s->n_pus > 0 && n > s->n_pus ? (double)n / (double)s->n_pus : 1;
+                if (run_suite_worker((struct run_suite *)s, i))
+                        share += s->workers[i].share;
+        return s->n_pus > 0 && share > (double)s->n_pus ? share / (double)s->n_pus : 1;
 }
 
 static struct run_done_record as_if_alone(const struct run_suite *s, const struct run_done_record *record)
@@ -65,17 +67,42 @@ static struct run_done_record as_if_alone(const struct run_suite *s, const struc
         return r;
 }
 
-static void measure(struct run_suite *s, const struct run_done_record *record)
+void run_suite_learn_share(struct run_worker *w, double cpu, double wall)
+{
+        if (wall > 0)
+                w->share += (cpu / wall - w->share) * wall / (wall + RUN_SHARE_SECONDS);
+}
+
+/* Whether the worker was moved while it ran an item of this length, or may have been: an item had begun before the
+ * records were read that came before its own, at the earliest so long before. */
+static bool was_moved(const struct run_worker *w, double wall)
+{
+        double last = (double)w->read_before / 1e6 - wall;
+
+        return w->moved_at > 0 && (double)w->moved_at / 1e6 >= last;
+}
+
+static void learn(struct run_suite *s, const struct run_done_record *record, struct run_worker *w)
+{
+        struct run_measure_item *item = &s->measure.items[record->arg];
+
+        item->class = was_moved(w, record->wall) ? 0 : run_machine_class(&s->run->machine, w->pu, s->pus, s->n_pus);
+        w->rss = record->rss;
+        w->has_run = true;
+        run_suite_learn_share(w, record->cpu, record->wall);
+}
+
+static void measure(struct run_suite *s, uint64_t now, const struct run_done_record *record)
 {
         struct run_worker *w = run_suite_worker(s, record->worker);
 
         if (record->op == RUN_DONE_READY)
-                run_measure_ready(&s->measure, run_now(s->run), record->worker);
+                run_measure_ready(&s->measure, now, record->worker);
         if (record->op != RUN_DONE_DONE && record->op != RUN_DONE_SETUP)
                 return;
-        run_measure_record(&s->measure, run_now(s->run), record, w ? w->speed : 1.0);
+        run_measure_record(&s->measure, now, record, w ? w->speed : 1.0);
         if (record->op == RUN_DONE_DONE && w)
-                s->measure.items[record->arg].class = run_machine_class(&s->run->machine, w->pu, s->pus, s->n_pus);
+                learn(s, record, w);
 }
 
 static int step_record(struct run_suite *s, const struct run_done_record *record)
@@ -92,17 +119,28 @@ static int step_record(struct run_suite *s, const struct run_done_record *record
                 .group = record->arg,
                 .wall = record->wall,
                 .cpu = record->cpu,
+                .rss = record->rss,
                 .list = &record->arg,
                 .n_list = 1,
         };
 
-        if (record->op == RUN_DONE_READY)
+        if (record->op == RUN_DONE_READY) {
                 s->workers[record->worker].state = RUN_WORKER_READY;
+                run_suite_sample_from_now(s, &s->workers[record->worker]);
+        }
         return run_suite_step(s, &event);
 }
 
+static void note_reading(struct run_worker *w, uint64_t now)
+{
+        if (w->read_at == now)
+                return;
+        w->read_before = w->read_at;
+        w->read_at = now;
+}
+
 /* Records of the dead are late, and those of doomed workers are no loss. */
-static int take_record(struct run_suite *s, const struct run_done_record *record)
+static int take_record(struct run_suite *s, uint64_t now, const struct run_done_record *record)
 {
         struct run_worker *w = run_suite_worker(s, record->worker);
         struct run_done_record alone;
@@ -115,10 +153,12 @@ static int take_record(struct run_suite *s, const struct run_done_record *record
         }
         if (w && s->confirmed != RUN_NO_INDEX)
                 return 0; /* what runs once more teaches nothing */
+        if (w)
+                note_reading(w, now);
         if (w && (record->op == RUN_DONE_DONE || record->op == RUN_DONE_SETUP))
                 w->busy += record->wall;
         alone = as_if_alone(s, record);
-        measure(s, &alone);
+        measure(s, now, &alone);
         return s->dispatch && record->worker != REPORTER ? step_record(s, &alone) : 0;
 }
 
@@ -127,12 +167,15 @@ void run_suite_read_records(struct run_suite *s)
         struct run_done_record records[RUN_DONE_BATCH];
         size_t n;
 
-        while ((n = run_deal_read(&s->deal, records)) > 0)
+        while ((n = run_deal_read(&s->deal, records)) > 0) {
+                uint64_t now = run_now(s->run);
+
                 for (size_t i = 0; i < n; i++)
-                        if (take_record(s, &records[i]) < 0) {
+                        if (take_record(s, now, &records[i]) < 0) {
                                 run_peer_close(s->peer);
                                 return;
                         }
+        }
 }
 
 static void on_records(uv_poll_t *poll, int status, int events)

@@ -335,10 +335,13 @@ static void measured_init(struct measured *t, const char *suite)
 
 static struct run_measure_figures measured_figures(struct measured *t)
 {
-        struct run_measure_figures f;
+        const struct dispatch_params limits = {0};
+        struct run_measure_figures f, figures;
 
-        CHECK_INT(run_measure_figures(&t->measure, &t->listing, &f), 0);
-        return f;
+        CHECK_INT(run_measure_figures(&t->measure, &t->listing, &limits, &f), 0);
+        figures = f;
+        run_measure_figures_finish(&f);
+        return figures;
 }
 
 static void measured_finish(struct measured *t)

@@ -1,0 +1,49 @@
+#include "cli/run_dry.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/plan.h"
+#include "lib/util.h"
+
+static int describe(struct run_suite *s, const struct plan_input *in, const struct plan_result *plan)
+{
+        CLEANUP_FCLOSE FILE *out = NULL;
+        char *text = NULL;
+        size_t size;
+        int r;
+
+        out = open_memstream(&text, &size);
+        if (!out)
+                return -ENOMEM;
+        r = plan_print(in, plan, true, out);
+        if (fflush(out) != 0 && r >= 0)
+                r = -ENOMEM;
+        s->dry_text = text;
+        s->dry = plan_json(in, plan, true);
+        return r < 0 || s->dry ? r : -ENOMEM;
+}
+
+int run_dry_plan(struct run_suite *s, const struct dispatch_params *params, uint32_t n_known)
+{
+        const struct plan_input in = {
+                .suite = params,
+                .pus = s->pus,
+                .n_pus = s->n_pus,
+                .ids = s->listing.ids,
+                .group_ids = s->listing.group_ids,
+                .machine = &s->run->machine,
+                .beside = -1,
+                .n_known = n_known,
+        };
+        CLEANUP(plan_result_finish) struct plan_result plan = {0};
+        int r = s->n_pus > 0 ? plan_predict(&in, &plan) : 0;
+
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || s->n_pus == 0) {
+                s->dry_text = strdup("schedctl run: no plan could be made\n");
+                return s->dry_text ? 0 : -ENOMEM;
+        }
+        return describe(s, &in, &plan);
+}
