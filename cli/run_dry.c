@@ -1,7 +1,7 @@
 #include "cli/run_dry.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "cli/plan.h"
 #include "lib/util.h"
@@ -41,9 +41,18 @@ int run_dry_plan(struct run_suite *s, const struct dispatch_params *params, uint
 
         if (r == -ENOMEM)
                 return r;
-        if (r < 0 || s->n_pus == 0) {
-                s->dry_text = strdup("schedctl run: no plan could be made\n");
-                return s->dry_text ? 0 : -ENOMEM;
-        }
+        if (r < 0)
+                return run_dry_inline(s, "no plan could be made");
+        if (s->n_pus == 0)
+                return run_dry_inline(s, "other suites of this run have all its CPUs");
         return describe(s, &in, &plan);
+}
+
+int run_dry_inline(struct run_suite *s, const char *why)
+{
+        s->dry = json_object();
+        if (!s->dry || asprintf(&s->dry_text, "%u test%s run by pytest itself: %s\n", s->listing.n_items,
+                                s->listing.n_items == 1 ? "" : "s", why) < 0)
+                return -ENOMEM;
+        return 0;
 }

@@ -6,3 +6,5 @@
 /* Makes the suite's plan with these parameters, as text and as JSON, for the summary. What cannot be planned is said
  * there. -ENOMEM. */
 int run_dry_plan(struct run_suite *suite, const struct dispatch_params *params, uint32_t n_known);
+/* The same of one that pytest would run itself. */
+int run_dry_inline(struct run_suite *suite, const char *why);

@@ -68,7 +68,8 @@ static json_t *describe(struct run_suite *s)
         if (s->dispatch)
                 return describe_workers(s);
         if (s->dry_text)
-                return json_pack("{s:s, s:s, s:O*}", "mode", "dry", "text", s->dry_text, "plan", s->dry);
+                return json_pack("{s:s, s:s, s:s, s:i, s:O}", "mode", "dry", "why", s->why_serial, "text", s->dry_text,
+                                 "items", (int)s->listing.n_items, "plan", s->dry);
         if (s->state == RUN_SUITE_SERIAL)
                 return json_pack("{s:s, s:s, s:i, s:b, s:b}", "mode", "serial", "why", s->why_serial, "items",
                                  (int)(s->listing.n_items + s->n_theirs), "unfit", s->unfit, "tell", s->tell);
@@ -205,8 +206,6 @@ static void print_suite(const json_t *o, bool verbose)
                 print_line(o);
                 if (verbose)
                         print_details(o);
-        } else if (strcmp(text(o, "mode"), "dry") == 0) {
-                fputs(text(o, "text"), stderr);
         } else if (json_is_true(json_object_get(o, "unfit"))) {
                 fprintf(stderr, "schedctl: a pytest ran its tests serially: %s\n", text(o, "why"));
         } else if (verbose || json_is_true(json_object_get(o, "tell"))) {
@@ -215,6 +214,18 @@ static void print_suite(const json_t *o, bool verbose)
         }
         if (verbose)
                 print_settings(o);
+}
+
+/* What was asked for, and so on standard output; behind pytest's own. */
+static void print_plans(const struct run_report *report)
+{
+        const json_t *suite;
+        size_t i;
+
+        json_array_foreach (report->suites, i, suite) {
+                fputs(text(suite, "text"), stdout);
+        }
+        fflush(stdout);
 }
 
 static void write_json(const struct run_report *report)
@@ -254,6 +265,8 @@ void run_report_print(struct run_report *report, const struct run_watch *watch)
 
         if (report->options->json)
                 write_json(report);
+        if (report->options->dry_run)
+                print_plans(report);
         if (report->options->quiet)
                 return;
         json_array_foreach (report->suites, i, suite) {

@@ -201,11 +201,11 @@ static int begin(struct run_suite *s, const struct run_past *past)
         return begin_workers(s, past, least_of(most, DISPATCH_WORKERS_MAX));
 }
 
-/* Nothing is run: the plan is made and shown. */
+/* Nothing is run: the plan is made, to be shown at the end. */
 static int begin_dry(struct run_suite *s, const struct run_past *past, const char *why)
 {
         const struct dispatch_params params = make_params(s, past, DISPATCH_WORKERS_MAX);
-        int r = why ? 0 : run_dry_plan(s, &params, past->n_known);
+        int r = why ? run_dry_inline(s, why) : run_dry_plan(s, &params, past->n_known);
 
         run_suite_leave_serial(s, why ? why : "nothing is to be run");
         return r < 0 ? r : send_plan(s, "dry", 0, s->why_serial);
