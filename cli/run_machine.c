@@ -71,15 +71,6 @@ void run_machine_finish(struct run_machine *m)
         *m = (struct run_machine){0};
 }
 
-static int compare_speed(const void *a, const void *b)
-{
-        const struct dispatch_pu *x = a, *y = b;
-
-        if (x->speed > y->speed || x->speed < y->speed)
-                return x->speed > y->speed ? -1 : 1;
-        return x->os < y->os ? -1 : x->os > y->os;
-}
-
 /* What a PU is worth where so many of its core's are busy; all are alike where nobody knows the machine. */
 static double speed_of(const struct run_machine *m, const struct machine_pu *pu, unsigned n_busy)
 {
@@ -108,7 +99,7 @@ void run_machine_rate(const struct run_machine *m, const unsigned *order, size_t
                                                   .alone = alone,
                                                   .core = pu ? pu->core : CPUSET_MAX + order[i]};
         }
-        qsort(ret_pus, n, sizeof(*ret_pus), compare_speed);
+        dispatch_sort_pus(ret_pus, n);
 }
 
 uint32_t run_machine_class(const struct run_machine *m, unsigned os, const struct dispatch_pu *pus, size_t n)

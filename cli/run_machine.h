@@ -18,7 +18,7 @@ struct run_machine {
 int run_machine_ask(struct run_machine *m, bool service, const struct cpuset *pus);
 void run_machine_finish(struct run_machine *m);
 
-/* The PUs in `order`, fastest first: how fast each is while all of them are busy, and while no sibling is. */
+/* The PUs in `order`, best first: how fast each is while all of them are busy, and while no sibling is. */
 void run_machine_rate(const struct run_machine *m, const unsigned *order, size_t n, struct dispatch_pu *ret_pus);
 
 /* The class, as core/speeds.h numbers them, that a PU is of where a suite has these; 0: not known, or floating. */

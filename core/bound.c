@@ -44,11 +44,6 @@ static double larger(double a, double b)
         return a > b ? a : b;
 }
 
-static double alone(const struct dispatch_pu *pu)
-{
-        return larger(pu->alone, pu->speed);
-}
-
 /* Seconds that this takes where nobody else runs. */
 static double duration(const struct bounding *b, const struct part *part)
 {
@@ -77,27 +72,12 @@ static void collect_parts(struct bounding *b)
         }
 }
 
-/* What each PU adds to the best that those before it can do: of a core with siblings first its speed by itself, then
- * equal shares of the rest of what all of them do together. Within a core that falls, so the k largest of all are the
- * most that any k PUs can do. */
+/* Within a core the gains fall, so the k largest of all are the most that any k PUs can do. */
 static void rate_pus(struct bounding *b)
 {
-        for (size_t i = 0; i < b->n_pus; i++) {
-                const struct dispatch_pu *pu = &b->pus[i];
-                double sum = 0;
-                size_t n = 0, before = 0;
-
-                for (size_t k = 0; k < b->n_pus && alone(pu) > pu->speed; k++) {
-                        if (b->pus[k].core != pu->core || alone(&b->pus[k]) <= b->pus[k].speed)
-                                continue;
-                        sum += b->pus[k].speed;
-                        n++;
-                        before += k < i;
-                }
-                b->speeds[i] = n == 0 || before == 0 ? alone(pu) : larger(sum - alone(pu), 0) / (double)(n - 1);
-                b->fastest = larger(b->fastest, alone(pu));
-        }
+        dispatch_pu_gains(b->pus, b->n_pus, b->speeds);
         qsort(b->speeds, b->n_pus, sizeof(*b->speeds), descending);
+        b->fastest = b->speeds[0];
 }
 
 static double sum_setups(struct bounding *b)

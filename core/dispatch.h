@@ -82,6 +82,13 @@ struct dispatch_pu {
         unsigned core; /* PUs with the same number are siblings; means something only where alone > speed */
 };
 
+/* Sorts them best first: by what each adds to what those before it do together, so that siblings come after the cores
+ * that are worth more; among equals by number. At most CPUSET_MAX. */
+void dispatch_sort_pus(struct dispatch_pu *pus, size_t n);
+/* What each adds to those before it in the list: of a core with siblings the first its speed alone, the others equal
+ * shares of the rest of what all of them do together. */
+void dispatch_pu_gains(const struct dispatch_pu *pus, size_t n, double *ret_gains);
+
 struct dispatch_params {
         const struct dispatch_item *items; /* copied; index = collection order */
         uint32_t n_items;

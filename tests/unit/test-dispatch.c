@@ -1,6 +1,8 @@
 /* The dispatcher's choices, as scenes. */
 #include "tests/unit/dispatch-scene.h"
 
+#include <math.h>
+
 /* Three items, the long one last in collection order: it is begun first, nothing is put behind it, and the short
  * ones share the other PU. */
 static void test_long_one_last(void)
@@ -442,6 +444,25 @@ static void test_inline(void)
         CHECK(dispatch_inline_is_faster(0.1, 10000, 2, 0.012, 60e-6));
 }
 
+/* Two P cores of two threads and two E cores, numbered as such machines do: one thread a core first, and an E core
+ * before a second thread. */
+static void test_pus_best_first(void)
+{
+        struct dispatch_pu list[] = {
+                {.os = 0, .speed = 0.6, .alone = 1, .core = 0},   {.os = 1, .speed = 0.6, .alone = 1, .core = 0},
+                {.os = 2, .speed = 0.6, .alone = 1, .core = 1},   {.os = 3, .speed = 0.6, .alone = 1, .core = 1},
+                {.os = 4, .speed = 0.5, .alone = 0.5, .core = 2}, {.os = 5, .speed = 0.5, .core = 3},
+        };
+        static const unsigned order[] = {0, 2, 4, 5, 1, 3};
+        double gains[6];
+
+        dispatch_sort_pus(list, 6);
+        for (unsigned i = 0; i < 6; i++)
+                CHECK_INT(list[i].os, order[i]);
+        dispatch_pu_gains(list, 6, gains);
+        CHECK(fabs(gains[0] - 1) < 1e-9 && fabs(gains[3] - 0.5) < 1e-9 && fabs(gains[5] - 0.2) < 1e-9);
+}
+
 int main(void)
 {
         test_long_one_last();
@@ -460,5 +481,6 @@ int main(void)
         test_bad_events();
         test_empty_suite();
         test_inline();
+        test_pus_best_first();
         return 0;
 }
