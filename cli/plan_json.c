@@ -93,10 +93,10 @@ static json_t *describe_schedule(const struct plan_input *in, const struct plan_
                 const struct sim_item *item = &plan->sim.items[plan->order[k]];
                 json_t *pu = item->pu == DISPATCH_FLOATING ? json_null() : json_integer(item->pu);
 
-                json_array_append_new(list, json_pack("{s:s, s:i, s:o, s:f, s:f, s:f, s:s}", "id",
-                                                      in->ids[plan->order[k]], "worker", (int)item->worker, "pu", pu,
-                                                      "begin", item->begin, "end", item->end, "setup", item->setup,
-                                                      "reason", dispatch_reason_text(item->reason)));
+                json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:f, s:f, s:f, s:s}", "id",
+                                                      name_json(in->ids[plan->order[k]]), "worker", (int)item->worker,
+                                                      "pu", pu, "begin", item->begin, "end", item->end, "setup",
+                                                      item->setup, "reason", dispatch_reason_text(item->reason)));
         }
         for (uint32_t i = 0; i < in->suite->n_items; i++)
                 if (in->suite->items[i].alone) {
