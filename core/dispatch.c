@@ -88,6 +88,11 @@ static void copy_params(struct dispatch *d, const struct dispatch_params *p)
                 d->items[i] = (struct item){.seconds = p->items[i].seconds,
                                             .spread = p->items[i].spread,
                                             .waits = p->items[i].waits,
+                                            .constrained = p->items[i].cpus > 1 || p->items[i].n_needs > 0,
+                                            .cpus = p->items[i].cpus,
+                                            .first_need = p->items[i].first_need,
+                                            .n_needs = p->items[i].n_needs,
+                                            .kind = DISPATCH_NONE,
                                             .early = p->items[i].early && !p->ordered,
                                             .group = p->items[i].group,
                                             .worker = DISPATCH_NONE,
@@ -95,6 +100,8 @@ static void copy_params(struct dispatch *d, const struct dispatch_params *p)
                                             .state = p->items[i].alone ? ITEM_LEFT : ITEM_POOL};
                 d->n_open += !p->items[i].alone;
         }
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                d->workers[i].wide = DISPATCH_NONE;
         for (uint32_t g = 0; g < p->n_groups; g++)
                 d->groups[g] = (struct group){.parent = p->groups[g].parent,
                                               .setup = p->groups[g].setup > 0 ? p->groups[g].setup : 0,
@@ -155,6 +162,7 @@ void dispatch_destroy(struct dispatch *d)
                 return;
         plan_finish(&d->plan);
         pool_finish(&d->pool);
+        needs_finish(&d->needs);
         free(d->items);
         free(d->groups);
         free(d->workers);
@@ -186,11 +194,11 @@ static bool is_dry(const struct dispatch *d, uint32_t worker)
 
 static void leave_pool(struct dispatch *d, struct dispatch_actions *out)
 {
-        for (uint32_t p; (p = rank_set_next(&d->pool.positions, 0)) != RANK_NONE;) {
-                uint32_t item = d->pool.by_position[p];
-
-                pool_take(d, item);
-                deal_leave(d, item, out);
+        for (uint32_t i = 0; i < d->n_items && d->pool.n > 0; i++) {
+                if (d->items[i].state != ITEM_POOL)
+                        continue;
+                pool_take(d, i);
+                deal_leave(d, i, out);
         }
 }
 
@@ -204,7 +212,7 @@ static bool is_stuck(const struct dispatch *d)
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
 
-                if (w->state != WORKER_GONE && (!w->waiting || (w->state == WORKER_RETIRING && w->n_held > 0)))
+                if (w->state != WORKER_GONE && (!w->waiting || w->state == WORKER_RETIRING))
                         return false;
         }
         return true;
@@ -217,7 +225,8 @@ static void get_unstuck(struct dispatch *d, struct dispatch_actions *out)
         bool any = false;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
-                uint32_t item = d->workers[i].state == WORKER_ACTIVE ? pick_any(d, i) : DISPATCH_NONE;
+                bool can = d->workers[i].state == WORKER_ACTIVE && wide_leaves_room(d, i);
+                uint32_t item = can ? pick_any(d, i) : DISPATCH_NONE;
 
                 if (item == DISPATCH_NONE)
                         continue;
@@ -228,15 +237,30 @@ static void get_unstuck(struct dispatch *d, struct dispatch_actions *out)
                 leave_pool(d, out);
 }
 
+/* A worker that waits has not given back what its last item needed: that is torn down when it knows the next one, or
+ * that there is none. Where others wait for that, it ends. */
+static void unblock(struct dispatch *d, struct dispatch_actions *out)
+{
+        for (uint32_t i = 0; i < d->max_workers && !d->stopped; i++) {
+                const struct worker *w = &d->workers[i];
+
+                if (w->state == WORKER_ACTIVE && w->waiting && w->dry && w->n_constrained > 0 &&
+                    needs_are_blocked_by(d, i))
+                        workers_retire(d, i, DISPATCH_R_RECYCLED, out);
+        }
+}
+
 static void conclude(struct dispatch *d, struct dispatch_actions *out)
 {
+        if (d->needs.n > 0)
+                unblock(d, out);
         if (is_stuck(d))
                 get_unstuck(d, out);
         if (d->n_of_use > 0 && nothing_to_choose(d))
                 for (uint32_t i = 0; i < d->max_workers; i++)
                         if (is_dry(d, i))
                                 workers_retire(d, i, DISPATCH_R_DRY, out);
-        if (d->n_pus > 0 && (d->stopped || nothing_to_choose(d) || d->n_open <= d->n_of_use))
+        if (d->n_pus > 0 && (d->stopped || nothing_to_choose(d) || (d->n_open <= d->n_of_use && d->needs.n_pool == 0)))
                 workers_return_pus(d, out);
         if (d->n_alive == 0 && (d->n_open == 0 || d->stopped) && !d->finished) {
                 d->finished = true;
@@ -277,8 +301,8 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
         return true;
 }
 
-/* The most actions that one step can emit: each open item sent or left, and start, two pins, recall and retire of
- * each worker, each PU returned, finished. */
+/* The most actions that one step can emit: each open item sent or left, and start, four pins, recall and retire of
+ * each worker, each PU given to a wide item twice and returned, finished. */
 static int reserve(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
 {
         size_t sends = (size_t)d->max_workers * DISPATCH_QUEUE_MAX;
@@ -288,7 +312,7 @@ static int reserve(struct dispatch *d, const struct dispatch_event *e, struct di
 
         if (sends > d->n_open)
                 sends = d->n_open;
-        need = out->n + sends + (left || d->missed ? d->n_open : 0) + (size_t)d->max_workers * 5 + pus + 1;
+        need = out->n + sends + (left || d->missed ? d->n_open : 0) + (size_t)d->max_workers * 7 + 3 * pus + 1;
         if (need <= out->allocated)
                 return 0;
         grown = need > 2 * out->allocated ? need : 2 * out->allocated;
@@ -319,9 +343,12 @@ int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct
                 d->now = event->now;
         if (is_of_worker(event->type) && d->workers[event->worker].state == WORKER_GONE)
                 return 0;
+        d->freed = false;
         events_apply(d, event, actions);
+        if (d->freed)
+                wide_narrow(d, actions);
         d->outlook = pick_outlook(d);
-        if (concerns_all(event->type))
+        if (concerns_all(event->type) || d->freed)
                 deal_fill_all(d, actions);
         else if (is_of_worker(event->type))
                 deal_fill(d, event->worker, actions);

@@ -16,7 +16,7 @@ static bool is_part(const struct dispatch *d, uint32_t item)
         const struct unit *u = &d->pool.units[it->unit];
 
         if (!u->serial || d->pool.ordered)
-                return it->state == ITEM_POOL;
+                return it->state == ITEM_POOL && it->kind == DISPATCH_NONE;
         return it->position == u->first && u->n_pool > 0 && u->owner == DISPATCH_NONE && u->n_held == 0;
 }
 
@@ -33,7 +33,8 @@ static const char *check_items(const struct dispatch *d)
                 queued += it->state == ITEM_QUEUED;
                 parts += is_part(d, i);
                 early += is_part(d, i) && it->early;
-                if (rank_set_has(&d->pool.positions, it->position) != (it->state == ITEM_POOL) ||
+                if (rank_set_has(&d->pool.positions, it->position) !=
+                            (it->state == ITEM_POOL && it->kind == DISPATCH_NONE) ||
                     rank_set_has(&d->pool.lengths, it->length) != is_part(d, i))
                         return "the pool's orders and the items' states differ";
                 if (held != (it->worker != DISPATCH_NONE))
@@ -113,23 +114,24 @@ static const char *check_places(const struct dispatch *d)
 
 static const char *check_unit(const struct dispatch *d, const struct unit *u, uint32_t number)
 {
-        uint32_t n = 0, workers = 0;
+        uint32_t n = 0, kinds = 0, workers = 0;
         double known = 0;
 
         for (uint32_t p = u->first; p < u->end; p++) {
                 const struct item *it = &d->items[d->pool.by_position[p]];
 
                 n += it->state == ITEM_POOL;
+                kinds += it->state == ITEM_POOL && it->kind != DISPATCH_NONE;
                 known += it->state == ITEM_POOL && it->seconds >= 0 ? it->seconds : 0;
         }
         for (uint32_t i = 0; i < d->max_workers; i++)
                 workers += d->workers[i].state != WORKER_GONE && d->workers[i].unit == number;
-        if (n != u->n_pool || differs(known, u->pool_known.seconds))
+        if (n != u->n_pool || kinds != u->n_pool_kinds || differs(known, u->pool_known.seconds))
                 return "a unit's sums are wrong";
         if (workers != u->n_workers)
                 return "a unit's count of workers is wrong";
         if ((u->heap != DISPATCH_NONE) !=
-            (n > 0 && (u->serial ? u->owner == DISPATCH_NONE && u->n_held == 0 : workers == 0)))
+            (n > kinds && (u->serial ? u->owner == DISPATCH_NONE && u->n_held == 0 : workers == 0)))
                 return "the heap has a unit that it should not have, or lacks one";
         return u->heap == DISPATCH_NONE || d->pool.heap[u->heap] == number ? NULL : "the heap's index is wrong";
 }
@@ -168,6 +170,98 @@ static const char *check_serial(const struct dispatch *d, const struct unit *u)
         return NULL;
 }
 
+/* What a worker's items need of a resource, one after the other. */
+static uint32_t needed(const struct dispatch *d, const struct worker *w, uint32_t resource)
+{
+        uint32_t most = 0;
+
+        for (uint32_t i = 0; i < w->n_held; i++) {
+                const struct item *it = &d->items[w->held[i]];
+
+                for (uint32_t k = it->first_need; k < it->first_need + it->n_needs; k++)
+                        if (d->needs.list[k].resource == resource && d->needs.list[k].amount > most)
+                                most = d->needs.list[k].amount;
+        }
+        return most;
+}
+
+static const char *check_resources(const struct dispatch *d)
+{
+        const struct needs *needs = &d->needs;
+
+        for (uint32_t r = 0; r < needs->n_resources; r++) {
+                uint32_t used = 0;
+
+                for (uint32_t i = 0; i < d->max_workers; i++) {
+                        if (needed(d, &d->workers[i], r) != needs->held[(size_t)i * needs->n_resources + r])
+                                return "what a worker holds of a resource is wrong";
+                        used += needs->held[(size_t)i * needs->n_resources + r];
+                }
+                if (used != needs->used[r])
+                        return "what is used of a resource is wrong";
+                if (used > needs->capacities[r])
+                        return "more of a resource is used than there is";
+        }
+        return NULL;
+}
+
+static const char *check_kinds(const struct dispatch *d)
+{
+        const struct needs *needs = &d->needs;
+        uint32_t n = 0;
+
+        for (uint32_t k = 0; k < needs->n_kinds; k++) {
+                uint32_t pool = 0;
+
+                for (uint32_t rank = needs->kinds[k].first; rank < needs->kinds[k].end; rank++) {
+                        const struct item *it = &d->items[needs->by_length[rank]];
+
+                        if (it->kind != k || it->kind_length != rank ||
+                            rank_set_has(&needs->lengths, rank) != (it->state == ITEM_POOL) ||
+                            rank_set_has(&needs->positions, it->kind_position) != (it->state == ITEM_POOL))
+                                return "a kind's orders and its items differ";
+                        pool += it->state == ITEM_POOL;
+                }
+                if (pool != needs->kinds[k].n_pool)
+                        return "a kind's count is wrong";
+                n += pool;
+        }
+        return n == needs->n_pool ? NULL : "the count of items that need something is wrong";
+}
+
+/* What holds while something needs several PUs: the workers of those it has taken have nothing to do. */
+static const char *check_wide(const struct dispatch *d)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+                uint32_t constrained = 0;
+
+                for (uint32_t k = 0; k < w->n_held; k++)
+                        constrained += d->items[w->held[k]].constrained;
+                if (constrained != w->n_constrained || w->widened)
+                        return "what a worker holds with needs is wrong";
+                if (w->wide == DISPATCH_NONE)
+                        continue;
+                n++;
+                if (w->state == WORKER_GONE || d->items[w->wide].worker != i || d->items[w->wide].cpus <= 1)
+                        return "a worker has no such item that runs on several PUs";
+        }
+        for (size_t i = 0; i < d->n_pus; i++) {
+                const struct place *place = &d->places[i];
+
+                if (place->taken_by == DISPATCH_NONE)
+                        continue;
+                if (d->workers[place->taken_by].wide == DISPATCH_NONE || place->taken_by == place->worker)
+                        return "a PU is taken for nothing";
+                if (place->worker != DISPATCH_NONE && d->workers[place->worker].state != WORKER_GONE &&
+                    !needs_has_nothing_else(&d->workers[place->worker]))
+                        return "a worker has something to do whose PU is taken";
+        }
+        return n == d->n_wide ? NULL : "the count of items that run on several PUs is wrong";
+}
+
 static const char *check_heap(const struct dispatch *d)
 {
         double setups = 0;
@@ -187,6 +281,12 @@ const char *dispatch_check(const struct dispatch *d)
                 broken = check_places(d);
         if (!broken)
                 broken = check_heap(d);
+        if (!broken && d->needs.n > 0)
+                broken = check_resources(d);
+        if (!broken && d->needs.n > 0)
+                broken = check_kinds(d);
+        if (!broken && d->needs.n > 0)
+                broken = check_wide(d);
         for (uint32_t u = 0; u < d->pool.n_units && !broken; u++)
                 broken = check_unit(d, &d->pool.units[u], u);
         for (uint32_t u = 0; u < d->pool.n_units && !broken && d->pool.serial; u++)

@@ -51,6 +51,12 @@ void deal_release(struct dispatch *d, struct worker *w, uint32_t item)
                 work_add(&w->queued, it->charge, -1);
         }
         held_remove(w, held_index(w, item));
+        if (it->constrained) {
+                w->n_constrained--;
+                needs_update(d, it->worker, item);
+        }
+        if (w->wide == item)
+                wide_end(d, it->worker);
         pool_let_go(d, it->unit);
         d->busy -= it->charge.seconds;
         if (w->n_held == w->n_running)
@@ -67,6 +73,8 @@ void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
         held_remove(w, held_index(w, item));
         held_insert(w, w->n_running++, item);
         it->state = ITEM_RUNNING;
+        if (w->wide != item)
+                wide_end(d, it->worker);
         pool_begin(d, it->unit);
         /* The one before is over but for its teardown, though its DONE may come late. */
         w->running = it->charge;
@@ -103,7 +111,7 @@ static bool is_tiny(const struct dispatch *d, uint32_t item, double horizon)
 /* Whether the engine has to hear when this item is taken: always, but within a batch only half-way. */
 static bool needs_report(const struct dispatch *d, const struct worker *w, uint32_t item, double horizon)
 {
-        return !is_tiny(d, item, horizon) || d->pool.n == 0 || 2 * w->unreported >= horizon ||
+        return !is_tiny(d, item, horizon) || d->pool.n == 0 || w->n_constrained > 0 || 2 * w->unreported >= horizon ||
                w->n_unreported >= DISPATCH_QUEUE_MAX / 2;
 }
 
@@ -111,7 +119,7 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
 {
         struct worker *w = &d->workers[worker];
         struct item *it = &d->items[choice.item];
-        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_SEND, choice.reason);
+        struct dispatch_action *action;
 
         it->charge = pool_item_work(d, choice.item);
         it->charge.seconds += pool_setup_seconds(d, w->tail, choice.item);
@@ -120,6 +128,12 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
         it->state = ITEM_QUEUED;
         it->worker = worker;
         held_insert(w, w->n_held, choice.item);
+        if (it->constrained) {
+                w->n_constrained++;
+                needs_update(d, worker, choice.item);
+        }
+        if (it->cpus > 1)
+                wide_begin(d, worker, choice.item, out);
         work_add(&w->queued, it->charge, 1);
         w->unreported += it->charge.seconds;
         w->n_unreported++;
@@ -129,6 +143,7 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
         d->n_queued++;
         d->busy += it->charge.seconds;
 
+        action = dispatch_emit(out, DISPATCH_DO_SEND, choice.reason);
         action->worker = worker;
         action->item = choice.item;
         action->report = needs_report(d, w, choice.item, horizon);
@@ -159,6 +174,10 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
 
         if (w->state != WORKER_ACTIVE || w->recalling || d->stopped)
                 return;
+        if (!wide_leaves_room(d, worker)) {
+                w->dry = true;
+                return;
+        }
         if (d->pool.ordered && w->n_held > 0 && !w->waiting)
                 return; /* what is sent ahead would wait while others go on with later ones */
         while (w->n_held < DISPATCH_QUEUE_MAX) {
@@ -170,12 +189,16 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
                         break;
                 if (deal_waiting(w) > 0 && !is_tiny(d, choice.item, horizon))
                         return;
+                if (d->items[choice.item].constrained && !needs_has_nothing_else(w))
+                        return; /* it gets it when it has nothing else */
                 deal_send(d, worker, choice, horizon, out);
         }
         if (deal_waiting(w) > 0)
                 return;
 
         w->dry = true;
+        if (pool_is_bound(d, worker))
+                return;
         victim = plan_victim(d, worker);
         if (victim != DISPATCH_NONE)
                 deal_recall(d, victim, worker, DISPATCH_R_STOLEN, out);
@@ -196,7 +219,7 @@ static bool is_on_offer(const struct dispatch *d, uint32_t item)
 {
         uint32_t unit = d->items[item].unit;
 
-        if (d->items[item].state != ITEM_POOL)
+        if (d->items[item].state != ITEM_POOL || d->items[item].constrained)
                 return false;
         return !d->pool.units[unit].serial ||
                (pool_is_on_offer(&d->pool.units[unit]) && pool_unit_next(d, unit, 0) == item);
@@ -208,6 +231,8 @@ bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, s
         double theirs = pick_release(d, v), ours = pick_release(d, t), horizon = pick_horizon(d);
         bool any = false;
 
+        if (!wide_leaves_room(d, v->thief))
+                return false;
         for (size_t i = 0; i < n; i++)
                 theirs += is_on_offer(d, list[i]) ? work_at(pool_part_work(d, list[i]), v->speed) : 0;
         for (size_t i = n; i-- > 0 && t->n_held < DISPATCH_QUEUE_MAX && !pool_is_bound(d, v->thief);) {

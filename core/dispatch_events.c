@@ -190,6 +190,8 @@ static void on_want(struct dispatch *d, const struct dispatch_event *e)
         if (e->item != DISPATCH_NONE)
                 on_started(d, e);
         w->waiting = deal_waiting(w) == 0;
+        if (w->waiting)
+                wide_end(d, e->worker);
 }
 
 /* Somebody is late: what could not be taken from him for nothing may be worth another look. */

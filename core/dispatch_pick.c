@@ -73,7 +73,8 @@ struct outlook pick_outlook(const struct dispatch *d)
 
 static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
-        return item != DISPATCH_NONE && d->items[item].missed_by != worker && pool_may_have(d, worker, item);
+        return item != DISPATCH_NONE && d->items[item].missed_by != worker && pool_may_have(d, worker, item) &&
+               needs_fit(d, worker, item);
 }
 
 bool pick_is_long(const struct dispatch *d, uint32_t item)
@@ -92,8 +93,11 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
 {
         uint32_t item = pool_unit_next(d, unit, from_position);
 
-        while (item != DISPATCH_NONE && (!may_run(d, worker, item) || pick_is_long(d, item)))
+        while (item != DISPATCH_NONE && (!may_run(d, worker, item) || pick_is_long(d, item))) {
+                if (d->pool.units[unit].serial)
+                        return DISPATCH_NONE;
                 item = pool_unit_next(d, unit, d->items[item].position + 1);
+        }
         return item;
 }
 
@@ -211,7 +215,7 @@ static uint32_t split_item(const struct dispatch *d, uint32_t worker)
                 double gain;
 
                 if (i == worker || d->workers[i].state == WORKER_GONE || unit == DISPATCH_NONE ||
-                    d->pool.units[unit].n_pool == 0 || d->pool.units[unit].serial)
+                    !d->pool.units[unit].n_pool || d->pool.units[unit].serial)
                         continue;
                 item = unit_item(d, worker, unit, (d->pool.units[unit].first + d->pool.units[unit].end) / 2);
                 if (item == DISPATCH_NONE)
@@ -255,24 +259,92 @@ static uint32_t early_item(const struct dispatch *d, uint32_t worker)
 /* What is left of the serial unit that the worker is at. */
 static uint32_t serial_item(const struct dispatch *d, uint32_t worker)
 {
-        return pool_is_bound(d, worker) ? pool_unit_next(d, d->workers[worker].unit, 0) : DISPATCH_NONE;
+        uint32_t item = pool_unit_next(d, d->workers[worker].unit, 0);
+
+        return needs_fit(d, worker, item) ? item : DISPATCH_NONE;
+}
+
+/* The first of what is left: where that cannot begin yet nothing does. */
+static uint32_t ordered_item(const struct dispatch *d, uint32_t worker)
+{
+        uint32_t rank = rank_set_next(&d->pool.lengths, 0);
+
+        while (rank != RANK_NONE && !may_run(d, worker, pool_at(d, rank))) {
+                if (!needs_fit(d, worker, pool_at(d, rank)))
+                        return DISPATCH_NONE;
+                rank = rank_set_next(&d->pool.lengths, rank + 1);
+        }
+        return rank == RANK_NONE ? DISPATCH_NONE : pool_at(d, rank);
+}
+
+/* Until the next wide item can begin: only what ends before that. */
+static bool pick_backfill(const struct dispatch *d, uint32_t worker, double room, struct choice *ret_choice)
+{
+        enum { TRIES = 16 };
+        const struct worker *w = &d->workers[worker];
+        uint32_t item = own_item(d, worker),
+                 rank = pool_longest(d, room / work_at((struct work){.seconds = 1}, w->speed));
+
+        if (chosen(ret_choice, needs_pick(d, worker, NEEDS_ANY, room), DISPATCH_R_LONGEST))
+                return true;
+        if (item != DISPATCH_NONE && work_at(pool_item_work(d, item), w->speed) <= room)
+                return chosen(ret_choice, item, DISPATCH_R_GROUP);
+        for (unsigned i = 0; i < TRIES && rank != RANK_NONE; i++, rank = rank_set_next(&d->pool.lengths, rank + 1)) {
+                item = pool_at(d, rank);
+                if (may_run(d, worker, item) && work_at(pool_part_work(d, item), w->speed) <= room)
+                        return chosen(ret_choice, item, DISPATCH_R_LONGEST);
+        }
+        return false;
+}
+
+static bool chosen_needy(const struct dispatch *d, struct choice *ret_choice, uint32_t item,
+                         enum dispatch_reason reason)
+{
+        return chosen(ret_choice, item, item != DISPATCH_NONE && d->items[item].early ? DISPATCH_R_EARLY : reason);
+}
+
+/* Whether it is settled by what items need, and with what: false in *ret_any where with nothing. */
+static bool pick_needy(const struct dispatch *d, uint32_t worker, struct choice *ret_choice, bool *ret_any)
+{
+        uint32_t wide = needs_next_wide(d, worker);
+        double room;
+
+        *ret_any = wide != DISPATCH_NONE && wide_fits(d, worker, wide) && chosen(ret_choice, wide, DISPATCH_R_WIDE);
+        if (*ret_any)
+                return true;
+        room = wide_room(d, worker);
+        if (room < HUGE_VAL) {
+                *ret_any = pick_backfill(d, worker, room, ret_choice);
+                return true;
+        }
+        *ret_any = chosen_needy(d, ret_choice, needs_pick(d, worker, NEEDS_URGENT, HUGE_VAL), DISPATCH_R_LONGEST) ||
+                   chosen(ret_choice, needs_pick(d, worker, NEEDS_OWN, HUGE_VAL), DISPATCH_R_GROUP);
+        return *ret_any;
 }
 
 bool pick_item(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
 {
         enum plan_answer answer;
         uint32_t fresh;
+        bool any;
 
         if (d->pool.n == 0)
                 return false;
         if (d->pool.ordered)
-                return chosen(ret_choice, pick_any(d, worker), DISPATCH_R_NEXT);
-        if (chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL) ||
-            (d->pool.n_early > 0 && chosen(ret_choice, early_item(d, worker), DISPATCH_R_EARLY)))
+                return chosen(ret_choice, ordered_item(d, worker), DISPATCH_R_NEXT);
+        if (pool_is_bound(d, worker))
+                return chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL);
+        if (d->pool.n_early > 0 && chosen(ret_choice, early_item(d, worker), DISPATCH_R_EARLY))
                 return true;
+        if (d->needs.n_pool > 0 && pick_needy(d, worker, ret_choice, &any))
+                return any;
         answer = plan_pick(d, worker, ret_choice);
-        if (answer != PLAN_NO_PLAN)
-                return answer == PLAN_ITEM;
+        if (answer == PLAN_ITEM && needs_fit(d, worker, ret_choice->item))
+                return true;
+        if (d->needs.n_pool > 0 && chosen(ret_choice, needs_pick(d, worker, NEEDS_ANY, HUGE_VAL), DISPATCH_R_LONGEST))
+                return true;
+        if (answer == PLAN_IDLE)
+                return false;
         if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST) ||
             chosen(ret_choice, own_item(d, worker), DISPATCH_R_GROUP))
                 return true;
@@ -285,9 +357,11 @@ uint32_t pick_any(const struct dispatch *d, uint32_t worker)
 {
         uint32_t rank = rank_set_next(&d->pool.lengths, 0);
 
+        if (pool_is_bound(d, worker))
+                return serial_item(d, worker);
         while (rank != RANK_NONE && !may_run(d, worker, pool_at(d, rank)))
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
-        return rank == RANK_NONE ? DISPATCH_NONE : pool_at(d, rank);
+        return rank == RANK_NONE ? needs_pick(d, worker, NEEDS_ANY, HUGE_VAL) : pool_at(d, rank);
 }
 
 double pick_horizon(const struct dispatch *d)
@@ -338,7 +412,8 @@ static struct work theft_work(const struct dispatch *d, const struct worker *v, 
 
 static bool may_steal(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
-        return d->items[item].missed_by != worker && !d->pool.units[d->items[item].unit].begun;
+        return d->items[item].missed_by != worker && !d->pool.units[d->items[item].unit].begun &&
+               !d->items[item].constrained;
 }
 
 uint32_t pick_victim(const struct dispatch *d, uint32_t worker)

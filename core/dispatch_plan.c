@@ -247,7 +247,7 @@ static bool add_unit(struct dispatch *d, uint32_t unit, double grain)
 {
         const struct unit *u = &d->pool.units[unit];
 
-        if (u->n_pool == 0 || (u->serial && !pool_is_on_offer(u)))
+        if (u->n_pool == u->n_pool_kinds || (u->serial && !pool_is_on_offer(u)))
                 return true;
         if (d->plan.n_parts == d->plan.max_parts)
                 return false;

@@ -147,7 +147,7 @@ static void show_rank(struct dispatch *d, uint32_t rank, bool shown)
 /* Whether an item is in pool.lengths for itself. */
 static bool stands_alone(const struct pool *pool, const struct item *it)
 {
-        return pool->ordered || !pool->units[it->unit].serial;
+        return it->kind == DISPATCH_NONE && (pool->ordered || !pool->units[it->unit].serial);
 }
 
 void pool_update_offer(struct dispatch *d, uint32_t unit)
@@ -155,7 +155,7 @@ void pool_update_offer(struct dispatch *d, uint32_t unit)
         struct unit *u = &d->pool.units[unit];
         const struct item *first = &d->items[d->pool.by_position[u->first]];
 
-        if (!stands_alone(&d->pool, first))
+        if (u->serial && !stands_alone(&d->pool, first))
                 show_rank(d, first->length, pool_is_on_offer(u));
         if (pool_is_on_offer(u)) {
                 if (u->heap == DISPATCH_NONE) {
@@ -177,6 +177,7 @@ static void count_item(struct dispatch *d, const struct item *it, int sign)
 
         pool->n += (uint32_t)sign;
         u->n_pool += (uint32_t)sign;
+        u->n_pool_kinds += it->kind != DISPATCH_NONE ? (uint32_t)sign : 0;
         if (it->seconds < 0) {
                 pool->n_unknown += (uint32_t)sign;
                 u->n_pool_unknown += (uint32_t)sign;
@@ -197,7 +198,10 @@ void pool_put(struct dispatch *d, uint32_t item)
         plan_forget(d);
         it->state = ITEM_POOL;
         it->worker = DISPATCH_NONE;
-        rank_set_add(&d->pool.positions, it->position);
+        if (it->constrained)
+                needs_count(d, item, 1);
+        if (it->kind == DISPATCH_NONE)
+                rank_set_add(&d->pool.positions, it->position);
         if (stands_alone(&d->pool, it))
                 show_rank(d, it->length, true);
         count_item(d, it, 1);
@@ -208,7 +212,10 @@ void pool_take(struct dispatch *d, uint32_t item)
 {
         struct item *it = &d->items[item];
 
-        rank_set_remove(&d->pool.positions, it->position);
+        if (it->constrained)
+                needs_count(d, item, -1);
+        if (it->kind == DISPATCH_NONE)
+                rank_set_remove(&d->pool.positions, it->position);
         if (stands_alone(&d->pool, it))
                 show_rank(d, it->length, false);
         count_item(d, it, -1);
@@ -451,6 +458,9 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         name_units(d, params->items, keys, first_of);
         order_positions(d, params->items, keys);
         order_lengths(d, keys);
+        r = needs_init(d, params);
+        if (r < 0)
+                goto out;
         for (uint32_t i = 0; i < d->n_items; i++)
                 if (d->items[i].state == ITEM_POOL)
                         pool_put(d, i);

@@ -8,7 +8,7 @@ static bool is_free(const struct unit *u)
 
 bool pool_is_on_offer(const struct unit *u)
 {
-        return u->n_pool > 0 && (u->serial ? is_free(u) : u->n_workers == 0);
+        return u->n_pool > u->n_pool_kinds && (u->serial ? is_free(u) : u->n_workers == 0);
 }
 
 bool pool_may_have(const struct dispatch *d, uint32_t worker, uint32_t item)
@@ -37,7 +37,7 @@ static uint32_t count_loose(const struct dispatch *d, const struct worker *w)
 
 uint32_t pool_choices(const struct dispatch *d)
 {
-        uint32_t n = d->pool.n_parts;
+        uint32_t n = d->pool.n_parts + d->needs.n_pool;
 
         if (!d->pool.serial)
                 return n + d->n_queued;

@@ -5,6 +5,8 @@
  *     dispatch_deal.c     workers' queues: sending, recalling, filling
  *     dispatch_pool.c     the items not dealt: by length, by unit; estimates that the run itself teaches
  *     dispatch_serial.c   units whose items run one after the other on one worker
+ *     dispatch_needs.c    items that need limited resources, and which of them can begin
+ *     dispatch_wide.c     items that need several PUs
  *     dispatch_plan.c     a whole schedule of the rest; dispatch_search.c finds it
  *     dispatch_pick.c     which item a worker gets next: changes nothing but the plan
  *     dispatch_workers.c  workers and the PUs they are on
@@ -53,7 +55,11 @@ struct item {
         uint32_t worker;    /* QUEUED, RUNNING: whose */
         uint32_t missed_by; /* a worker that does not have it, or DISPATCH_NONE */
         struct work charge; /* QUEUED, RUNNING: the estimate it was sent with, set-ups it needs there included */
-        bool early;         /* it, or another one of its serial unit whose first it is */
+        bool constrained;   /* needs several PUs, or limited resources */
+        uint32_t cpus, first_need, n_needs;
+        uint32_t kind;                       /* in needs.kinds, or DISPATCH_NONE */
+        uint32_t kind_length, kind_position; /* ranks in needs.lengths and .positions */
+        bool early;                          /* it, or another one of its serial unit whose first it is */
         enum item_state state;
 };
 
@@ -80,14 +86,38 @@ struct unit {
         uint32_t heap;      /* index in pool.heap, or DISPATCH_NONE */
         uint32_t n_workers; /* workers whose last item is of this unit */
         uint32_t n_pool, n_pool_unknown;
+        uint32_t n_pool_kinds;  /* items in the pool that are of a kind */
         struct work pool_known; /* of the known items in the pool */
         double setup;           /* of the unit's own group */
         uint32_t n_samples;     /* of its unknown items that are done */
         struct work sum_samples;
 };
 
+/* Items that need the same, and are free to go to any worker. */
+struct kind {
+        uint32_t first, end; /* ranks of needs.lengths, and of needs.positions */
+        uint32_t cpus;
+        uint32_t n_pool;
+};
+
+struct needs {
+        uint32_t n; /* items that need anything: where it is 0 all of this is empty */
+        struct dispatch_need *list;
+        uint32_t n_resources;
+        uint32_t *capacities; /* by resource, as are: */
+        uint32_t *used;       /* sums of held */
+        uint32_t *wanted;     /* items in the pool that need it */
+        double *load;         /* seconds that these would take if nothing else limited them */
+        uint32_t *held;       /* worker * n_resources + resource */
+        struct kind *kinds;   /* widest first */
+        uint32_t n_kinds;
+        uint32_t *by_length, *by_position;  /* items, kind by kind; early and long ones first; in position order */
+        struct rank_set lengths, positions; /* likewise: those in the pool */
+        uint32_t n_pool;                    /* members of each */
+};
+
 struct pool {
-        struct rank_set positions; /* who is in the pool */
+        struct rank_set positions; /* who is in the pool, but for those of a kind */
         /* Likewise, but a serial unit counts as one long item: it is there, as the one that was its first, while it is
          * free. With `ordered` all of the pool is there, in collection order. */
         struct rank_set lengths;
@@ -128,15 +158,18 @@ struct worker {
         struct work running, queued; /* of the one begun last, and of those not begun */
         uint32_t tail;               /* the last item it got and kept: its fixtures are alive; or DISPATCH_NONE */
         uint32_t last_done;
-        uint32_t unit;     /* of tail, or DISPATCH_NONE */
-        uint64_t begun;    /* µs: when it last began an item, or was started */
-        bool surplus;      /* its PU is gone: finishes what runs and ends */
-        bool recalling;    /* a recall is under way */
-        bool recalled;     /* in vain, or has taken from others, since it last began an item: not from it */
-        bool dry;          /* nothing was there for it */
-        bool waiting;      /* said WANT, and was sent nothing since */
-        uint32_t thief;    /* recalling: for this worker, or DISPATCH_NONE */
-        double unreported; /* seconds sent since the last one with a report */
+        uint32_t unit;          /* of tail, or DISPATCH_NONE */
+        uint64_t begun;         /* µs: when it last began an item, or was started */
+        bool surplus;           /* its PU is gone: finishes what runs and ends */
+        bool recalling;         /* a recall is under way */
+        bool recalled;          /* in vain, or has taken from others, since it last began an item: not from it */
+        bool dry;               /* nothing was there for it */
+        bool waiting;           /* said WANT, and was sent nothing since */
+        uint32_t n_constrained; /* of what it holds */
+        uint32_t wide;          /* what it holds that runs on several PUs, or DISPATCH_NONE */
+        bool widened;           /* is to be pinned to its own again */
+        uint32_t thief;         /* recalling: for this worker, or DISPATCH_NONE */
+        double unreported;      /* seconds sent since the last one with a report */
         uint32_t n_unreported;
         uint32_t n_done, n_missed;
 };
@@ -149,6 +182,7 @@ struct place {
         double alone;        /* the PU's while its core's others are idle; 0: makes no difference */
         unsigned sibling_of; /* number of the PU's core */
         uint32_t worker;     /* or DISPATCH_NONE */
+        uint32_t taken_by;   /* PU: the worker whose wide item has it too, or DISPATCH_NONE */
 };
 
 /* What the rest of the run looks like, in seconds; made anew in each step. */
@@ -164,6 +198,7 @@ struct dispatch {
         uint32_t n_groups;
         struct pool pool;
         struct plan plan;
+        struct needs needs;
         struct worker *workers;
         uint32_t max_workers, min_workers;
         struct place *places;
@@ -177,6 +212,8 @@ struct dispatch {
         uint32_t n_alive;  /* workers not gone */
         uint32_t n_of_use; /* of these, neither retiring nor about to */
         uint32_t n_recalling;
+        uint32_t n_wide;     /* of these, with something that runs on several PUs */
+        bool freed;          /* in this step, something that others may wait for */
         uint32_t n_failures; /* workers that ended without having done anything, in a row */
         double busy;         /* seconds of what is queued or running */
         uint64_t now, began; /* began: when the first worker was ready, 0 before */
@@ -232,6 +269,45 @@ void pool_disown(struct dispatch *d, uint32_t worker);
 /* Set-up seconds that `item` costs a worker whose last item was `tail`; DISPATCH_NONE: its first, for which the
  * session is set up too. */
 double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
+
+/* dispatch_needs.c */
+int needs_init(struct dispatch *d, const struct dispatch_params *params);
+void needs_finish(struct needs *needs);
+/* A constrained item comes to the pool (1) or leaves it (-1). */
+void needs_count(struct dispatch *d, uint32_t item, int sign);
+/* A constrained item came into the worker's hands, or left them. */
+void needs_update(struct dispatch *d, uint32_t worker, uint32_t item);
+/* Whether it holds nothing, or only what it is tearing down. */
+bool needs_has_nothing_else(const struct worker *w);
+/* Whether all that the item needs is there. */
+bool needs_fit(const struct dispatch *d, uint32_t worker, uint32_t item);
+/* Whether the worker holds what something in the pool needs, too. */
+bool needs_are_blocked_by(const struct dispatch *d, uint32_t worker);
+enum needs_which {
+        NEEDS_URGENT, /* its resource would be what the run's end waits for */
+        NEEDS_OWN,    /* of the unit that the worker is at */
+        NEEDS_ANY,
+};
+/* An item of a kind that can begin, and takes at most `room` seconds: early ones first, then the longest; or
+ * DISPATCH_NONE. */
+uint32_t needs_pick(const struct dispatch *d, uint32_t worker, enum needs_which which, double room);
+/* The widest in the pool of those whose resources are there: it is the next wide one to begin. DISPATCH_NONE. */
+uint32_t needs_next_wide(const struct dispatch *d, uint32_t worker);
+
+/* dispatch_wide.c */
+bool wide_fits(const struct dispatch *d, uint32_t worker, uint32_t item);
+/* Whether what needs several PUs leaves one to this worker. */
+bool wide_leaves_room(const struct dispatch *d, uint32_t worker);
+/* The worker gets such an item, and what PUs that needs besides its own. */
+void wide_begin(struct dispatch *d, uint32_t worker, uint32_t item, struct dispatch_actions *out);
+/* It is over, or at least has no use for several PUs any more. Nothing where the worker has none. */
+void wide_end(struct dispatch *d, uint32_t worker);
+/* Masks of such workers are set back. */
+void wide_narrow(struct dispatch *d, struct dispatch_actions *out);
+/* The PUs are others now. */
+void wide_move(struct dispatch *d, struct dispatch_actions *out);
+/* Seconds of work more that the worker may be given without keeping the next wide item from beginning; HUGE_VAL. */
+double wide_room(const struct dispatch *d, uint32_t worker);
 
 struct choice {
         uint32_t item;
@@ -305,6 +381,8 @@ int workers_reserve_places(struct dispatch *d, size_t n_pus);
 void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n, struct dispatch_actions *out);
 /* Starts workers on free places while there is enough work for one more. */
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out);
+/* Moves the worker to its place, whatever it was moved to before. */
+void workers_pin(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
 void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
 /* Moves workers that still run, floating ones first, onto faster PUs that nobody is going to need, and gives back what
  * is left over. */

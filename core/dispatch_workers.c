@@ -75,12 +75,18 @@ static void give(struct dispatch *d, uint32_t worker, struct place *place)
         put(&d->workers[worker], place);
 }
 
-static void pin(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+void workers_pin(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out)
 {
-        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_PIN, DISPATCH_R_PUS);
+        struct dispatch_action *action = dispatch_emit(out, DISPATCH_DO_PIN, reason);
 
         action->worker = worker;
         action->pu = d->workers[worker].pu;
+        d->workers[worker].widened = false;
+}
+
+static void pin(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+{
+        workers_pin(d, worker, DISPATCH_R_PUS, out);
 }
 
 /* One place a PU, and floating ones up to the least number of workers. All of them share what the PUs are worth. */
@@ -97,11 +103,14 @@ static void make_places(struct dispatch *d, const struct dispatch_pu *pus, size_
                                               .core = pus[i].speed,
                                               .alone = pus[i].alone,
                                               .sibling_of = pus[i].core,
-                                              .worker = DISPATCH_NONE};
+                                              .worker = DISPATCH_NONE,
+                                              .taken_by = DISPATCH_NONE};
         }
         for (size_t i = n; i < d->n_places; i++)
-                d->places[i] =
-                        (struct place){.os = DISPATCH_FLOATING, .core = sum / (double)n, .worker = DISPATCH_NONE};
+                d->places[i] = (struct place){.os = DISPATCH_FLOATING,
+                                              .core = sum / (double)n,
+                                              .worker = DISPATCH_NONE,
+                                              .taken_by = DISPATCH_NONE};
         for (size_t i = 0; i < d->n_places; i++)
                 d->places[i].speed = d->places[i].core * share;
 }
@@ -143,6 +152,7 @@ void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n
         for (uint32_t i = 0; i < d->max_workers; i++)
                 if (d->workers[i].state != WORKER_GONE && !place_of(d, i))
                         rehouse(d, i, out);
+        wide_move(d, out);
 }
 
 static uint32_t free_number(const struct dispatch *d)
@@ -176,6 +186,7 @@ static void start(struct dispatch *d, uint32_t number, struct place *place, enum
                 .last_done = DISPATCH_NONE,
                 .unit = DISPATCH_NONE,
                 .thief = DISPATCH_NONE,
+                .wide = DISPATCH_NONE,
                 .begun = d->now,
         };
         give(d, number, place);
@@ -216,6 +227,12 @@ static bool pu_in_use(const struct dispatch *d, unsigned os)
         return false;
 }
 
+/* Whether the place is to be nobody's any more. */
+static bool is_left_over(const struct dispatch *d, const struct place *place)
+{
+        return is_free(place) && place->taken_by == DISPATCH_NONE && !pu_in_use(d, place->os);
+}
+
 /* Whom a free PU of this speed serves best: one that floats, or else the busy worker on the slowest PU if it is worth
  * its while; DISPATCH_NONE. */
 static uint32_t promotable(const struct dispatch *d, double speed)
@@ -226,7 +243,7 @@ static uint32_t promotable(const struct dispatch *d, double speed)
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
 
-                if (w->state == WORKER_GONE || w->n_held == 0 || w->waiting)
+                if (w->state == WORKER_GONE || w->n_held == 0 || w->waiting || w->wide != DISPATCH_NONE)
                         continue;
                 if (w->pu == DISPATCH_FLOATING)
                         return i;
@@ -240,7 +257,8 @@ static uint32_t promotable(const struct dispatch *d, double speed)
 static void promote(struct dispatch *d, struct dispatch_actions *out)
 {
         for (size_t i = 0; i < d->n_pus; i++) {
-                uint32_t worker = is_free(&d->places[i]) ? promotable(d, d->places[i].speed) : DISPATCH_NONE;
+                bool vacant = is_free(&d->places[i]) && d->places[i].taken_by == DISPATCH_NONE;
+                uint32_t worker = vacant ? promotable(d, d->places[i].speed) : DISPATCH_NONE;
                 struct place *from;
 
                 if (worker == DISPATCH_NONE)
@@ -261,7 +279,7 @@ void workers_return_pus(struct dispatch *d, struct dispatch_actions *out)
         for (size_t i = 0; i < d->n_places; i++) {
                 const struct place *place = &d->places[i];
 
-                if (i < d->n_pus && is_free(place) && !pu_in_use(d, place->os)) {
+                if (i < d->n_pus && is_left_over(d, place)) {
                         dispatch_emit(out, DISPATCH_DO_RETURN, DISPATCH_R_DRY)->pu = place->os;
                         continue;
                 }
