@@ -155,7 +155,7 @@ static double next_happening(const struct sim *s, enum happening *ret_what, uint
 static void stop(struct sim *s)
 {
         s->stopped = true;
-        engine_tell(s, (struct dispatch_event){.type = DISPATCH_STOP});
+        sim_engine_tell(s, (struct dispatch_event){.type = DISPATCH_STOP});
 }
 
 static void happen(struct sim *s, enum happening what, uint32_t worker)
@@ -164,31 +164,31 @@ static void happen(struct sim *s, enum happening what, uint32_t worker)
 
         switch (what) {
         case A_RECORD:
-                engine_reads(s);
+                sim_engine_reads(s);
                 break;
         case A_WORKER:
-                worker_is_due(s, worker);
+                sim_worker_is_due(s, worker);
                 break;
         case A_CHANGE:
                 s->next_change++;
-                engine_hold(s, change->pus, change->n_pus);
+                sim_engine_hold(s, change->pus, change->n_pus);
                 break;
         case A_STOP:
                 stop(s);
                 break;
         case A_SAMPLE:
-                engine_sample(s);
+                sim_engine_sample(s);
                 break;
         case A_DEADLINE:
         case HAPPENINGS:
-                engine_tell(s, (struct dispatch_event){.type = DISPATCH_TIME});
+                sim_engine_tell(s, (struct dispatch_event){.type = DISPATCH_TIME});
                 break;
         }
 }
 
 static void run(struct sim *s)
 {
-        engine_hold(s, s->p->pus, s->p->n_pus);
+        sim_engine_hold(s, s->p->pus, s->p->n_pus);
         while (!s->finished && !s->error) {
                 enum happening what;
                 uint32_t worker;

@@ -11,7 +11,7 @@
 static bool is_in_use(const struct sim *s, unsigned os)
 {
         for (uint32_t i = 0; i < s->n_workers; i++)
-                if (worker_is_alive(&s->workers[i]) && s->workers[i].pu == os)
+                if (sim_worker_is_alive(&s->workers[i]) && s->workers[i].pu == os)
                         return true;
         return false;
 }
@@ -21,7 +21,7 @@ static void start(struct sim *s, const struct dispatch_action *a)
         if (s->workers[a->worker].phase != SIM_GONE)
                 sim_fail(s, -EPROTO, "a worker was started twice");
         else
-                worker_start(s, a->worker, a->pu);
+                sim_worker_start(s, a->worker, a->pu);
 }
 
 static void send(struct sim *s, const struct dispatch_action *a)
@@ -32,12 +32,12 @@ static void send(struct sim *s, const struct dispatch_action *a)
         }
         s->where[a->item] = SIM_QUEUED;
         s->result.items[a->item].reason = a->reason;
-        worker_put(s, a->worker, a->item, a->report);
+        sim_worker_put(s, a->worker, a->item, a->report);
 }
 
 static void recall(struct sim *s, uint32_t worker)
 {
-        uint32_t *items = s->taken_back[worker], n = worker_take_back(s, worker, items);
+        uint32_t *items = s->taken_back[worker], n = sim_worker_take_back(s, worker, items);
 
         if (s->workers[worker].ending) {
                 sim_fail(s, -EPROTO, "a worker's end was recalled");
@@ -96,7 +96,7 @@ static void act(struct sim *s, const struct dispatch_action *a)
                 recall(s, a->worker);
                 break;
         case DISPATCH_DO_RETIRE:
-                worker_put_end(s, a->worker);
+                sim_worker_put_end(s, a->worker);
                 break;
         case DISPATCH_DO_RETURN:
                 give_back(s, a->pu);
@@ -143,7 +143,7 @@ static void answer_recalls(struct sim *s)
         }
 }
 
-void engine_tell(struct sim *s, struct dispatch_event event)
+void sim_engine_tell(struct sim *s, struct dispatch_event event)
 {
         if (s->error)
                 return;
@@ -169,7 +169,7 @@ static int grow_records(struct sim *s)
         return 0;
 }
 
-void engine_will_read(struct sim *s, const struct sim_record *record)
+void sim_engine_will_read(struct sim *s, const struct sim_record *record)
 {
         struct sim_record *r;
 
@@ -197,7 +197,7 @@ static void is_told(struct sim *s, uint32_t worker, uint32_t item)
         s->result.done++;
 }
 
-void engine_reads(struct sim *s)
+void sim_engine_reads(struct sim *s)
 {
         struct sim_record r = s->records[s->first_record];
         struct dispatch_event e = {.type = r.type,
@@ -216,11 +216,11 @@ void engine_reads(struct sim *s)
         }
         if (r.type == DISPATCH_DONE)
                 is_told(s, r.worker, r.arg);
-        engine_tell(s, e);
+        sim_engine_tell(s, e);
 }
 
 /* What the reporter knows of a dead worker: what ran, and what was finished though no record came. */
-void engine_hears_of_end(struct sim *s, uint32_t worker)
+void sim_engine_hears_of_end(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
         uint32_t finished[DISPATCH_QUEUE_MAX], n = w->n_untold;
@@ -236,20 +236,20 @@ void engine_hears_of_end(struct sim *s, uint32_t worker)
                 s->result.lost++;
         }
         w->phase = SIM_GONE;
-        engine_tell(
+        sim_engine_tell(
                 s,
                 (struct dispatch_event){
                         .type = DISPATCH_EXITED, .worker = worker, .item = w->current, .list = finished, .n_list = n});
 }
 
-void engine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n)
+void sim_engine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n)
 {
         sim_machine_hold(s, pus, n);
-        engine_tell(s, (struct dispatch_event){.type = DISPATCH_PUS, .pus = pus, .n_pus = n});
+        sim_engine_tell(s, (struct dispatch_event){.type = DISPATCH_PUS, .pus = pus, .n_pus = n});
 }
 
 /* Exactly what each has used, and how much was idle. */
-void engine_sample(struct sim *s)
+void sim_engine_sample(struct sim *s)
 {
         struct sim_machine *m = &s->machine;
         double passed = s->now - m->sampled, idle;
@@ -268,7 +268,7 @@ void engine_sample(struct sim *s)
                 w->sampled = s->now;
                 w->demand = 0;
                 if (w->phase == SIM_RUNNING || w->phase == SIM_SETTING_UP)
-                        engine_tell(s, e);
+                        sim_engine_tell(s, e);
         }
-        engine_tell(s, (struct dispatch_event){.type = DISPATCH_SAMPLED, .idle = idle, .room = UINT32_MAX});
+        sim_engine_tell(s, (struct dispatch_event){.type = DISPATCH_SAMPLED, .idle = idle, .room = UINT32_MAX});
 }

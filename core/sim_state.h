@@ -154,23 +154,25 @@ double sim_group_setup(const struct sim *s, uint32_t group);
 double sim_session_setup(const struct sim *s);
 
 /* sim_engine.c */
-void engine_tell(struct sim *s, struct dispatch_event event);
+void sim_engine_tell(struct sim *s, struct dispatch_event event);
 /* A worker has written a record, or has been reaped: the engine learns of it now, or of the oldest record. */
-void engine_will_read(struct sim *s, const struct sim_record *record);
-void engine_reads(struct sim *s);
-void engine_hears_of_end(struct sim *s, uint32_t worker);
-void engine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n);
-void engine_sample(struct sim *s);
+void sim_engine_will_read(struct sim *s, const struct sim_record *record);
+void sim_engine_reads(struct sim *s);
+void sim_engine_hears_of_end(struct sim *s, uint32_t worker);
+void sim_engine_hold(struct sim *s, const struct dispatch_pu *pus, size_t n);
+void sim_engine_sample(struct sim *s);
 
 /* sim_worker.c: what the engine does to workers… */
-void worker_start(struct sim *s, uint32_t worker, unsigned pu);
-void worker_put(struct sim *s, uint32_t worker, uint32_t item, bool report);
-void worker_put_end(struct sim *s, uint32_t worker);
+void sim_worker_start(struct sim *s, uint32_t worker, unsigned pu);
+void sim_worker_put(struct sim *s, uint32_t worker, uint32_t item, bool report);
+void sim_worker_put_end(struct sim *s, uint32_t worker);
 /* All that it has not taken yet; returns how many. */
-uint32_t worker_take_back(struct sim *s, uint32_t worker, uint32_t *ret_items);
+uint32_t sim_worker_take_back(struct sim *s, uint32_t worker, uint32_t *ret_items);
 /* …and that it has got to its time in `due`. */
-void worker_is_due(struct sim *s, uint32_t worker);
-bool worker_is_alive(const struct sim_worker *w);
+void sim_worker_is_due(struct sim *s, uint32_t worker);
+/* Set-ups that `item` needs on a worker whose last one was `alive` (or DISPATCH_NONE), on a fast core. */
+double sim_worker_setup_seconds(const struct sim *s, uint32_t alive, uint32_t item);
+bool sim_worker_is_alive(const struct sim_worker *w);
 
 /* sim_machine.c */
 int sim_machine_init(struct sim *s);

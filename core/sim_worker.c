@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-bool worker_is_alive(const struct sim_worker *w)
+bool sim_worker_is_alive(const struct sim_worker *w)
 {
         return w->phase == SIM_STARTING || w->phase == SIM_WAITING || w->phase == SIM_SETTING_UP ||
                w->phase == SIM_RUNNING;
@@ -18,7 +18,7 @@ static void flush(struct sim *s, uint32_t worker)
         struct sim_worker *w = &s->workers[worker];
 
         for (uint32_t i = 0; i < w->n_records; i++)
-                engine_will_read(s, &w->records[i]);
+                sim_engine_will_read(s, &w->records[i]);
         w->n_records = 0;
 }
 
@@ -66,21 +66,21 @@ static bool encloses(const struct sim *s, uint32_t group, uint32_t of)
         return of == group;
 }
 
-/* The next of the running item's groups that is not up, from `group` outwards; or DISPATCH_NONE. As pytest does it:
- * what the item before did not share is set up anew. */
-static uint32_t next_setup(const struct sim *s, const struct sim_worker *w, uint32_t group)
+/* The first of the item's groups, from `group` outwards, that is not up where `alive` was the last item; or
+ * DISPATCH_NONE. As pytest does it: what the item before did not share is set up anew. */
+static uint32_t next_setup(const struct sim *s, uint32_t alive, uint32_t group)
 {
-        uint32_t up = w->alive == DISPATCH_NONE ? DISPATCH_NONE : s->suite->items[w->alive].group;
+        uint32_t up = alive == DISPATCH_NONE ? DISPATCH_NONE : s->suite->items[alive].group;
 
         return group != DISPATCH_NONE && encloses(s, group, up) ? DISPATCH_NONE : group;
 }
 
-static double setup_seconds(const struct sim *s, const struct sim_worker *w, uint32_t item)
+double sim_worker_setup_seconds(const struct sim *s, uint32_t alive, uint32_t item)
 {
-        double sum = w->alive == DISPATCH_NONE ? sim_session_setup(s) : 0;
+        double sum = alive == DISPATCH_NONE ? sim_session_setup(s) : 0;
 
-        for (uint32_t g = next_setup(s, w, s->suite->items[item].group); g != DISPATCH_NONE;
-             g = next_setup(s, w, s->suite->groups[g].parent))
+        for (uint32_t g = next_setup(s, alive, s->suite->items[item].group); g != DISPATCH_NONE;
+             g = next_setup(s, alive, s->suite->groups[g].parent))
                 sum += sim_group_setup(s, g);
         return sum;
 }
@@ -97,8 +97,8 @@ static void tell_setups(struct sim *s, uint32_t worker, double slowness)
 
         if (w->alive == DISPATCH_NONE && sim_session_setup(s) > 0)
                 tell_setup(s, worker, DISPATCH_NONE, sim_session_setup(s) * slowness);
-        for (uint32_t g = next_setup(s, w, s->suite->items[w->current].group); g != DISPATCH_NONE;
-             g = next_setup(s, w, s->suite->groups[g].parent))
+        for (uint32_t g = next_setup(s, w->alive, s->suite->items[w->current].group); g != DISPATCH_NONE;
+             g = next_setup(s, w->alive, s->suite->groups[g].parent))
                 tell_setup(s, worker, g, sim_group_setup(s, g) * slowness);
 }
 
@@ -130,7 +130,7 @@ static void begin(struct sim *s, uint32_t worker, uint32_t item)
         s->result.items[item].worker = worker;
         s->result.items[item].pu = w->pu;
         w->current = item;
-        w->setup = setup_seconds(s, w, item);
+        w->setup = sim_worker_setup_seconds(s, w->alive, item);
         if (w->setup > 0) {
                 w->phase = SIM_SETTING_UP;
                 w->sampled = s->now;
@@ -253,7 +253,7 @@ static void end_item(struct sim *s, uint32_t worker)
                 take_next(s, worker);
 }
 
-void worker_start(struct sim *s, uint32_t worker, unsigned pu)
+void sim_worker_start(struct sim *s, uint32_t worker, unsigned pu)
 {
         bool fails = s->hooks->no_start && s->hooks->no_start(s->hooks->data, worker);
 
@@ -269,7 +269,7 @@ void worker_start(struct sim *s, uint32_t worker, unsigned pu)
                 s->result.n_workers = s->n_alive;
 }
 
-void worker_is_due(struct sim *s, uint32_t worker)
+void sim_worker_is_due(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
 
@@ -286,11 +286,11 @@ void worker_is_due(struct sim *s, uint32_t worker)
                 end_item(s, worker);
                 break;
         case SIM_DEAD:
-                engine_hears_of_end(s, worker);
+                sim_engine_hears_of_end(s, worker);
                 break;
         case SIM_FAILING:
                 w->phase = SIM_GONE;
-                engine_tell(s, (struct dispatch_event){.type = DISPATCH_NO_WORKER, .worker = worker});
+                sim_engine_tell(s, (struct dispatch_event){.type = DISPATCH_NO_WORKER, .worker = worker});
                 break;
         case SIM_GONE:
         case SIM_WAITING:
@@ -298,7 +298,7 @@ void worker_is_due(struct sim *s, uint32_t worker)
         }
 }
 
-void worker_put(struct sim *s, uint32_t worker, uint32_t item, bool report)
+void sim_worker_put(struct sim *s, uint32_t worker, uint32_t item, bool report)
 {
         struct sim_worker *w = &s->workers[worker];
 
@@ -312,7 +312,7 @@ void worker_put(struct sim *s, uint32_t worker, uint32_t item, bool report)
                 take_next(s, worker);
 }
 
-void worker_put_end(struct sim *s, uint32_t worker)
+void sim_worker_put_end(struct sim *s, uint32_t worker)
 {
         struct sim_worker *w = &s->workers[worker];
 
@@ -323,7 +323,7 @@ void worker_put_end(struct sim *s, uint32_t worker)
                 take_next(s, worker);
 }
 
-uint32_t worker_take_back(struct sim *s, uint32_t worker, uint32_t *ret_items)
+uint32_t sim_worker_take_back(struct sim *s, uint32_t worker, uint32_t *ret_items)
 {
         struct sim_worker *w = &s->workers[worker];
         uint32_t n = w->n_queue;
