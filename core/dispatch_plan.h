@@ -6,8 +6,8 @@
  *   greedy   whole units, longest first, each to where it ends earliest (Graham 1969; Cho, Sahni 1980)
  *   moves    of whole units away from whoever ends last, and swaps with others, as long as the end comes sooner (the
  *            local search of Finn, Horowitz 1979)
- *   splits   the same of parts of units, kept if the run becomes shorter by what makes a second set-up and another
- *            order of items worth it
+ *   splits   moves of parts of units from there, and the same two steps with parts from the start; kept if the run
+ * becomes shorter by what makes a second set-up and another order of items worth it
  *
  * and is followed until another one ends sooner: each time it is made anew, the one before, carried on to the present,
  * is one of the candidates (rollout with a fortified base policy: Bertsekas, Tsitsiklis, Wu 1997). A worker that gets
@@ -52,6 +52,14 @@ struct plan_block {
         double seconds;
 };
 
+/* What is placed and moved as one: a block that is all on one worker, or one part. */
+struct plan_piece {
+        uint32_t first, n; /* parts */
+        uint32_t worker;
+        uint32_t from;  /* the first one's position… */
+        double seconds; /* …and all of them with their set-up: what they are sorted by */
+};
+
 struct plan_worker {
         uint32_t number; /* the dispatcher's */
         uint32_t core;   /* index in .cores */
@@ -79,15 +87,15 @@ struct plan {
         uint32_t n_workers;
         struct plan_core *cores;
         uint32_t n_cores;
-        uint32_t *numbers_of; /* by item: the worker that it was planned for, PLAN_NONE */
-        uint16_t *n_of;       /* how many parts of a block a worker has: block * n_workers + worker */
-        uint32_t *order;      /* scratch: blocks */
-        uint32_t *kept;       /* scratch: the parts' workers of the best schedule so far */
-        uint32_t *before;     /* scratch: likewise in the schedule followed so far */
-        uint64_t steps;       /* of the search so far */
+        uint32_t *numbers_of;     /* by item: the worker that it was planned for, PLAN_NONE */
+        uint16_t *n_of;           /* how many parts of a block a worker has: block * n_workers + worker */
+        struct plan_piece *order; /* scratch */
+        uint32_t *kept;           /* scratch: the parts' workers of the best schedule so far */
+        uint32_t *before;         /* scratch: likewise in the schedule followed so far */
+        uint64_t steps;           /* of the search so far */
 };
 
 /* Assigns the parts to workers. before: the parts' workers in the schedule followed so far (indices; PLAN_NONE of those
- * that were in none), or NULL. worth: seconds by which splitting units has to shorten the end. The search ends after so
+ * that were in none). worth: seconds by which splitting units has to shorten the end. The search ends after so
  * many steps, of some 50 ns each. */
 void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t max_steps);

@@ -8,12 +8,6 @@
 /* A gain below this part of the whole is rounding. */
 static const double EPSILON = 1e-9;
 
-/* What moves as one: a block that is all on one worker, or one part. */
-struct piece {
-        uint32_t first, n;
-        uint32_t worker;
-};
-
 struct search {
         struct plan *p;
         bool whole; /* blocks move, not parts */
@@ -107,37 +101,65 @@ static double find_ends(struct plan *p)
         return end;
 }
 
+static double work_out(struct plan *p, const struct plan_piece *piece)
+{
+        return parts_work(p, piece->first, piece->n, piece->worker) +
+               setup_without(p, p->parts[piece->first].block, piece->worker, piece->n);
+}
+
+static double work_in(struct plan *p, const struct plan_piece *piece, uint32_t worker)
+{
+        return parts_work(p, piece->first, piece->n, worker) +
+               setup_without(p, p->parts[piece->first].block, worker, 0);
+}
+
 /* Greedy */
 
+/* The piece that ends before the part `at`. */
+static struct plan_piece piece_before(const struct search *s, uint32_t at)
+{
+        const struct plan_part *last = &s->p->parts[at - 1];
+        uint32_t n = s->whole ? s->p->blocks[last->block].n : 1;
+
+        return (struct plan_piece){.first = at - n, .n = n, .worker = last->worker};
+}
+
 /* Longest first, among equals the one collected first. */
-static bool is_before(const struct plan *p, const struct plan_block *a, const struct plan_block *b)
+static int by_seconds(const void *pa, const void *pb)
 {
-        double longer = a->seconds + a->setup - b->seconds - b->setup;
+        const struct plan_piece *a = pa, *b = pb;
 
-        return longer > 0 || (longer >= 0 && p->parts[a->first].from < p->parts[b->first].from);
+        if (a->seconds > b->seconds || a->seconds < b->seconds)
+                return a->seconds > b->seconds ? -1 : 1;
+        return (a->from > b->from) - (a->from < b->from);
 }
 
-static void sort_blocks(struct plan *p)
+static uint32_t sort_pieces(const struct search *s)
 {
-        for (uint32_t i = 0; i < p->n_blocks; i++) {
-                uint32_t at = i;
+        struct plan *p = s->p;
+        uint32_t n = 0;
 
-                for (; at > 0 && is_before(p, &p->blocks[i], &p->blocks[p->order[at - 1]]); at--)
-                        p->order[at] = p->order[at - 1];
-                p->order[at] = i;
+        for (uint32_t at = p->n_parts; at > 0; at = p->order[n++].first) {
+                struct plan_piece piece = piece_before(s, at);
+
+                piece.from = p->parts[piece.first].from;
+                piece.seconds = p->blocks[p->parts[piece.first].block].setup;
+                for (uint32_t i = piece.first; i < piece.first + piece.n; i++)
+                        piece.seconds += p->parts[i].cpu + p->parts[i].waits;
+                p->order[n] = piece;
         }
+        qsort(p->order, n, sizeof(*p->order), by_seconds);
+        return n;
 }
 
-static uint32_t earliest(struct plan *p, const struct plan_block *block)
+static uint32_t earliest(struct plan *p, const struct plan_piece *piece)
 {
         uint32_t best = 0;
         double best_end = HUGE_VAL;
 
         for (uint32_t i = 0; i < p->n_workers; i++) {
-                const struct plan_worker *w = &p->workers[i];
-                const struct change change = {i, parts_work(p, block->first, block->n, i) +
-                                                         setup_without(p, (uint32_t)(block - p->blocks), i, 0)};
-                double end = core_end(p, w->core, &change, 1);
+                const struct change change = {i, work_in(p, piece, i)};
+                double end = core_end(p, p->workers[i].core, &change, 1);
 
                 if (end < best_end) {
                         best_end = end;
@@ -149,26 +171,25 @@ static uint32_t earliest(struct plan *p, const struct plan_block *block)
 }
 
 /* What waits in queues stays there. */
-static void place_greedily(struct plan *p)
+static void place_greedily(const struct search *s)
 {
+        struct plan *p = s->p;
+        uint32_t n = sort_pieces(s);
+
         clear(p);
-        sort_blocks(p);
         for (uint32_t i = 0; i < p->n_blocks; i++)
                 if (p->blocks[i].paid != PLAN_NONE)
                         give(p, p->blocks[i].first, p->blocks[i].n, p->blocks[i].paid);
-        for (uint32_t i = 0; i < p->n_blocks; i++) {
-                const struct plan_block *block = &p->blocks[p->order[i]];
-
-                if (block->paid == PLAN_NONE)
-                        give(p, block->first, block->n, earliest(p, block));
-        }
+        for (uint32_t i = 0; i < n; i++)
+                if (p->blocks[p->parts[p->order[i].first].block].paid == PLAN_NONE)
+                        give(p, p->order[i].first, p->order[i].n, earliest(p, &p->order[i]));
 }
 
 /* Moves and swaps */
 
 struct best {
         double end;
-        struct piece from, against; /* against.n == 0: a move to against.worker */
+        struct plan_piece from, against; /* against.n == 0: a move to against.worker */
 };
 
 /* The later end of the two cores that an exchange concerns. */
@@ -181,19 +202,7 @@ static double later_end(const struct plan *p, uint32_t a, double da, uint32_t b,
         return core_a == core_b ? end : fmax(end, core_end(p, core_b, changes, 2));
 }
 
-static double work_out(struct plan *p, const struct piece *piece)
-{
-        return parts_work(p, piece->first, piece->n, piece->worker) +
-               setup_without(p, p->parts[piece->first].block, piece->worker, piece->n);
-}
-
-static double work_in(struct plan *p, const struct piece *piece, uint32_t worker)
-{
-        return parts_work(p, piece->first, piece->n, worker) +
-               setup_without(p, p->parts[piece->first].block, worker, 0);
-}
-
-static void try_move(struct search *s, const struct piece *from, double out, uint32_t to, struct best *best)
+static void try_move(struct search *s, const struct plan_piece *from, double out, uint32_t to, struct best *best)
 {
         double end = later_end(s->p, from->worker, -out, to, work_in(s->p, from, to));
 
@@ -202,7 +211,7 @@ static void try_move(struct search *s, const struct piece *from, double out, uin
                 *best = (struct best){.end = end, .from = *from, .against = {.worker = to}};
 }
 
-static void try_swap(struct search *s, const struct piece *from, double out, const struct piece *against,
+static void try_swap(struct search *s, const struct plan_piece *from, double out, const struct plan_piece *against,
                      struct best *best)
 {
         double end, back = work_out(s->p, against);
@@ -216,16 +225,7 @@ static void try_swap(struct search *s, const struct piece *from, double out, con
                 *best = (struct best){.end = end, .from = *from, .against = *against};
 }
 
-/* The piece that ends before the part `at`. */
-static struct piece piece_before(const struct search *s, uint32_t at)
-{
-        const struct plan_part *last = &s->p->parts[at - 1];
-        uint32_t n = s->whole ? s->p->blocks[last->block].n : 1;
-
-        return (struct piece){.first = at - n, .n = n, .worker = last->worker};
-}
-
-static void try_piece(struct search *s, const struct piece *from, struct best *best)
+static void try_piece(struct search *s, const struct plan_piece *from, struct best *best)
 {
         struct plan *p = s->p;
         double out = work_out(p, from);
@@ -234,7 +234,7 @@ static void try_piece(struct search *s, const struct piece *from, struct best *b
                 if (i != from->worker)
                         try_move(s, from, out, i, best);
         for (uint32_t at = p->n_parts; at > 0 && p->steps < s->max_steps;) {
-                struct piece against = piece_before(s, at);
+                struct plan_piece against = piece_before(s, at);
 
                 if (against.worker != from->worker)
                         try_swap(s, from, out, &against, best);
@@ -278,7 +278,7 @@ static double improve(struct search *s)
 
                 /* From the back, so that of equal parts of a unit it keeps the first ones. */
                 for (uint32_t at = p->n_parts; at > 0;) {
-                        struct piece piece = piece_before(s, at);
+                        struct plan_piece piece = piece_before(s, at);
 
                         if (p->workers[piece.worker].core == last)
                                 try_piece(s, &piece, &best);
@@ -311,28 +311,37 @@ static double place_as(struct plan *p, const uint32_t *workers)
 /* False where some part was in no schedule. */
 static bool place_as_before(struct plan *p, const uint32_t *before, double *ret_end)
 {
-        for (uint32_t i = 0; before && i < p->n_parts; i++)
+        for (uint32_t i = 0; i < p->n_parts; i++)
                 if (before[i] == PLAN_NONE)
                         return false;
-        if (!before)
-                return false;
         *ret_end = place_as(p, before);
         return true;
 }
 
+static double search_on(struct search *s, uint64_t steps)
+{
+        s->max_steps = s->p->steps + steps;
+        return improve(s);
+}
+
 void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t max_steps)
 {
-        struct search s = {.p = p, .whole = true, .max_steps = max_steps};
+        struct search whole = {.p = p, .whole = true}, split = {.p = p};
         double end, other;
 
         p->steps = 0;
-        place_greedily(p);
-        end = improve(&s);
+        place_greedily(&whole);
+        end = search_on(&whole, max_steps);
         keep(p);
 
-        s.whole = false;
-        s.max_steps = p->steps + max_steps;
-        other = improve(&s);
+        other = search_on(&split, max_steps);
+        if (other < end - worth) {
+                end = other;
+                worth = 0;
+                keep(p);
+        }
+        place_greedily(&split);
+        other = search_on(&split, max_steps);
         if (other < end - worth) {
                 end = other;
                 keep(p);
