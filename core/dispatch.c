@@ -111,6 +111,8 @@ static void copy_params(struct dispatch *d, const struct dispatch_params *p)
         d->default_seconds = p->default_seconds;
         d->overhead = p->overhead;
         d->start_cost = p->start_cost;
+        d->max_items = p->max_items;
+        d->max_rss = p->max_rss;
         d->session_setup = p->session_setup > 0 ? p->session_setup : 0;
         d->n_session_setups = p->session_setup >= 0;
 }
@@ -225,7 +227,8 @@ static void get_unstuck(struct dispatch *d, struct dispatch_actions *out)
         bool any = false;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
-                bool can = d->workers[i].state == WORKER_ACTIVE && wide_leaves_room(d, i);
+                bool can = d->workers[i].state == WORKER_ACTIVE && wide_leaves_room(d, i) &&
+                           deal_has_room(d, &d->workers[i]);
                 uint32_t item = can ? pick_any(d, i) : DISPATCH_NONE;
 
                 if (item == DISPATCH_NONE)

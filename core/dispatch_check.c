@@ -54,7 +54,8 @@ static const char *check_worker(const struct dispatch *d, uint32_t number, doubl
 
         if (w->state == WORKER_GONE)
                 return w->n_held == 0 && !w->recalling ? NULL : "a worker that is gone holds items";
-        if (w->n_held > DISPATCH_QUEUE_MAX || w->n_running > w->n_held)
+        if (w->n_held > DISPATCH_QUEUE_MAX || w->n_running > w->n_held || w->n_held > w->n_taken ||
+            (d->max_items > 0 && w->n_taken > d->max_items))
                 return "a worker holds more than its queue does";
         for (uint32_t i = 0; i < w->n_held; i++) {
                 const struct item *it = &d->items[w->held[i]];

@@ -8,6 +8,16 @@ uint32_t deal_waiting(const struct worker *w)
         return w->n_held - w->n_running;
 }
 
+bool deal_is_used_up(const struct dispatch *d, const struct worker *w)
+{
+        return d->max_items > 0 && w->n_taken >= d->max_items;
+}
+
+bool deal_has_room(const struct dispatch *d, const struct worker *w)
+{
+        return w->n_held < DISPATCH_QUEUE_MAX && !deal_is_used_up(d, w);
+}
+
 struct worker *deal_holder(struct dispatch *d, uint32_t worker, uint32_t item)
 {
         const struct item *it = &d->items[item];
@@ -111,8 +121,8 @@ static bool is_tiny(const struct dispatch *d, uint32_t item, double horizon)
 /* Whether the engine has to hear when this item is taken: always, but within a batch only half-way. */
 static bool needs_report(const struct dispatch *d, const struct worker *w, uint32_t item, double horizon)
 {
-        return !is_tiny(d, item, horizon) || d->pool.n == 0 || w->n_constrained > 0 || 2 * w->unreported >= horizon ||
-               w->n_unreported >= DISPATCH_QUEUE_MAX / 2;
+        return !is_tiny(d, item, horizon) || d->pool.n == 0 || w->n_constrained > 0 || deal_is_used_up(d, w) ||
+               2 * w->unreported >= horizon || w->n_unreported >= DISPATCH_QUEUE_MAX / 2;
 }
 
 void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double horizon, struct dispatch_actions *out)
@@ -137,6 +147,7 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
         work_add(&w->queued, it->charge, 1);
         w->unreported += it->charge.seconds;
         w->n_unreported++;
+        w->n_taken++;
         w->dry = w->waiting = false;
         w->tail = choice.item;
         pool_enter(d, w, it->unit);
@@ -174,13 +185,17 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
 
         if (w->state != WORKER_ACTIVE || w->recalling || d->stopped)
                 return;
+        if (deal_is_used_up(d, w) && deal_waiting(w) == 0) {
+                workers_retire(d, worker, DISPATCH_R_RECYCLED, out);
+                return;
+        }
         if (!wide_leaves_room(d, worker)) {
                 w->dry = true;
                 return;
         }
         if (d->pool.ordered && w->n_held > 0 && !w->waiting)
                 return; /* what is sent ahead would wait while others go on with later ones */
-        while (w->n_held < DISPATCH_QUEUE_MAX) {
+        while (deal_has_room(d, w)) {
                 double horizon = pick_horizon(d);
 
                 if (deal_waiting(w) > 0 && w->queued.seconds >= horizon)
@@ -235,7 +250,7 @@ bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, s
                 return false;
         for (size_t i = 0; i < n; i++)
                 theirs += is_on_offer(d, list[i]) ? work_at(pool_part_work(d, list[i]), v->speed) : 0;
-        for (size_t i = n; i-- > 0 && t->n_held < DISPATCH_QUEUE_MAX && !pool_is_bound(d, v->thief);) {
+        for (size_t i = n; i-- > 0 && deal_has_room(d, t) && !pool_is_bound(d, v->thief);) {
                 struct work work = pool_part_work(d, list[i]);
 
                 if (!is_on_offer(d, list[i]) || d->items[list[i]].missed_by == v->thief)

@@ -47,7 +47,7 @@ static struct work measured(const struct dispatch_event *e, double speed)
                              .waits = e->cpu < e->wall ? e->wall - e->cpu : 0};
 }
 
-static void on_done(struct dispatch *d, const struct dispatch_event *e)
+static void on_done(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
 {
         struct worker *w = deal_holder(d, e->worker, e->item);
 
@@ -62,6 +62,10 @@ static void on_done(struct dispatch *d, const struct dispatch_event *e)
         w->last_done = e->item;
         w->n_done++;
         d->n_failures = 0;
+        if (d->max_rss > 0 && e->rss > d->max_rss && w->state == WORKER_ACTIVE) {
+                deal_recall(d, e->worker, DISPATCH_NONE, DISPATCH_R_RECYCLED, out);
+                workers_retire(d, e->worker, DISPATCH_R_RECYCLED, out);
+        }
 }
 
 /* A running mean in which the estimate that history gave counts as one sample. */
@@ -95,6 +99,7 @@ static void on_recalled(struct dispatch *d, const struct dispatch_event *e, stru
                         continue;
                 deal_release(d, w, e->list[i]);
                 pool_put(d, e->list[i]);
+                w->n_taken--;
         }
         w->unreported = 0;
         w->n_unreported = 0;
@@ -118,6 +123,7 @@ static void on_unavailable(struct dispatch *d, const struct dispatch_event *e, s
                         continue;
                 deal_release(d, w, e->list[i]);
                 w->n_missed++;
+                w->n_taken--;
                 d->missed = true;
                 if (it->missed_by == DISPATCH_NONE && d->n_of_use > 1 && !d->pool.units[it->unit].serial) {
                         it->missed_by = e->worker;
@@ -155,6 +161,8 @@ static void on_exited(struct dispatch *d, const struct dispatch_event *e, struct
 {
         struct worker *w = &d->workers[e->worker];
         bool retired = w->state == WORKER_RETIRING, lost = false;
+        enum dispatch_reason again =
+                retired && w->retired == DISPATCH_R_RECYCLED ? DISPATCH_R_RECYCLED : DISPATCH_R_AGAIN;
 
         for (size_t i = 0; i < e->n_list; i++)
                 if (deal_holder(d, e->worker, e->list[i])) {
@@ -168,7 +176,7 @@ static void on_exited(struct dispatch *d, const struct dispatch_event *e, struct
                 lost = true;
         }
         forget(d, e->worker, retired || lost || w->n_done > 0);
-        workers_start(d, DISPATCH_R_AGAIN, out);
+        workers_start(d, again, out);
 }
 
 static void on_stop(struct dispatch *d, struct dispatch_actions *out)
@@ -214,7 +222,7 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
                 on_started(d, e);
                 break;
         case DISPATCH_DONE:
-                on_done(d, e);
+                on_done(d, e, out);
                 break;
         case DISPATCH_SETUP:
                 on_setup(d, e);

@@ -112,8 +112,8 @@ static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *
                 const struct worker *w = &d->workers[i];
                 double end = release[i] + work_at(work, w->speed);
 
-                if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && may_run(d, i, item) &&
-                    end < best_end) {
+                if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && deal_has_room(d, w) &&
+                    may_run(d, i, item) && end < best_end) {
                         best_end = end;
                         best = i;
                 }

@@ -73,6 +73,8 @@ static bool takes_part(const struct dispatch *d, const struct place *place)
         if (place->worker == DISPATCH_NONE)
                 return false;
         w = &d->workers[place->worker];
+        if (deal_is_used_up(d, w))
+                return false;
         return w->state == WORKER_ACTIVE || (w->state == WORKER_STARTING && d->now < plan_patience(d, w));
 }
 

@@ -172,6 +172,8 @@ struct worker {
         double unreported;      /* seconds sent since the last one with a report */
         uint32_t n_unreported;
         uint32_t n_done, n_missed;
+        uint32_t n_taken;             /* items that it has run or holds */
+        enum dispatch_reason retired; /* RETIRING: why */
 };
 
 /* Where one worker runs. Those on a PU come first, in the order of the PUs. */
@@ -207,10 +209,12 @@ struct dispatch {
         double start_cost;
         double session_setup; /* seconds that a worker's first item pays */
         uint32_t n_session_setups;
-        uint32_t n_open;   /* items neither done, lost nor left */
-        uint32_t n_queued; /* over all workers */
-        uint32_t n_alive;  /* workers not gone */
-        uint32_t n_of_use; /* of these, neither retiring nor about to */
+        uint32_t max_items; /* of one worker; 0: any number */
+        uint64_t max_rss;   /* KiB, likewise */
+        uint32_t n_open;    /* items neither done, lost nor left */
+        uint32_t n_queued;  /* over all workers */
+        uint32_t n_alive;   /* workers not gone */
+        uint32_t n_of_use;  /* of these, neither retiring nor about to */
         uint32_t n_recalling;
         uint32_t n_wide;     /* of these, with something that runs on several PUs */
         bool freed;          /* in this step, something that others may wait for */
@@ -350,6 +354,9 @@ double pick_release(const struct dispatch *d, const struct worker *w);
 /* dispatch_deal.c; here and below `out` has room (reserved by dispatch_step()). */
 /* The worker, if it holds the item; else NULL. */
 struct worker *deal_holder(struct dispatch *d, uint32_t worker, uint32_t item);
+/* Whether it has, with what it holds, all the items that a worker is given in its life. */
+bool deal_is_used_up(const struct dispatch *d, const struct worker *w);
+bool deal_has_room(const struct dispatch *d, const struct worker *w);
 /* Items sent and not begun. */
 uint32_t deal_waiting(const struct worker *w);
 /* A queued item of the worker has begun. */

@@ -210,6 +210,7 @@ void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason re
 {
         plan_forget(d);
         d->workers[worker].state = WORKER_RETIRING;
+        d->workers[worker].retired = reason;
         d->workers[worker].dry = false;
         d->n_of_use--;
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);
