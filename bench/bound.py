@@ -32,7 +32,7 @@ def jobs(tools: Tools, suite: suites.Suite, scale: float) -> tuple[Job, Job | No
 
 
 def warm(tools: Tools, job: Job) -> float:
-    return contenders.cold_and_warm(tools, job)[1].wall
+    return contenders.cold_and_warm(tools, job)[1].passed().wall
 
 
 def measure(tools: Tools, job: Job, shuffled: Job | None) -> dict[str, float]:
@@ -41,7 +41,7 @@ def measure(tools: Tools, job: Job, shuffled: Job | None) -> dict[str, float]:
     if shuffled:
         found["shuffled"] = warm(tools, shuffled)
     for name in AGAINST.get(job.name, ()):
-        found[name] = peers.run(tools, peers.BY_NAME[name], job).wall
+        found[name] = peers.run(tools, peers.BY_NAME[name], job).passed().wall
     return found
 
 

@@ -59,6 +59,12 @@ class Sample:
     """Of the process and everything it waited for."""
     status: int
 
+    def passed(self) -> Sample:
+        """Itself, of a run whose time counts: all tests passed."""
+        if self.status:
+            raise RuntimeError(f"a run ended with {self.status}")
+        return self
+
 
 def environment(tools: Tools) -> dict[str, str]:
     """The caller's, without what would steer pytest or schedctl, with private places for state."""

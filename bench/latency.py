@@ -21,8 +21,6 @@ import peers
 import report
 from contenders import Extent, Job, Tools
 
-FAILS_EVERY = 50
-
 TESTS = """\
 import os
 import time
@@ -51,9 +49,11 @@ class Suite:
     name: str
     tests: int
     seconds: float
+    every: int
+    """The n-th fails, the 2n-th and so on."""
 
 
-SUITES = (Suite("tiny tests", 10_000, 0.0), Suite("tests of 20 ms", 500, 0.02))
+SUITES = (Suite("tiny tests", 10_000, 0.0, every=50), Suite("tests of 20 ms", 500, 0.02, every=10))
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def run(tools: Tools, extent: Extent) -> str:
         job = Job(suite.name, tools.scratch / f"latency-{number}")
         job.folder.mkdir()
         tests = round(suite.tests * extent.scale)
-        text = TESTS.format(tests=tests, seconds=suite.seconds, every=FAILS_EVERY)
+        text = TESTS.format(tests=tests, seconds=suite.seconds, every=suite.every)
         (job.folder / "test_latency.py").write_text(text)
         for mode in MODES:
             for way in WAYS:

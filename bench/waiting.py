@@ -40,7 +40,7 @@ def same_workers(tools: Tools, job: Job, workers: int) -> float:
     """xdist with as many workers as schedctl had."""
     options = ("-n", str(workers))
     command = contenders.pytest_command(tools, job, *options)
-    return contenders.measure(command, job.folder, peers.with_peers(tools, "xdist")).wall
+    return contenders.measure(command, job.folder, peers.with_peers(tools, "xdist")).passed().wall
 
 
 def measure(tools: Tools, job: Job) -> dict[str, float]:
@@ -48,13 +48,13 @@ def measure(tools: Tools, job: Job) -> dict[str, float]:
     contenders.forget(tools)
     found = {
         "collect": contenders.collect(tools, job).wall,
-        "xdist": peers.run(tools, peers.BY_NAME["xdist load"], job).wall,
-        "cold": contenders.schedctl(tools, job).wall,
+        "xdist": peers.run(tools, peers.BY_NAME["xdist load"], job).passed().wall,
+        "cold": contenders.schedctl(tools, job).passed().wall,
     }
     warm, summary = contenders.summarised(tools, job)
     workers = summary.get("workers", 1)
     return found | {
-        "warm": warm.wall,
+        "warm": warm.passed().wall,
         "workers": workers,
         "same": same_workers(tools, job, workers),
     }
@@ -98,7 +98,7 @@ def computing(tools: Tools, extent: Extent) -> str:
             bare.append(contenders.cold_and_warm(tools, job))
             limited.append(contenders.cold_and_warm(tools, job, "--max-workers", str(tools.pus)))
         by_default, at_most = (
-            [median(sample.wall for sample in column) for column in zip(*pairs)]
+            [median(sample.passed().wall for sample in column) for column in zip(*pairs)]
             for pairs in (bare, limited)
         )
         ratios = [report.ratio(part, whole) for part, whole in zip(by_default, at_most)]
