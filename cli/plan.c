@@ -7,7 +7,7 @@
 #include "cli/plan.h"
 #include "cli/plan_machine.h"
 #include "cli/plan_past.h"
-#include "cli/run_suite.h"
+#include "cli/run_worth.h"
 #include "cli/verbs.h"
 #include "lib/client.h"
 
@@ -131,9 +131,11 @@ static bool choose_cpus(const struct options *o, const struct plan_machine *m, s
 }
 
 /* What a run that begins now would tell its dispatcher. */
-static struct dispatch_params describe_suite(const struct options *o, const struct plan_past *past)
+static struct dispatch_params describe_suite(const struct options *o, const struct plan_past *past, uint32_t n_pus)
 {
-        uint32_t wanted = o->workers < past->n_items ? o->workers : past->n_items;
+        uint32_t wanted = o->workers < past->n_items ? o->workers : past->n_items, most = run_worth_most_workers(n_pus);
+
+        most = most < past->n_items ? most : past->n_items;
 
         return (struct dispatch_params){
                 .items = past->items,
@@ -142,6 +144,7 @@ static struct dispatch_params describe_suite(const struct options *o, const stru
                 .n_groups = past->n_groups,
                 .max_workers = wanted > 0 ? wanted : DISPATCH_WORKERS_MAX,
                 .min_workers = wanted,
+                .extra_workers = wanted == 0 && most > n_pus ? most - n_pus : 0,
                 .default_seconds = RUN_DEFAULT_SECONDS,
                 .overhead = RUN_SEND_SECONDS,
                 .start_cost = RUN_FORK_SECONDS,
@@ -185,37 +188,55 @@ static void print_project(const struct options *o, const struct plan_past *past)
 }
 
 static int print_text(const struct options *o, const struct plan_past *past, const struct plan_input *in,
-                      const struct plan_result *plan, bool inline_is_faster)
+                      const struct plan_result *plan, const char *why)
 {
         int r;
 
         print_project(o, past);
         r = plan_print(in, plan, o->schedule, stdout);
-        if (r == 0 && inline_is_faster)
-                puts("\npytest itself would run these sooner than workers: 'schedctl run' leaves them to it.");
+        if (r == 0 && why)
+                printf("\n'schedctl run' would leave these to pytest itself: %s.\n", why);
         return r;
 }
 
 static int print_json(const struct options *o, const struct plan_past *past, const struct plan_input *in,
-                      const struct plan_result *plan, bool inline_is_faster)
+                      const struct plan_result *plan, const char *why)
 {
         CLEANUP_JSON json_t *json = plan_json(in, plan, o->schedule);
         const struct history_project *project = &past->list.project;
 
         if (!json ||
-            json_object_update_new(json, json_pack("{s:s, s:I, s:f, s:I, s:b}", "project", past->project, "runs",
-                                                   (json_int_t)project->runs, "lastWall", project->wall, "latest",
-                                                   (json_int_t)past->list.latest, "inline", inline_is_faster)) < 0)
+            json_object_update_new(json, json_pack("{s:o, s:I, s:f, s:I, s:s?}", "project", plan_name(past->project),
+                                                   "runs", (json_int_t)project->runs, "lastWall", project->wall,
+                                                   "latest", (json_int_t)past->list.latest, "inline", why)) < 0)
                 return -ENOMEM;
         return json_dumpf(json, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF ? 0 : -EIO;
+}
+
+/* Why a run would leave the items to pytest, as far as that can be told beforehand; or NULL. */
+static const char *why_inline(const struct plan_input *in, const struct plan_result *plan)
+{
+        const struct run_worth worth = {
+                .items = in->suite->items,
+                .n_items = in->suite->n_items,
+                .total = plan->serial,
+                .n_pus = (uint32_t)in->n_pus,
+                .n_extra = in->suite->extra_workers,
+                .start_cost = in->suite->start_cost,
+        };
+
+        if (in->suite->n_items == 1)
+                return "one test";
+        if (in->n_pus == 1)
+                return run_worth_waiting(&worth) ? NULL : "one CPU";
+        return run_worth_nothing(&worth) ? "too short to gain" : NULL;
 }
 
 static int plan_and_print(const struct options *o, const struct plan_past *past, const struct plan_machine *m,
                           struct plan_input *in)
 {
         CLEANUP(plan_result_finish) struct plan_result plan = {0};
-        const struct dispatch_params suite = describe_suite(o, past);
-        bool inline_is_faster;
+        const struct dispatch_params suite = describe_suite(o, past, (uint32_t)in->n_pus);
         int r;
 
         in->suite = &suite;
@@ -227,10 +248,7 @@ static int plan_and_print(const struct options *o, const struct plan_past *past,
         r = plan_predict(in, &plan);
         if (r < 0)
                 return r;
-        inline_is_faster = o->workers == 0 && in->n_pus > 1 &&
-                           dispatch_inline_is_faster(plan.serial, suite.n_items, (uint32_t)in->n_pus, suite.start_cost,
-                                                     RUN_RELAY_SECONDS);
-        return (o->json ? print_json : print_text)(o, past, in, &plan, inline_is_faster);
+        return (o->json ? print_json : print_text)(o, past, in, &plan, o->workers ? NULL : why_inline(in, &plan));
 }
 
 static int run(const struct options *o)
@@ -240,6 +258,7 @@ static int run(const struct options *o)
         struct dispatch_pu pus[CPUSET_MAX];
         struct plan_input in = {.pus = pus};
         struct cpuset cpus;
+        unsigned n;
         int r = plan_past_read(o->project ? o->project : ".", o->patterns, &past);
 
         if (r == 0)
@@ -249,7 +268,8 @@ static int run(const struct options *o)
         history_load_speeds(past.history, &machine.of.speeds);
         if (!choose_cpus(o, &machine, &cpus))
                 return VERB_USAGE;
-        in.n_pus = plan_machine_choose(&machine, &cpus, o->workers, pus, &in.spare);
+        n = o->workers > 0 && o->workers < machine.most ? o->workers : machine.most;
+        in.n_pus = plan_machine_choose(&machine, &cpus, n, pus, &in.spare);
         r = plan_and_print(o, &past, &machine, &in);
         if (r < 0)
                 fprintf(stderr, "schedctl plan: %s\n", strerror(-r));

@@ -83,5 +83,7 @@ void plan_result_finish(struct plan_result *plan);
 
 /* schedule: what would run where, and when. -ENOMEM. */
 int plan_print(const struct plan_input *in, const struct plan_result *plan, bool schedule, FILE *out);
+/* Of an id or a path, which need not be UTF-8: then it is escaped, as a terminal would get it. */
+json_t *plan_name(const char *name);
 /* An object; schedctl-plan(1) lists its members. NULL for want of memory. */
 json_t *plan_json(const struct plan_input *in, const struct plan_result *plan, bool schedule);

@@ -3,8 +3,7 @@
 #include "lib/client.h"
 #include "lib/text.h"
 
-/* Ids come from anywhere: one that is not UTF-8 is shown escaped, as a terminal gets it. */
-static json_t *name_json(const char *name)
+json_t *plan_name(const char *name)
 {
         json_t *text = json_string(name);
         CLEANUP_FREE char *escaped = text ? NULL : text_escape(name);
@@ -28,7 +27,7 @@ static json_t *describe_critical(const struct plan_input *in, const struct plan_
         if (plan->critical == DISPATCH_NONE)
                 return json_null();
         item = &plan->sim.items[plan->critical];
-        return json_pack("{s:o, s:f, s:f, s:i, s:i}", "id", name_json(in->ids[plan->critical]), "share", plan->share,
+        return json_pack("{s:o, s:f, s:f, s:i, s:i}", "id", plan_name(in->ids[plan->critical]), "share", plan->share,
                          "seconds", item->end - item->begin, "worker", (int)item->worker, "items", (int)plan->n_last);
 }
 
@@ -36,9 +35,9 @@ static json_t *describe_critical(const struct plan_input *in, const struct plan_
 static json_t *subject_of(const struct plan_input *in, const struct plan_advice *a)
 {
         if (a->change == PLAN_SPLIT || a->change == PLAN_SERIAL)
-                return name_json(in->ids[a->item]);
+                return plan_name(in->ids[a->item]);
         if (a->change == PLAN_SETUP)
-                return name_json(a->group == DISPATCH_NONE ? "" : in->group_ids[a->group]);
+                return plan_name(a->group == DISPATCH_NONE ? "" : in->group_ids[a->group]);
         return json_null();
 }
 
@@ -94,13 +93,13 @@ static json_t *describe_schedule(const struct plan_input *in, const struct plan_
                 json_t *pu = item->pu == DISPATCH_FLOATING ? json_null() : json_integer(item->pu);
 
                 json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:f, s:f, s:f, s:s}", "id",
-                                                      name_json(in->ids[plan->order[k]]), "worker", (int)item->worker,
+                                                      plan_name(in->ids[plan->order[k]]), "worker", (int)item->worker,
                                                       "pu", pu, "begin", item->begin, "end", item->end, "setup",
                                                       item->setup, "reason", dispatch_reason_text(item->reason)));
         }
         for (uint32_t i = 0; i < in->suite->n_items; i++)
                 if (in->suite->items[i].alone) {
-                        json_array_append_new(list, json_pack("{s:o, s:b}", "id", name_json(in->ids[i]), "alone", 1));
+                        json_array_append_new(list, json_pack("{s:o, s:b}", "id", plan_name(in->ids[i]), "alone", 1));
                         n++;
                 }
         return check_list(list, n);

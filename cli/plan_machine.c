@@ -226,7 +226,7 @@ size_t plan_machine_choose(const struct plan_machine *m, const struct cpuset *of
         unsigned taken[CPUSET_MAX], n_all = placement_order(&m->of.machine, of, order);
         struct cpuset set = {0};
 
-        n = n > 0 && n < n_all ? n : n_all;
+        n = n < n_all ? n : n_all;
         for (unsigned i = 0; i < n; i++) {
                 taken[i] = order[i].pu;
                 cpuset_add(&set, order[i].pu);

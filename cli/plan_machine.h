@@ -14,7 +14,7 @@ struct plan_machine {
 int plan_machine_read(const char *file, struct plan_machine *ret_machine);
 void plan_machine_finish(struct plan_machine *m);
 
-/* The first `n` (0: all) of these PUs in the order of lending, rated, best first; how many. `pus` has room for
+/* The first `n` of these PUs, or all, in the order of lending, rated, best first; how many. `pus` has room for
  * CPUSET_MAX; *ret_spare is what else could be had of the machine. */
 size_t plan_machine_choose(const struct plan_machine *m, const struct cpuset *of, unsigned n, struct dispatch_pu *pus,
                            struct cpuset *ret_spare);

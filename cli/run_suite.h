@@ -21,27 +21,11 @@
 #include "cli/run_measure.h"
 #include "cli/run_message.h"
 #include "cli/run_settings.h"
+#include "cli/run_worth.h"
 #include "core/dispatch.h"
 
-/* Costs that decide whether workers are worth it, in seconds; measured on a 2-core virtual machine, where a serial
- * pytest takes 0.15 s to run nothing.
- *
- * Fork: from the suite's message to the first READY, median of 15 runs of five tests: 14.8 ms (least 9.5).
- * Relay: CPU of 10,000 empty tests in one worker less that in the reporter: 65 to 79 µs a test, of which the engine
- * has 4. Send: a byte to a process on another CPU and back: 29 µs. */
-#define RUN_FORK_SECONDS    0.015 /* from the plan to a forked worker's READY */
-#define RUN_RELAY_SECONDS   70e-6 /* what an item costs the reporter and the engine beyond running it */
-#define RUN_SEND_SECONDS    30e-6 /* what a deal record costs until the worker has it */
-#define RUN_DEFAULT_SECONDS 0.01  /* an item nobody knows anything about */
-
-/* Workers beyond one a PU, while items wait: how many by default, and what memory has to be there for them.
- *
- * A worker that waits costs memory and a process, so there may be many: 16 a PU, which is 20 sleeping tests at once on
- * two PUs with room to spare, but not more than 64 in all, as each may hold a server, a database and ports of its own;
- * one more a PU where there are more than 32 PUs. */
+/* What memory has to be there for workers beyond one a PU. */
 enum {
-        RUN_WORKERS_PER_PU = 16,
-        RUN_WORKERS_DEFAULT_MAX = 64,
         RUN_ROOM_PART = 2,           /* one part in so many of the memory available is for them */
         RUN_ROOM_FORK_PART = 4,      /* of the reporter's memory that a forked worker comes to have for itself */
         RUN_ROOM_EVERY_US = 1000000, /* how often the memory is looked at, at most */

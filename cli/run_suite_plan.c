@@ -69,44 +69,29 @@ static uint32_t extra_workers(struct run_suite *s)
         if (s->settings.workers || s->listing.ordered || s->n_pus == 0)
                 return 0;
         if (!most)
-                most = least_of(RUN_WORKERS_PER_PU * n_pus, largest_of(RUN_WORKERS_DEFAULT_MAX, 2 * n_pus));
+                most = run_worth_most_workers(n_pus);
         most = least_of(least_of(most, s->n_parts), DISPATCH_WORKERS_MAX);
         return most > n_pus ? least_of(most - n_pus, run_suite_room(s)) : 0;
 }
 
-/* Of seconds that the history knows, those in which items wait. */
-static double seconds_waited(const struct run_past *past, uint32_t n_items)
+static struct run_worth describe_worth(const struct run_suite *s, const struct run_past *past)
 {
-        double seconds = 0;
-
-        for (uint32_t i = 0; i < n_items; i++)
-                if (past->items[i].seconds > 0)
-                        seconds += past->items[i].seconds * past->items[i].waits;
-        return seconds;
-}
-
-/* Whether it is known that workers which wait beside each other save more than they cost. */
-static bool waits_enough(const struct run_suite *s, const struct run_past *past)
-{
-        uint32_t n_items = s->listing.n_items, workers = (uint32_t)s->n_pus + s->n_extra;
-
-        return s->n_extra > 0 && run_past_is_known(past, n_items) &&
-               !dispatch_inline_is_faster(seconds_waited(past, n_items), n_items, workers, start_cost(s),
-                                          RUN_RELAY_SECONDS);
-}
-
-/* Whether it is known that workers would save nothing. */
-static bool is_too_short(const struct run_suite *s, const struct run_past *past)
-{
-        return run_past_is_known(past, s->listing.n_items) && !waits_enough(s, past) &&
-               dispatch_inline_is_faster(past->total, s->listing.n_items, (uint32_t)s->n_pus, start_cost(s),
-                                         RUN_RELAY_SECONDS);
+        return (struct run_worth){
+                .items = past->items,
+                .n_items = s->listing.n_items,
+                .total = past->total,
+                .n_pus = (uint32_t)s->n_pus,
+                .n_extra = s->n_extra,
+                .start_cost = start_cost(s),
+        };
 }
 
 /* Why the reporter had better run the items itself, or NULL. */
 static const char *why_inline(const struct run_suite *s, const struct run_past *past)
 {
         const struct run_listing *l = &s->listing;
+        const struct run_worth worth = describe_worth(s, past);
+        bool known = run_past_is_known(past, l->n_items);
 
         if (l->n_items == 0)
                 return "no tests";
@@ -124,9 +109,9 @@ static const char *why_inline(const struct run_suite *s, const struct run_past *
                 return "other suites of this run have all its CPUs";
         if (s->settings.workers > 1)
                 return NULL;
-        if (!may_have_two(s) && !waits_enough(s, past))
+        if (!may_have_two(s) && !(known && run_worth_waiting(&worth)))
                 return "one CPU";
-        return s->n_pus > 1 && is_too_short(s, past) ? "too short to gain" : NULL;
+        return s->n_pus > 1 && known && run_worth_nothing(&worth) ? "too short to gain" : NULL;
 }
 
 uint32_t run_suite_n_wanted(const struct run_suite *s)
