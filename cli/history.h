@@ -82,6 +82,13 @@ int history_sources(const char *root, const char *const *ids, uint32_t n, uint64
 /* Puts what was learned of the machine's classes into *speeds; how many classes that were. */
 int history_load_speeds(struct history *h, struct speeds *speeds);
 
+struct history_listed_speed {
+        char machine[SPEEDS_MACHINE_MAX], class[SPEEDS_NAME_MAX];
+        double ratio, weight;
+};
+/* All that was learned of any machine, an array to free. -ENOMEM. */
+int history_list_speeds(struct history *h, struct history_listed_speed **ret_speeds, size_t *ret_n);
+
 /* 0, also where nothing could be stored and *ret_warning says why. -ENOMEM. */
 int history_store(struct history *h, const char *project, const struct history_suite *suite, char **ret_warning);
 

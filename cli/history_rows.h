@@ -32,5 +32,12 @@ struct estimate history_read_estimate(sqlite3_stmt *s);
 
 /* An SQLite result; statements that are to be used again are reset. */
 int history_finish_row(sqlite3_stmt *s);
+#define HISTORY_WRITE_ITEM                                                                                             \
+        "INSERT OR REPLACE INTO item(project, " HISTORY_ITEM_COLUMNS ", position, run, seen)"                          \
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 /* Likewise. */
 int history_write_speeds(struct history *h, const struct speeds *speeds, int64_t now);
+/* Binds parameters 2 to 14 of a statement that writes a row of HISTORY_ITEM_COLUMNS and the position. */
+void history_bind_item(sqlite3_stmt *s, const char *id, const struct estimate *e, int64_t position);
+/* Writes down how many items a project has; an SQLite result. */
+int history_count_items(struct history *h, const struct history_row *row, bool whole);

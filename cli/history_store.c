@@ -52,7 +52,7 @@ struct writing {
         struct speeds_run speeds_run;
 };
 
-static void bind_item(sqlite3_stmt *s, const char *id, const struct estimate *e, int64_t position)
+void history_bind_item(sqlite3_stmt *s, const char *id, const struct estimate *e, int64_t position)
 {
         sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 3, e->n_samples);
@@ -89,7 +89,7 @@ static int write_item(struct writing *w, const struct history_item *item)
         if (w->suite->speeds && speeds_observe(&w->speeds_run, w->suite->speeds, &e, &item->sample) < 0)
                 return SQLITE_NOMEM;
         estimate_update(&e, &item->sample);
-        bind_item(w->write, item->id, &e, position);
+        history_bind_item(w->write, item->id, &e, position);
         return history_finish_row(w->write);
 }
 
@@ -97,10 +97,7 @@ static int prepare_items(struct history *h, struct writing *w)
 {
         if (!history_prepare(h, "SELECT " HISTORY_ITEM_COLUMNS ", position FROM item WHERE project = ? AND id = ?",
                              &w->read) ||
-            !history_prepare(h,
-                             "INSERT OR REPLACE INTO item(project, " HISTORY_ITEM_COLUMNS ", position, run, seen)"
-                             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                             &w->write))
+            !history_prepare(h, HISTORY_WRITE_ITEM, &w->write))
                 return sqlite3_errcode(h->db);
         sqlite3_bind_int64(w->read, 1, w->row->key);
         sqlite3_bind_int64(w->write, 1, w->row->key);
@@ -199,7 +196,7 @@ static int prune(struct history *h, const struct history_row *row, int64_t now)
 }
 
 /* The count decides how history_load() reads. */
-static int count_items(struct history *h, const struct history_row *row, bool whole)
+int history_count_items(struct history *h, const struct history_row *row, bool whole)
 {
         CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
 
@@ -228,7 +225,7 @@ static int write_suite(struct history *h, const char *project, const struct hist
         if (r == SQLITE_OK)
                 r = prune(h, &row, suite->now);
         if (r == SQLITE_OK)
-                r = count_items(h, &row, is_whole(&row, suite));
+                r = history_count_items(h, &row, is_whole(&row, suite));
         if (r == SQLITE_OK)
                 r = history_execute(h, "COMMIT");
         if (r != SQLITE_OK)

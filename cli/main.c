@@ -13,6 +13,7 @@ struct verb {
 static const struct verb verbs[] = {
         {"run", verb_run, "run a command, its tests in parallel on borrowed CPUs"},
         {"plan", verb_plan, "say how long a project's tests would take, and what would help"},
+        {"history", verb_history, "show, export, import and forget what earlier runs measured"},
         {"status", verb_status, "list the runs, their CPUs and who waits"},
         {"nproc", verb_nproc, "print how many workers a run would get now"},
         {"topo", verb_topo, "draw the machine and what is lent"},

@@ -12,6 +12,7 @@ enum {
 
 int verb_run(int argc, char **argv);
 int verb_plan(int argc, char **argv);
+int verb_history(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_nproc(int argc, char **argv);
 int verb_topo(int argc, char **argv);

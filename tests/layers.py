@@ -33,6 +33,7 @@ LIBC_CORE = frozenset(
 )
 
 LIBRARIES = {
+    "expat": re.compile(r"expat"),
     "hwloc": re.compile(r"hwloc(\.h|/)"),
     "jansson": re.compile(r"jansson"),
     "libuv": re.compile(r"uv(\.h|/)"),
@@ -62,7 +63,7 @@ ROOMS = {
     "hw": room("hw core lib/util.h", "hwloc"),
     "lib": room("lib include core hw/root.h hw/usable.h", "jansson"),
     "daemon": room("daemon core hw lib include", "libuv libsystemd libmd jansson"),
-    "cli": room("cli core hw lib include", "libuv sqlite3 jansson"),
+    "cli": room("cli core hw lib include", "libuv sqlite3 jansson expat"),
     "examples": room("include"),
     "bench": room("bench include core lib hw/usable.h", "jansson"),
 }
