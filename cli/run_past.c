@@ -188,21 +188,25 @@ static uint32_t collect_items(const struct run_suite *s, struct history_item *it
         return n;
 }
 
+static double mean_setup(const struct run_measure_group *group)
+{
+        return group->n ? group->work / group->n : -1;
+}
+
+/* Those of the listing, and the session. */
 static uint32_t collect_groups(const struct run_suite *s, struct history_group *groups)
 {
         const struct run_listing *l = &s->listing;
 
-        for (uint32_t i = 0; i < l->n_groups; i++) {
-                const struct run_measure_group *m = &s->measure.groups[i];
-
+        for (uint32_t i = 0; i < l->n_groups; i++)
                 groups[i] = (struct history_group){
                         .id = l->group_ids[i],
                         .parent = l->group_parent[i] == RUN_NO_INDEX ? NULL : l->group_ids[l->group_parent[i]],
                         .loose = l->group_loose[i],
-                        .setup = m->n ? m->work / m->n : -1,
+                        .setup = mean_setup(&s->measure.groups[i]),
                 };
-        }
-        return l->n_groups;
+        groups[l->n_groups] = (struct history_group){.id = HISTORY_SESSION, .setup = mean_setup(&s->measure.session)};
+        return l->n_groups + 1;
 }
 
 static void describe(const struct run_suite *s, struct history_suite *suite)
