@@ -37,7 +37,7 @@ static void on_started(struct dispatch *d, const struct dispatch_event *e)
                 return;
         deal_begin(d, w, e->item);
         w->begun = d->now;
-        w->recalled = w->waiting = false;
+        w->recalled = w->waiting = w->wants = false;
 }
 
 /* What a measurement shows of an item on a fast core. */
@@ -103,6 +103,7 @@ static void on_recalled(struct dispatch *d, const struct dispatch_event *e, stru
         }
         w->unreported = 0;
         w->n_unreported = 0;
+        w->waiting = w->wants && deal_waiting(w) == 0; /* it does not say so again */
         deal_reset_tail(d, w);
 
         /* Where there is a plan it says who gets what. */
@@ -197,6 +198,7 @@ static void on_want(struct dispatch *d, const struct dispatch_event *e)
 
         if (e->item != DISPATCH_NONE)
                 on_started(d, e);
+        w->wants = true;
         w->waiting = deal_waiting(w) == 0;
         if (w->waiting)
                 wide_end(d, e->worker);

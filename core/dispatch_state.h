@@ -165,6 +165,7 @@ struct worker {
         bool recalled;          /* in vain, or has taken from others, since it last began an item: not from it */
         bool dry;               /* nothing was there for it */
         bool waiting;           /* said WANT, and was sent nothing since */
+        bool wants;             /* said WANT, and has begun nothing since */
         uint32_t n_constrained; /* of what it holds */
         uint32_t wide;          /* what it holds that runs on several PUs, or DISPATCH_NONE */
         bool widened;           /* is to be pinned to its own again */
