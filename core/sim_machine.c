@@ -135,6 +135,14 @@ static void claim(struct sim_machine *m, struct sim_pu *pu, uint32_t worker)
         m->shares[worker].n++;
 }
 
+/* PUs that a floating worker spreads over. */
+static uint32_t floating_width(const struct sim *s, uint32_t worker)
+{
+        uint32_t cpus = s->workers[worker].load.cpus > 1 ? s->workers[worker].load.cpus : 1;
+
+        return cpus < s->machine.n_held || s->machine.n_held == 0 ? cpus : (uint32_t)s->machine.n_held;
+}
+
 /* Who is bound to a PU: everybody to his own, and what needs several to those that it was given. */
 static void collect_claims(struct sim *s)
 {
@@ -160,11 +168,9 @@ static void collect_claims(struct sim *s)
                     m->pus[i].os != s->workers[worker].pu)
                         claim(m, &m->pus[i], worker);
         }
-}
-
-static bool floats(const struct sim *s, uint32_t worker)
-{
-        return s->workers[worker].load.busy && s->machine.shares[worker].n == 0;
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                if (s->workers[i].load.busy && m->shares[i].n == 0)
+                        m->shares[i] = (struct sim_share){.floats = true, .n = floating_width(s, i)};
 }
 
 /* What is wanted of the PU by those bound to it, of each at most `level`. */
@@ -191,7 +197,8 @@ static double wanted_by_floats(const struct sim *s, double speed, double level)
         double sum = 0;
 
         for (uint32_t i = 0; i < s->n_workers; i++)
-                sum += floats(s, i) ? fmin(wanted(s->workers[i].load.waits, speed), level) : 0;
+                if (s->machine.shares[i].floats)
+                        sum += s->machine.shares[i].n * fmin(wanted(s->workers[i].load.waits, speed), level);
         return sum;
 }
 
@@ -335,8 +342,8 @@ static void give_to_floats(struct sim *s, double level)
         }
         speed = used > 0 ? work / used : mean_speed(m);
         for (uint32_t i = 0; i < s->n_workers; i++)
-                if (floats(s, i)) {
-                        m->shares[i].use = fmin(wanted(s->workers[i].load.waits, speed), level);
+                if (m->shares[i].floats) {
+                        m->shares[i].use = m->shares[i].n * fmin(wanted(s->workers[i].load.waits, speed), level);
                         m->shares[i].work = m->shares[i].use * speed;
                 }
 }
@@ -421,7 +428,7 @@ void sim_machine_rest(struct sim *s, uint32_t worker)
 
 static double rate_of(const struct sim_load *load, const struct sim_share *share)
 {
-        return load->waits < 1 ? share->work / (share->n > 1 ? share->n : 1) / (1 - load->waits) : 1;
+        return load->waits < 1 ? share->work / share->n / (1 - load->waits) : 1;
 }
 
 void sim_machine_settle(struct sim *s)
@@ -443,7 +450,7 @@ void sim_machine_settle(struct sim *s)
                 sim_machine_advance(s, i);
                 rate = rate_of(&w->load, &m->shares[i]);
                 w->use = m->shares[i].use;
-                w->part = w->use / (m->shares[i].n > 1 ? m->shares[i].n : 1);
+                w->part = w->use / m->shares[i].n;
                 m->used += w->use;
                 if (rate < w->rate || rate > w->rate) {
                         w->rate = rate;

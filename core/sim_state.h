@@ -100,7 +100,8 @@ struct sim_claim {
 
 /* What one worker gets. */
 struct sim_share {
-        uint32_t n;  /* PUs that it is bound to; 0: it floats */
+        bool floats; /* bound to none */
+        uint32_t n;  /* PUs that it spreads over */
         double use;  /* PUs */
         double work; /* seconds on a fast core in a second */
 };

@@ -4,11 +4,21 @@
 
 #include "tests/sim/dispatch-trial.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LAW(trial, condition)                                                                                          \
+        do {                                                                                                           \
+                if (!(condition)) {                                                                                    \
+                        fprintf(stderr, "seed %llu: %s:%d: failed: %s\n", (unsigned long long)(trial)->seed, __FILE__, \
+                                __LINE__, #condition);                                                                 \
+                        exit(1);                                                                                       \
+                }                                                                                                      \
+        } while (0)
+
 /* One more worker is being started. */
 void laws_started(const struct trial *t);
-void laws_sent(struct trial *t, const struct dispatch_action *a);
-/* The dispatcher learns that an item is over, or not with its worker any more. */
-void laws_released(struct trial *t, uint32_t item);
+void laws_sent(const struct trial *t, const struct dispatch_action *a);
 void laws_begun(struct trial *t, uint32_t worker, uint32_t item);
 void laws_returned(const struct trial *t, unsigned pu);
 void laws_over(const struct trial *t, const struct dispatch *d);

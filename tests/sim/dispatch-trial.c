@@ -57,7 +57,6 @@ static void is_back(struct trial *t, uint32_t worker, uint32_t item, enum where 
 {
         if (t->owner[item] != worker)
                 return;
-        laws_released(t, item);
         t->owner[item] = DISPATCH_NONE;
         t->workers[worker].n_sent--;
         t->where[item] = where;
@@ -67,14 +66,14 @@ static void on_exited(struct trial *t, const struct dispatch_event *e)
 {
         struct watched_worker *w = &t->workers[e->worker];
 
-        CHECK(w->gone);
+        LAW(t, w->gone);
         for (size_t i = 0; i < e->n_list; i++)
                 is_back(t, e->worker, e->list[i], DONE);
         if (e->item != DISPATCH_NONE)
                 is_back(t, e->worker, e->item, LOST);
         for (uint32_t i = 0; i < t->world->suite.n_items && w->n_sent > 0; i++)
                 is_back(t, e->worker, i, UNSENT);
-        CHECK_INT(w->n_sent, 0);
+        LAW(t, w->n_sent == 0);
         w->alive = false;
 }
 
@@ -86,8 +85,8 @@ static void on_event(void *data, double now, const struct dispatch_event *e)
                 printf("%9.6f event %d worker %d item %d\n", now, (int)e->type, (int)e->worker, (int)e->item);
         switch (e->type) {
         case DISPATCH_PUS:
-                t->pus = e->pus;
                 t->n_pus = e->n_pus;
+                t->n_changes++;
                 break;
         case DISPATCH_DONE:
                 is_back(t, e->worker, e->item, DONE);
@@ -144,7 +143,7 @@ static void on_start(struct trial *t, const struct dispatch_action *a)
 {
         struct watched_worker *w = &t->workers[a->worker];
 
-        CHECK(!w->alive);
+        LAW(t, !w->alive);
         *w = (struct watched_worker){.alive = true, .life = w->life + 1, .pu = a->pu, .running = DISPATCH_NONE};
         laws_started(t);
 }
@@ -154,6 +153,7 @@ static void on_sent(struct trial *t, const struct dispatch_action *a)
         laws_sent(t, a);
         t->where[a->item] = SENT;
         t->owner[a->item] = a->worker;
+        t->epoch[a->item] = t->n_changes;
         t->workers[a->worker].n_sent++;
         t->workers[a->worker].waiting = false;
 }
@@ -188,11 +188,12 @@ static void on_action(void *data, double now, const struct dispatch_action *a)
                 w->ending = true;
                 break;
         case DISPATCH_DO_LEFT:
-                CHECK_INT(t->where[a->item], UNSENT);
+                LAW(t, t->where[a->item] == UNSENT);
                 t->where[a->item] = LEFT;
                 break;
         case DISPATCH_DO_RETURN:
                 laws_returned(t, a->pu);
+                t->n_pus--;
                 break;
         case DISPATCH_DO_FINISHED:
                 break;
@@ -218,8 +219,8 @@ static void on_begun(void *data, double now, uint32_t worker, uint32_t item)
 {
         struct trial *t = data;
 
-        CHECK_INT(t->where[item], SENT);
-        CHECK_INT(t->owner[item], worker);
+        LAW(t, t->where[item] == SENT);
+        LAW(t, t->owner[item] == worker);
         t->workers[worker].running = item;
         t->workers[worker].n_begun++;
         laws_begun(t, worker, item);
@@ -230,7 +231,7 @@ static void on_ended(void *data, double now, uint32_t worker, uint32_t item)
 {
         struct trial *t = data;
 
-        CHECK_INT(t->workers[worker].running, item);
+        LAW(t, t->workers[worker].running == item);
         t->workers[worker].running = DISPATCH_NONE;
 }
 
@@ -239,7 +240,7 @@ static void on_gone(void *data, double now, uint32_t worker)
         struct trial *t = data;
 
         t->workers[worker].gone = true;
-        CHECK_INT(t->workers[worker].running, DISPATCH_NONE);
+        LAW(t, t->workers[worker].running == DISPATCH_NONE);
 }
 
 static void on_over(void *data, double now, const struct dispatch *d)
@@ -262,19 +263,21 @@ static void open_trial(struct trial *t)
 
         t->random = t->seed;
         t->hash = UINT64_C(14695981039346656037);
-        t->n_recalling = t->n_steps = 0;
+        t->n_recalling = t->n_steps = t->n_changes = 0;
         t->stopped = false;
-        memset(t->used, 0, sizeof(t->used));
         t->workers = calloc(t->world->suite.max_workers, sizeof(*t->workers));
         t->where = calloc(n, sizeof(*t->where));
         t->owner = calloc(n, sizeof(*t->owner));
         t->missed = calloc(n, sizeof(*t->missed));
+        t->epoch = calloc(n, sizeof(*t->epoch));
         t->serial = calloc(n, sizeof(*t->serial));
-        CHECK(t->workers && t->where && t->owner && t->missed && t->serial);
+        CHECK(t->workers && t->where && t->owner && t->missed && t->epoch && t->serial);
         for (uint32_t i = 0; i < t->world->suite.n_items; i++) {
                 t->owner[i] = DISPATCH_NONE;
                 t->where[i] = t->world->items[i].alone ? LEFT : UNSENT;
         }
+        for (uint32_t i = 0; i < t->world->suite.max_workers; i++)
+                t->workers[i].running = DISPATCH_NONE;
         t->hooks = (struct sim_hooks){
                 .data = t,
                 .no_start = no_start,
@@ -300,10 +303,11 @@ void trial_run(struct trial *t, struct sim_result *ret_result)
 
         open_trial(t);
         params.hooks = &t->hooks;
-        CHECK_INT(sim_run(&params, ret_result), 0);
+        LAW(t, sim_run(&params, ret_result) == 0);
         free(t->workers);
         free(t->where);
         free(t->owner);
         free(t->missed);
+        free(t->epoch);
         free(t->serial);
 }

@@ -49,10 +49,9 @@ struct trial {
                 uint32_t worker;
                 unsigned life; /* 0: none yet */
         } * serial;
-        uint32_t used[WORLD_RESOURCES_MAX];
-        const struct dispatch_pu *pus; /* held at the moment */
-        size_t n_pus;
-        uint32_t n_recalling, n_steps;
+        uint32_t *epoch; /* per item: n_changes when it was sent */
+        size_t n_pus;    /* held at the moment */
+        uint32_t n_recalling, n_steps, n_changes;
         bool stopped;
 };
 

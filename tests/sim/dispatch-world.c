@@ -111,6 +111,7 @@ void world_add_cores(struct world *w, size_t n, unsigned siblings, double alone,
         for (unsigned i = 0; i < siblings; i++)
                 for (size_t k = 0; k < n; k++)
                         add_pu(w, alone, speed, first + (unsigned)k);
+        dispatch_sort_pus(w->pus, w->params.n_pus);
 }
 
 double world_bound(const struct world *w)

@@ -42,6 +42,61 @@ static void random_constraints(struct world *w, uint64_t *random)
         w->suite.ordered = random_below(random, 6) == 0;
 }
 
+/* Each only in some suites: items that wait, need PUs or resources, come first, packages, workers that end early. */
+static void random_waits(struct world *w, uint64_t *random)
+{
+        double share = random_below(random, 3) == 0 ? random_uniform(random) : 0;
+        bool told = random_below(random, 2);
+
+        for (uint32_t i = 0; i < w->suite.n_items; i++) {
+                w->waits[i] = random_uniform(random) < share ? fmin(1.3 * random_uniform(random), 1) : 0;
+                w->items[i].waits = told ? w->waits[i] : 0;
+        }
+}
+
+static void random_needs(struct world *w, uint64_t *random)
+{
+        double wide = random_below(random, 5) == 0 ? random_uniform(random) / 2 : 0;
+        double needy = random_below(random, 5) == 0 ? random_uniform(random) : 0;
+
+        w->suite.n_resources = needy > 0 ? 1 + random_below(random, WORLD_RESOURCES_MAX) : 0;
+        for (uint32_t r = 0; r < w->suite.n_resources; r++)
+                w->capacities[r] = 1 + random_below(random, 8);
+        for (uint32_t i = 0; i < w->suite.n_items; i++) {
+                w->items[i].first_need = w->suite.n_needs;
+                if (random_uniform(random) < wide)
+                        w->items[i].cpus = 2 + random_below(random, 5);
+                for (uint32_t r = random_below(random, 3); r < w->suite.n_resources && random_uniform(random) < needy;
+                     r += 2)
+                        w->needs[w->suite.n_needs++] = (struct dispatch_need){
+                                .resource = r, .amount = 1 + random_below(random, w->capacities[r])};
+                w->items[i].n_needs = w->suite.n_needs - w->items[i].first_need;
+        }
+}
+
+static void random_rest(struct world *w, struct faults *f, uint64_t *random)
+{
+        double early = random_below(random, 4) == 0 ? random_uniform(random) / 3 : 0;
+
+        for (uint32_t i = 0; i < w->suite.n_items; i++)
+                w->items[i].early = random_uniform(random) < early;
+        if (random_below(random, 4) == 0)
+                for (uint32_t g = 0; g < w->suite.n_groups; g++)
+                        w->groups[g].loose = w->groups[g].parent == DISPATCH_NONE;
+        if (random_below(random, 6) == 0)
+                w->suite.max_items = 1 + random_below(random, 10);
+        if (random_below(random, 6) == 0) {
+                w->suite.max_rss = 1000;
+                f->growth = 1 + random_below(random, 800);
+        }
+        if (random_below(random, 3) == 0)
+                w->session_setup = w->suite.session_setup = random_uniform(random) / 2;
+        if (random_below(random, 3) == 0) {
+                w->suite.extra_workers = random_below(random, 12);
+                w->suite.max_workers += w->suite.extra_workers;
+        }
+}
+
 /* What history says: nothing of some, and of the others something within a factor of two, or far off. */
 static void random_estimates(struct world *w, uint64_t *random)
 {
@@ -63,6 +118,8 @@ static void random_machine(struct world *w, uint64_t *random)
         static const double speeds[] = {1.0, 0.6, 0.45, 0.3};
         size_t kinds = 1 + random_below(random, 3);
 
+        if (random_below(random, 3) == 0)
+                world_add_cores(w, 1 + random_below(random, 4), 2, 1.0, 0.5 + 0.25 * random_uniform(random));
         for (size_t k = 0; k < kinds; k++)
                 world_add_pus(w, 1 + random_below(random, 5), speeds[k]);
         w->suite.max_workers = 1 + random_below(random, (uint32_t)w->params.n_pus + 2);
@@ -121,6 +178,9 @@ static void random_world(struct trial *t, struct world *w)
         random_machine(w, &random);
         random_changes(w, &random);
         t->faults = random_faults(w, &random);
+        random_waits(w, &random);
+        random_needs(w, &random);
+        random_rest(w, &t->faults, &random);
 }
 
 /* Histories */
