@@ -38,6 +38,12 @@ static bool put(struct search *s, size_t length, const char *text, size_t n, con
         return true;
 }
 
+/* A name in a directory, and not a way out of it. */
+static bool is_name(const char *text, size_t n)
+{
+        return n > 0 && strspn(text, ".") < n && !memchr(text, '/', n);
+}
+
 /* Whether a file's dotted name is at the beginning of `rest`, in the directory that is the path's first `length` bytes.
  * A dot may be a slash, or one in a name (a directory v1.2, a text file with doctests). */
 static bool find_file(struct search *s, size_t length, const char *rest)
@@ -47,12 +53,12 @@ static bool find_file(struct search *s, size_t length, const char *rest)
 
                 end += strcspn(end, ".");
                 n = (size_t)(end - rest);
-                if (n > 0 && ((put(s, length, rest, n, ".py") && look_at(s) == KIND_FILE) ||
-                              (put(s, length, rest, n, "") && look_at(s) == KIND_FILE))) {
+                if (is_name(rest, n) && ((put(s, length, rest, n, ".py") && look_at(s) == KIND_FILE) ||
+                                         (put(s, length, rest, n, "") && look_at(s) == KIND_FILE))) {
                         s->classes = end;
                         return true;
                 }
-                if (n > 0 && *end && put(s, length, rest, n, "") && look_at(s) == KIND_DIRECTORY) {
+                if (is_name(rest, n) && *end && put(s, length, rest, n, "") && look_at(s) == KIND_DIRECTORY) {
                         s->path[length + n] = '/';
                         if (find_file(s, length + n + 1, end + 1))
                                 return true;
@@ -68,7 +74,7 @@ static bool take_file(struct search *s, const char *classname, const char *file)
 {
         size_t n = strlen(file), stem = n > 3 && strcmp(file + n - 3, ".py") == 0 ? n - 3 : n;
 
-        if (*file == '/' || !put(s, s->root, file, n, "") || look_at(s) != KIND_FILE)
+        if (*file == '/' || strstr(file, "..") || !put(s, s->root, file, n, "") || look_at(s) != KIND_FILE)
                 return false;
         for (size_t i = 0; i < stem; i++)
                 if (classname[i] != (file[i] == '/' ? '.' : file[i]))
