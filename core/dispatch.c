@@ -138,6 +138,8 @@ int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_
         /* More workers than items can never be of use. */
         d->max_workers = least_of(params->max_workers, d->n_items > 0 ? d->n_items : 1);
         d->min_workers = least_of(params->min_workers, d->max_workers);
+        d->extra_workers = params->ordered ? 0 : params->extra_workers;
+        d->demand.room = UINT32_MAX;
         d->items = calloc(d->n_items + (size_t)1, sizeof(*d->items));
         d->groups = calloc(d->n_groups + (size_t)1, sizeof(*d->groups));
         d->workers = calloc(d->max_workers + (size_t)1, sizeof(*d->workers));
@@ -263,7 +265,8 @@ static void conclude(struct dispatch *d, struct dispatch_actions *out)
                 for (uint32_t i = 0; i < d->max_workers; i++)
                         if (is_dry(d, i))
                                 workers_retire(d, i, DISPATCH_R_DRY, out);
-        if (d->n_pus > 0 && (d->stopped || nothing_to_choose(d) || (d->n_open <= d->n_of_use && d->needs.n_pool == 0)))
+        if (d->n_pus > 0 &&
+            (d->stopped || nothing_to_choose(d) || (d->n_open <= base_workers(d) && d->needs.n_pool == 0)))
                 workers_return_pus(d, out);
         if (d->n_alive == 0 && (d->n_open == 0 || d->stopped) && !d->finished) {
                 d->finished = true;
@@ -275,7 +278,7 @@ static void conclude(struct dispatch *d, struct dispatch_actions *out)
 
 static bool is_of_worker(enum dispatch_event_type type)
 {
-        return type != DISPATCH_PUS && type != DISPATCH_STOP && type != DISPATCH_TIME;
+        return type != DISPATCH_SAMPLED && type != DISPATCH_PUS && type != DISPATCH_STOP && type != DISPATCH_TIME;
 }
 
 static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
@@ -290,6 +293,10 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
         if (e->type == DISPATCH_SETUP && e->group != DISPATCH_NONE && e->group >= d->n_groups)
                 return false;
         if ((e->type == DISPATCH_DONE || e->type == DISPATCH_SETUP) && !(e->wall >= 0 && e->cpu >= 0))
+                return false;
+        if (e->type == DISPATCH_SAMPLE && !(e->wall > 0 && e->cpu >= 0))
+                return false;
+        if (e->type == DISPATCH_SAMPLED && !(e->idle >= 0))
                 return false;
         if (e->type == DISPATCH_PUS && e->n_pus == 0)
                 return false;
@@ -353,8 +360,14 @@ int dispatch_step(struct dispatch *d, const struct dispatch_event *event, struct
         d->outlook = pick_outlook(d);
         if (concerns_all(event->type) || d->freed)
                 deal_fill_all(d, actions);
-        else if (is_of_worker(event->type))
+        else if (is_of_worker(event->type) && event->type != DISPATCH_SAMPLE)
                 deal_fill(d, event->worker, actions);
+        if (d->extra_workers > 0)
+                demand_adjust(d, actions);
+        /* The new plan may have something for those that the one before left idle. */
+        if (d->plan.fresh)
+                deal_fill_dry(d, actions);
+        d->plan.fresh = false;
         conclude(d, actions);
         return 0;
 }

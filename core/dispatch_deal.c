@@ -88,6 +88,7 @@ void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
         pool_begin(d, it->unit);
         /* The one before is over but for its teardown, though its DONE may come late. */
         w->running = it->charge;
+        w->n_samples = 0;
         work_add(&w->queued, it->charge, -1);
         if (deal_waiting(w) == 0)
                 w->queued = (struct work){0};
@@ -214,16 +215,21 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
         w->dry = true;
         if (pool_is_bound(d, worker))
                 return;
-        victim = plan_victim(d, worker);
+        victim = w->extra || demand_leads(d) ? pick_victim(d, worker) : plan_victim(d, worker);
         if (victim != DISPATCH_NONE)
                 deal_recall(d, victim, worker, DISPATCH_R_STOLEN, out);
 }
 
-void deal_fill_all(struct dispatch *d, struct dispatch_actions *out)
+void deal_fill_dry(struct dispatch *d, struct dispatch_actions *out)
 {
         for (uint32_t i = 0; i < d->max_workers; i++)
                 if (d->workers[i].dry)
                         deal_fill(d, i, out);
+}
+
+void deal_fill_all(struct dispatch *d, struct dispatch_actions *out)
+{
+        deal_fill_dry(d, out);
         for (uint32_t i = 0; i < d->max_workers; i++)
                 if (!d->workers[i].dry)
                         deal_fill(d, i, out);
@@ -253,7 +259,8 @@ bool deal_hand_over(struct dispatch *d, uint32_t victim, const uint32_t *list, s
         for (size_t i = n; i-- > 0 && deal_has_room(d, t) && !pool_is_bound(d, v->thief);) {
                 struct work work = pool_part_work(d, list[i]);
 
-                if (!is_on_offer(d, list[i]) || d->items[list[i]].missed_by == v->thief)
+                if (!is_on_offer(d, list[i]) || d->items[list[i]].missed_by == v->thief ||
+                    !demand_suits(d, v->thief, list[i]))
                         continue;
                 ours += pool_setup_seconds(d, t->tail, list[i]) / t->speed + work_at(work, t->speed);
                 if (ours >= theirs)

@@ -18,6 +18,9 @@ static const double STEPS_A_SECOND = 2e5;
 /* A worker that has not become ready in so many times what starting one takes is not counted upon. */
 static const double PATIENCE = 3;
 static const double PATIENCE_MIN = 0.05;
+/* By how much splitting a unit has to shorten the run, and what another set-up may cost it: of what makes a difference.
+ */
+static const double SPLIT_WORTH = 0.5;
 /* What taking an item back and sending it anew is taken to cost: of its own time, and of everybody's. */
 static const double MOVE_SHARE = 0.02;
 static const double MOVE_SECONDS = 0.0002;
@@ -78,11 +81,6 @@ static bool takes_part(const struct dispatch *d, const struct place *place)
         return w->state == WORKER_ACTIVE || (w->state == WORKER_STARTING && d->now < plan_patience(d, w));
 }
 
-static bool are_siblings(const struct place *a, const struct place *b)
-{
-        return a == b || (a->alone > a->core && b->alone > b->core && a->sibling_of == b->sibling_of);
-}
-
 static double seconds_until_ready(const struct dispatch *d, const struct worker *w)
 {
         double left = d->start_cost - (double)(d->now - w->begun) / 1e6;
@@ -131,7 +129,7 @@ static void add_core(struct dispatch *d, size_t at)
         for (size_t i = 0; i < d->n_places; i++) {
                 const struct place *other = &d->places[i];
 
-                if (i != at && (turns || !are_siblings(place, other)))
+                if (i != at && (turns || !workers_are_siblings(place, other)))
                         continue;
                 if (i < at)
                         return;
@@ -264,8 +262,8 @@ static bool add_unit(struct dispatch *d, uint32_t unit, double grain)
 /* Whether the last item of its queue could go to somebody else. */
 static bool may_lose_last(const struct dispatch *d, const struct worker *w)
 {
-        return deal_waiting(w) > 0 && w->state == WORKER_ACTIVE && !w->recalling && !w->recalled &&
-               !d->pool.units[d->items[w->held[w->n_held - 1]].unit].serial;
+        return deal_waiting(w) > 0 && w->n_constrained == 0 && w->state == WORKER_ACTIVE && !w->recalling &&
+               !w->recalled && !d->pool.units[d->items[w->held[w->n_held - 1]].unit].serial;
 }
 
 /* The later half of what waits in a worker's queue. */
@@ -407,14 +405,14 @@ static void make(struct dispatch *d)
         looks = p->steps;
         find_alive(d);
         find_before(d);
-        plan_search(p, p->before, d->outlook.worth / 2,
+        plan_search(p, p->before, SPLIT_WORTH * d->outlook.worth,
                     steps < STEPS_MIN   ? STEPS_MIN
                     : steps < STEPS_MAX ? (uint64_t)steps
                                         : STEPS_MAX);
         looks += p->n_parts;
         note_numbers(d);
         p->again = d->now + STEP_US_TIMES_PAUSE * (p->steps + looks / ITEMS_A_STEP);
-        p->valid = p->leads = true;
+        p->valid = p->leads = p->fresh = true;
 }
 
 /* Following it */
@@ -438,15 +436,17 @@ static uint32_t next_item(const struct dispatch *d, const struct plan_part *part
         }
 }
 
-/* Long items first, then what is up, then what takes longest. */
-static double urgency(const struct plan *p, const struct plan_part *part)
+/* Long items first, then what is up, then what takes longest; but what is up before long items where to set it up once
+ * more would cost too much. */
+static double urgency(const struct dispatch *d, const struct plan_part *part)
 {
+        const struct plan *p = &d->plan;
         const struct plan_block *block = &p->blocks[part->block];
 
         if (block->unit == PLAN_NONE)
                 return 2e12 + block->seconds;
         if (p->workers[part->worker].alive == part->block)
-                return 1e12;
+                return block->setup > SPLIT_WORTH * d->outlook.worth ? 4e12 : 1e12;
         return block->seconds + block->setup;
 }
 
@@ -459,7 +459,7 @@ static bool follow(const struct dispatch *d, uint32_t worker, uint32_t *ret_item
 
         for (uint32_t i = 0; i < p->n_parts; i++) {
                 const struct plan_part *part = &p->parts[i];
-                double urgent = urgency(p, part);
+                double urgent = urgency(d, part);
                 uint32_t item;
 
                 if (p->workers[part->worker].number != worker || urgent < best ||

@@ -78,6 +78,7 @@ struct plan_core {
 struct plan {
         bool valid;
         bool leads;           /* when last looked at a plan could be made */
+        bool fresh;           /* those that had nothing to do have not been looked at since it was made */
         uint64_t made, again; /* µs: when, and when it may be made anew */
         struct plan_part *parts;
         uint32_t n_parts, max_parts;

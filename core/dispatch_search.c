@@ -7,10 +7,13 @@
 
 /* A gain below this part of the whole is rounding. */
 static const double EPSILON = 1e-9;
+/* How many orders are tried, as far as there is time. */
+enum { ORDERS = 16 };
 
 struct search {
         struct plan *p;
-        bool whole; /* blocks move, not parts */
+        bool whole;      /* blocks move, not parts */
+        uint32_t jumble; /* which of the orders that are not quite longest first; 0: longest first */
         uint64_t max_steps;
 };
 
@@ -134,6 +137,16 @@ static int by_seconds(const void *pa, const void *pb)
         return (a->from > b->from) - (a->from < b->from);
 }
 
+/* 1 to 2, or 1 where the order is longest first: the same for the same piece and order (splitmix64's finalizer). */
+static double jumbled(const struct search *s, uint32_t piece)
+{
+        uint64_t z = ((uint64_t)s->jumble << 32 | piece) * UINT64_C(0x9e3779b97f4a7c15);
+
+        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+        return s->jumble ? 1 + (double)(z >> 40) * 0x1p-24 : 1;
+}
+
 static uint32_t sort_pieces(const struct search *s)
 {
         struct plan *p = s->p;
@@ -146,6 +159,7 @@ static uint32_t sort_pieces(const struct search *s)
                 piece.seconds = p->blocks[p->parts[piece.first].block].setup;
                 for (uint32_t i = piece.first; i < piece.first + piece.n; i++)
                         piece.seconds += p->parts[i].cpu + p->parts[i].waits;
+                piece.seconds *= jumbled(s, piece.first);
                 p->order[n] = piece;
         }
         qsort(p->order, n, sizeof(*p->order), by_seconds);
@@ -214,13 +228,16 @@ static void try_move(struct search *s, const struct plan_piece *from, double out
 static void try_swap(struct search *s, const struct plan_piece *from, double out, const struct plan_piece *against,
                      struct best *best)
 {
-        double end, back = work_out(s->p, against);
+        double end, in;
 
         s->p->steps++;
-        if (back >= out || s->p->parts[from->first].block == s->p->parts[against->first].block)
+        if (s->p->parts[from->first].block == s->p->parts[against->first].block)
                 return;
-        end = later_end(s->p, from->worker, work_in(s->p, against, from->worker) - out, against->worker,
-                        work_in(s->p, from, against->worker) - back);
+        in = work_in(s->p, against, from->worker);
+        if (in >= out)
+                return;
+        end = later_end(s->p, from->worker, in - out, against->worker,
+                        work_in(s->p, from, against->worker) - work_out(s->p, against));
         if (end < best->end)
                 *best = (struct best){.end = end, .from = *from, .against = *against};
 }
@@ -324,27 +341,30 @@ static double search_on(struct search *s, uint64_t steps)
         return improve(s);
 }
 
+/* Another schedule of parts, if it ends so much sooner than the best so far. */
+static void try_split(struct search *s, uint64_t steps, double worth, double *end)
+{
+        double other = search_on(s, steps);
+
+        if (other >= *end - worth)
+                return;
+        *end = other;
+        keep(s->p);
+}
+
 void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t max_steps)
 {
         struct search whole = {.p = p, .whole = true}, split = {.p = p};
-        double end, other;
+        double end, unsplit, other;
 
         p->steps = 0;
         place_greedily(&whole);
-        end = search_on(&whole, max_steps);
+        end = unsplit = search_on(&whole, max_steps);
         keep(p);
-
-        other = search_on(&split, max_steps);
-        if (other < end - worth) {
-                end = other;
-                worth = 0;
-                keep(p);
-        }
-        place_greedily(&split);
-        other = search_on(&split, max_steps);
-        if (other < end - worth) {
-                end = other;
-                keep(p);
+        try_split(&split, max_steps, worth, &end);
+        for (split.jumble = 0; split.jumble < ORDERS && (split.jumble == 0 || p->steps < max_steps); split.jumble++) {
+                place_greedily(&split);
+                try_split(&split, max_steps, end < unsplit ? 0 : worth, &end);
         }
         if (place_as_before(p, before, &other) && other <= end * (1 + EPSILON))
                 return;

@@ -7,6 +7,7 @@
  *     dispatch_serial.c   units whose items run one after the other on one worker
  *     dispatch_needs.c    items that need limited resources, and which of them can begin
  *     dispatch_wide.c     items that need several PUs
+ *     dispatch_demand.c   more workers than PUs, while items wait
  *     dispatch_plan.c     a whole schedule of the rest; dispatch_search.c finds it
  *     dispatch_pick.c     which item a worker gets next: changes nothing but the plan
  *     dispatch_workers.c  workers and the PUs they are on
@@ -160,6 +161,9 @@ struct worker {
         uint32_t last_done;
         uint32_t unit;          /* of tail, or DISPATCH_NONE */
         uint64_t begun;         /* µs: when it last began an item, or was started */
+        bool extra;             /* has no place: runs beside those that have, while items wait */
+        double demand;          /* PUs that what it runs wants */
+        uint32_t n_samples;     /* in demand */
         bool surplus;           /* its PU is gone: finishes what runs and ends */
         bool recalling;         /* a recall is under way */
         bool recalled;          /* in vain, or has taken from others, since it last began an item: not from it */
@@ -188,6 +192,17 @@ struct place {
         uint32_t taken_by;   /* PU: the worker whose wide item has it too, or DISPATCH_NONE */
 };
 
+/* Extra workers, and what is known of what runs. */
+struct demand {
+        uint32_t n_light;               /* items in the pool that wait mostly, as history says */
+        struct work light;              /* of them */
+        bool doubtful;                  /* history was wrong about that */
+        bool idle;                      /* PUs are, although workers run something */
+        uint32_t n_not_idle, n_crowded; /* samples in a row that said so */
+        uint32_t room;                  /* workers that memory has room for */
+        uint64_t next, pause;           /* µs: of the samples; next 0: no worker is ready yet */
+};
+
 /* What the rest of the run looks like, in seconds; made anew in each step. */
 struct outlook {
         double rest;  /* until the end, at the least */
@@ -202,20 +217,23 @@ struct dispatch {
         struct pool pool;
         struct plan plan;
         struct needs needs;
+        struct demand demand;
         struct worker *workers;
-        uint32_t max_workers, min_workers;
+        uint32_t max_workers, min_workers, extra_workers;
+        double mean_speed; /* of the PUs */
         struct place *places;
         size_t n_pus, n_places, places_allocated;
         double default_seconds, overhead;
         double start_cost;
         double session_setup; /* seconds that a worker's first item pays */
         uint32_t n_session_setups;
-        uint32_t max_items; /* of one worker; 0: any number */
-        uint64_t max_rss;   /* KiB, likewise */
-        uint32_t n_open;    /* items neither done, lost nor left */
-        uint32_t n_queued;  /* over all workers */
-        uint32_t n_alive;   /* workers not gone */
-        uint32_t n_of_use;  /* of these, neither retiring nor about to */
+        uint32_t max_items;               /* of one worker; 0: any number */
+        uint64_t max_rss;                 /* KiB, likewise */
+        uint32_t n_open;                  /* items neither done, lost nor left */
+        uint32_t n_queued;                /* over all workers */
+        uint32_t n_alive;                 /* workers not gone */
+        uint32_t n_of_use;                /* of these, neither retiring nor about to */
+        uint32_t n_extra, n_extra_of_use; /* likewise, without a place */
         uint32_t n_recalling;
         uint32_t n_wide;     /* of these, with something that runs on several PUs */
         bool freed;          /* in this step, something that others may wait for */
@@ -226,6 +244,12 @@ struct dispatch {
         bool missed; /* some worker lacked some item */
         bool stopped, finished;
 };
+
+/* Of use, and with a place. */
+static inline uint32_t base_workers(const struct dispatch *d)
+{
+        return d->n_of_use - d->n_extra_of_use;
+}
 
 /* dispatch_pool.c */
 int pool_init(struct dispatch *d, const struct dispatch_params *params);
@@ -319,6 +343,24 @@ struct choice {
         enum dispatch_reason reason;
 };
 
+/* dispatch_demand.c */
+/* Whether the item counts in demand.n_light while it is in the pool. */
+bool demand_counts(const struct item *it);
+bool demand_is_light(const struct dispatch *d, uint32_t item);
+/* Whether extra workers have a part in what is left. */
+bool demand_leads(const struct dispatch *d);
+/* Whether this is for this worker, as far as CPUs go. */
+bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item);
+/* Whether there can be anything for it. */
+bool demand_may_have_any(const struct dispatch *d, uint32_t worker);
+/* Whether what it runs leaves its PU to others. */
+bool demand_is_blocked(const struct worker *w);
+void demand_sample(struct dispatch *d, const struct dispatch_event *e);
+void demand_sampled(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out);
+void demand_ready(struct dispatch *d, const struct worker *w);
+/* Starts extra workers for light items that nobody is there to take, and ends those that there is nothing for. */
+void demand_adjust(struct dispatch *d, struct dispatch_actions *out);
+
 /* dispatch_plan.c */
 int plan_init(struct dispatch *d);
 void plan_finish(struct plan *plan);
@@ -374,6 +416,8 @@ void deal_recall(struct dispatch *d, uint32_t worker, uint32_t thief, enum dispa
                  struct dispatch_actions *out);
 /* Fills a worker's queue: one item ahead, and of tiny ones as many as keep it busy for the horizon. */
 void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out);
+/* Theirs for whom there was nothing when last looked at. */
+void deal_fill_dry(struct dispatch *d, struct dispatch_actions *out);
 /* Everybody's; those that have nothing come first. */
 void deal_fill_all(struct dispatch *d, struct dispatch_actions *out);
 /* Gives the victim's thief what it would end before the victim could, from the back of the list that was recalled. */
@@ -385,10 +429,14 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
 /* dispatch_workers.c */
 struct dispatch_action *dispatch_emit(struct dispatch_actions *out, enum dispatch_action_type type,
                                       enum dispatch_reason reason);
+/* Whether they are on PUs of one core that slow each other down. */
+bool workers_are_siblings(const struct place *a, const struct place *b);
 int workers_reserve_places(struct dispatch *d, size_t n_pus);
 void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n, struct dispatch_actions *out);
 /* Starts workers on free places while there is enough work for one more. */
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out);
+/* False where no number is free. */
+bool workers_start_extra(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out);
 /* Moves the worker to its place, whatever it was moved to before. */
 void workers_pin(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
 void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);

@@ -70,6 +70,13 @@ static void put(struct worker *w, const struct place *place)
 static void give(struct dispatch *d, uint32_t worker, struct place *place)
 {
         plan_forget(d);
+        struct worker *w = &d->workers[worker];
+
+        if (w->extra) {
+                w->extra = false;
+                d->n_extra--;
+                d->n_extra_of_use -= w->state != WORKER_RETIRING;
+        }
         place->worker = worker;
         d->workers[worker].surplus = false;
         put(&d->workers[worker], place);
@@ -106,6 +113,7 @@ static void make_places(struct dispatch *d, const struct dispatch_pu *pus, size_
                                               .worker = DISPATCH_NONE,
                                               .taken_by = DISPATCH_NONE};
         }
+        d->mean_speed = sum / (double)n;
         for (size_t i = n; i < d->n_places; i++)
                 d->places[i] = (struct place){.os = DISPATCH_FLOATING,
                                               .core = sum / (double)n,
@@ -143,15 +151,25 @@ static void rehouse(struct dispatch *d, uint32_t worker, struct dispatch_actions
         pin(d, worker, out);
 }
 
+/* An extra worker, over what the PUs are now. */
+static void float_on(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+{
+        d->workers[worker].core = d->workers[worker].speed = d->mean_speed;
+        pin(d, worker, out);
+}
+
 void workers_set_pus(struct dispatch *d, const struct dispatch_pu *pus, size_t n, struct dispatch_actions *out)
 {
         make_places(d, pus, n);
         for (uint32_t i = 0; i < d->max_workers; i++)
-                if (d->workers[i].state != WORKER_GONE)
+                if (d->workers[i].state != WORKER_GONE && !d->workers[i].extra)
                         stay(d, i, out);
         for (uint32_t i = 0; i < d->max_workers; i++)
-                if (d->workers[i].state != WORKER_GONE && !place_of(d, i))
+                if (d->workers[i].state != WORKER_GONE && !d->workers[i].extra && !place_of(d, i))
                         rehouse(d, i, out);
+        for (uint32_t i = 0; i < d->max_workers; i++)
+                if (d->workers[i].state != WORKER_GONE && d->workers[i].extra)
+                        float_on(d, i, out);
         wide_move(d, out);
 }
 
@@ -167,7 +185,7 @@ static uint32_t free_number(const struct dispatch *d)
 /* One more worker helps if something is there for it, and its share of the work is worth its start. */
 static bool worth_starting(const struct dispatch *d)
 {
-        uint32_t n = d->n_of_use;
+        uint32_t n = base_workers(d);
         double left = pool_work(d).seconds, cost = d->start_cost + d->session_setup;
 
         if (d->stopped || d->n_failures >= DISPATCH_FAILURES_MAX || pool_choices(d) <= n - pool_count_bound(d))
@@ -189,11 +207,29 @@ static void start(struct dispatch *d, uint32_t number, struct place *place, enum
                 .wide = DISPATCH_NONE,
                 .begun = d->now,
         };
-        give(d, number, place);
         d->n_alive++;
         d->n_of_use++;
+        if (place) {
+                give(d, number, place);
+        } else {
+                d->workers[number].extra = true;
+                d->workers[number].pu = DISPATCH_FLOATING;
+                d->workers[number].core = d->workers[number].speed = d->mean_speed;
+                d->n_extra++;
+                d->n_extra_of_use++;
+        }
         action->worker = number;
-        action->pu = place->os;
+        action->pu = d->workers[number].pu;
+}
+
+bool workers_start_extra(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out)
+{
+        uint32_t number = free_number(d);
+
+        if (number == DISPATCH_NONE)
+                return false;
+        start(d, number, NULL, reason, out);
+        return true;
 }
 
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out)
@@ -213,6 +249,7 @@ void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason re
         d->workers[worker].retired = reason;
         d->workers[worker].dry = false;
         d->n_of_use--;
+        d->n_extra_of_use -= d->workers[worker].extra;
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);
         pool_disown(d, worker);
         dispatch_emit(out, DISPATCH_DO_RETIRE, reason)->worker = worker;
@@ -234,32 +271,63 @@ static bool is_left_over(const struct dispatch *d, const struct place *place)
         return is_free(place) && place->taken_by == DISPATCH_NONE && !pu_in_use(d, place->os);
 }
 
-/* Whom a free PU of this speed serves best: one that floats, or else the busy worker on the slowest PU if it is worth
+bool workers_are_siblings(const struct place *a, const struct place *b)
+{
+        return a->alone > a->core && b->alone > b->core && a->sibling_of == b->sibling_of;
+}
+
+static bool is_busy(const struct dispatch *d, uint32_t worker)
+{
+        const struct worker *w = worker == DISPATCH_NONE ? NULL : &d->workers[worker];
+
+        return w && w->state != WORKER_GONE && w->n_held > 0 && !w->waiting;
+}
+
+/* What a worker at this place gets now; false in *ret_alone where it shares the core. */
+static double rate_at(const struct dispatch *d, const struct place *place, bool *ret_alone)
+{
+        *ret_alone = true;
+        for (size_t i = 0; i < d->n_pus; i++)
+                if (&d->places[i] != place && workers_are_siblings(&d->places[i], place) &&
+                    is_busy(d, d->places[i].worker))
+                        *ret_alone = false;
+        return *ret_alone && place->alone > place->speed ? place->alone : place->speed;
+}
+
+/* Whom a free place of this rate serves best: one that floats, or else the busy worker that gets least if it is worth
  * its while; DISPATCH_NONE. */
-static uint32_t promotable(const struct dispatch *d, double speed)
+static uint32_t promotable(struct dispatch *d, double rate)
 {
         static const double WORTH = 1.1;
         uint32_t slowest = DISPATCH_NONE;
+        double least = rate / WORTH;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
+                const struct place *place = place_of(d, i);
+                bool alone;
+                double now = place ? rate_at(d, place, &alone) : w->speed;
 
-                if (w->state == WORKER_GONE || w->n_held == 0 || w->waiting || w->wide != DISPATCH_NONE)
+                if (!is_busy(d, i) || w->wide != DISPATCH_NONE)
                         continue;
                 if (w->pu == DISPATCH_FLOATING)
                         return i;
-                if (slowest == DISPATCH_NONE || w->speed < d->workers[slowest].speed)
+                if (now <= least && (slowest == DISPATCH_NONE || now < least)) {
                         slowest = i;
+                        least = now;
+                }
         }
-        return slowest != DISPATCH_NONE && speed >= WORTH * d->workers[slowest].speed ? slowest : DISPATCH_NONE;
+        return slowest;
 }
 
-/* What runs on a slow PU ends sooner on a fast one; moving costs microseconds. */
+/* What runs on a slow PU, or beside a sibling, ends sooner on a fast one that it has for itself; moving costs
+ * microseconds. Beside a sibling that is busy it would slow down that one. */
 static void promote(struct dispatch *d, struct dispatch_actions *out)
 {
         for (size_t i = 0; i < d->n_pus; i++) {
-                bool vacant = is_free(&d->places[i]) && d->places[i].taken_by == DISPATCH_NONE;
-                uint32_t worker = vacant ? promotable(d, d->places[i].speed) : DISPATCH_NONE;
+                bool vacant = is_free(&d->places[i]) && d->places[i].taken_by == DISPATCH_NONE, alone;
+                double rate = rate_at(d, &d->places[i], &alone);
+                uint32_t worker = vacant && alone ? promotable(d, rate) : DISPATCH_NONE;
                 struct place *from;
 
                 if (worker == DISPATCH_NONE)
@@ -301,6 +369,8 @@ void workers_forget(struct dispatch *d, uint32_t worker)
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);
         pool_disown(d, worker);
         d->n_of_use -= d->workers[worker].state != WORKER_RETIRING;
+        d->n_extra_of_use -= d->workers[worker].extra && d->workers[worker].state != WORKER_RETIRING;
+        d->n_extra -= d->workers[worker].extra;
         d->n_recalling -= d->workers[worker].recalling;
         d->n_alive--;
         d->workers[worker].state = WORKER_GONE;
