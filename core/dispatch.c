@@ -406,12 +406,6 @@ uint64_t dispatch_next_deadline(const struct dispatch *d)
         return deadline;
 }
 
-/* Nothing is decided by samples. */
-uint64_t dispatch_next_sample(const struct dispatch *d)
-{
-        return DISPATCH_NEVER;
-}
-
 double dispatch_work_left(const struct dispatch *d)
 {
         return pool_work(d).seconds + (d->busy > 0 ? d->busy : 0);

@@ -22,7 +22,8 @@ static bool is_part(const struct dispatch *d, uint32_t item)
 
 static const char *check_items(const struct dispatch *d)
 {
-        uint32_t open = 0, pool = 0, queued = 0, parts = 0, early = 0;
+        uint32_t open = 0, pool = 0, queued = 0, parts = 0, early = 0, light = 0;
+        double light_seconds = 0;
 
         for (uint32_t i = 0; i < d->n_items; i++) {
                 const struct item *it = &d->items[i];
@@ -30,6 +31,8 @@ static const char *check_items(const struct dispatch *d)
 
                 open += held || it->state == ITEM_POOL;
                 pool += it->state == ITEM_POOL;
+                light += it->state == ITEM_POOL && demand_counts(it);
+                light_seconds += it->state == ITEM_POOL && demand_counts(it) ? it->seconds : 0;
                 queued += it->state == ITEM_QUEUED;
                 parts += is_part(d, i);
                 early += is_part(d, i) && it->early;
@@ -40,6 +43,8 @@ static const char *check_items(const struct dispatch *d)
                 if (held != (it->worker != DISPATCH_NONE))
                         return "an item has a worker and is not held, or the other way round";
         }
+        if (light != d->demand.n_light || differs(light_seconds, d->demand.light.seconds))
+                return "the sums of light items are wrong";
         if (open != d->n_open)
                 return "the count of open items is wrong";
         if (pool != d->pool.n || parts != d->pool.n_parts || early != d->pool.n_early)
@@ -70,7 +75,7 @@ static const char *check_worker(const struct dispatch *d, uint32_t number, doubl
 
 static const char *check_workers(const struct dispatch *d)
 {
-        uint32_t alive = 0, of_use = 0, recalling = 0, held = 0;
+        uint32_t alive = 0, of_use = 0, recalling = 0, held = 0, extra = 0, extra_of_use = 0;
         double busy = 0;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
@@ -83,7 +88,13 @@ static const char *check_workers(const struct dispatch *d)
                 of_use += w->state == WORKER_STARTING || w->state == WORKER_ACTIVE;
                 recalling += w->recalling;
                 held += w->n_held;
+                extra += w->state != WORKER_GONE && w->extra;
+                extra_of_use += (w->state == WORKER_STARTING || w->state == WORKER_ACTIVE) && w->extra;
+                if (w->state != WORKER_GONE && w->extra && (w->pu != DISPATCH_FLOATING || w->surplus))
+                        return "an extra worker does not float";
         }
+        if (extra != d->n_extra || extra_of_use != d->n_extra_of_use || extra > d->extra_workers)
+                return "the count of extra workers is wrong";
         if (alive != d->n_alive || of_use != d->n_of_use || recalling != d->n_recalling)
                 return "a count of workers is wrong";
         if (held + d->pool.n != d->n_open)
@@ -104,13 +115,15 @@ static const char *check_places(const struct dispatch *d)
                 if (place->worker == DISPATCH_NONE)
                         continue;
                 housed++;
+                if (d->workers[place->worker].extra)
+                        return "an extra worker has a place";
                 if (d->workers[place->worker].state == WORKER_GONE || d->workers[place->worker].surplus ||
                     d->workers[place->worker].pu != place->os)
                         return "a place and its worker disagree";
         }
         for (uint32_t i = 0; i < d->max_workers; i++)
                 surplus += d->workers[i].state != WORKER_GONE && d->workers[i].surplus;
-        return housed + surplus == d->n_alive ? NULL : "a worker has no place, or more than one";
+        return housed + surplus + d->n_extra == d->n_alive ? NULL : "a worker has no place, or more than one";
 }
 
 static const char *check_unit(const struct dispatch *d, const struct unit *u, uint32_t number)

@@ -16,6 +16,13 @@ static void on_pus(struct dispatch *d, const struct dispatch_event *e, struct di
         workers_start(d, DISPATCH_R_PUS, out);
 }
 
+/* Several that start at once wait for each other's CPUs: the least is what one takes. */
+static void note_start(struct dispatch *d, double seconds)
+{
+        if (d->began == 0 || seconds < d->start_cost || d->extra_workers == 0)
+                d->start_cost = seconds;
+}
+
 static void on_ready(struct dispatch *d, const struct dispatch_event *e)
 {
         struct worker *w = &d->workers[e->worker];
@@ -23,7 +30,8 @@ static void on_ready(struct dispatch *d, const struct dispatch_event *e)
         if (w->state != WORKER_STARTING)
                 return;
         w->state = WORKER_ACTIVE;
-        d->start_cost = (double)(d->now - w->begun) / 1e6;
+        note_start(d, (double)(d->now - w->begun) / 1e6);
+        demand_ready(d, w);
         w->begun = d->now;
         if (d->began == 0)
                 d->began = d->now;
@@ -107,7 +115,7 @@ static void on_recalled(struct dispatch *d, const struct dispatch_event *e, stru
         deal_reset_tail(d, w);
 
         /* Where there is a plan it says who gets what. */
-        if (!d->plan.leads && w->thief != DISPATCH_NONE && may_be_dealt(d, &d->workers[w->thief]))
+        if ((!d->plan.leads || demand_leads(d)) && w->thief != DISPATCH_NONE && may_be_dealt(d, &d->workers[w->thief]))
                 moved = deal_hand_over(d, e->worker, e->list, e->n_list, out);
         w->thief = DISPATCH_NONE;
         w->recalled = !moved;
@@ -252,7 +260,10 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
                 on_time(d);
                 break;
         case DISPATCH_SAMPLE:
+                demand_sample(d, e);
+                break;
         case DISPATCH_SAMPLED:
+                demand_sampled(d, e, out);
                 break;
         }
 }

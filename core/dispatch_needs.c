@@ -340,7 +340,8 @@ uint32_t needs_pick(const struct dispatch *d, uint32_t worker, enum needs_which 
                 tried++;
                 item = which == NEEDS_OWN ? own_of(d, worker, kind) : longest_of(d, worker, kind);
                 if (item == DISPATCH_NONE || (which == NEEDS_URGENT && !is_urgent(d, item)) ||
-                    work_at(pool_item_work(d, item), w->speed) > room || !needs_fit(d, worker, item))
+                    work_at(pool_item_work(d, item), w->speed) > room || !needs_fit(d, worker, item) ||
+                    !demand_suits(d, worker, item))
                         continue;
                 if (is_longer(d, item, best))
                         best = item;

@@ -44,9 +44,11 @@ static struct work owned_work(const struct dispatch *d, const struct worker *w)
 
 struct outlook pick_outlook(const struct dispatch *d)
 {
-        double speed = 0, fastest = 0, work = pool_work(d).seconds + d->pool.heap_setups, longest = 0, rest;
+        double speed = 0, based = 0, fastest = 0, computes, work = pool_work(d).seconds + d->pool.heap_setups,
+               longest = 0, rest;
         uint32_t rank = pool_longest(d, HUGE_VAL);
 
+        computes = work - pool_work(d).waits;
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
                 double release;
@@ -58,10 +60,14 @@ struct outlook pick_outlook(const struct dispatch *d)
                 work += release * w->speed - owned_work(d, w).seconds; /* which the pool's has */
                 if (w->state == WORKER_RETIRING)
                         continue;
+                computes += demand_is_blocked(w) ? 0 : release * w->speed;
                 speed += w->speed;
+                based += w->extra ? 0 : w->speed;
                 fastest = w->speed > fastest ? w->speed : fastest;
         }
         rest = speed > 0 ? work / speed : 0;
+        if (d->n_extra > 0 && based > 0 && computes / based > rest)
+                rest = computes / based;
         if (rank != RANK_NONE && fastest > 0 && d->pool.lengths_of[rank] / fastest > rest)
                 rest = d->pool.lengths_of[rank] / fastest;
         rest = longest > rest ? longest : rest;
@@ -71,10 +77,15 @@ struct outlook pick_outlook(const struct dispatch *d)
         };
 }
 
-static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
+static bool can_run(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
         return item != DISPATCH_NONE && d->items[item].missed_by != worker && pool_may_have(d, worker, item) &&
                needs_fit(d, worker, item);
+}
+
+static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
+{
+        return can_run(d, worker, item) && (d->n_extra == 0 || demand_suits(d, worker, item));
 }
 
 bool pick_is_long(const struct dispatch *d, uint32_t item)
@@ -88,12 +99,14 @@ bool pick_is_long(const struct dispatch *d, uint32_t item)
         return it->group == DISPATCH_NONE || (it->seconds > LONGER * d->pool.mean && it->seconds >= LOOSE * it->setups);
 }
 
-/* The first item of a unit that this worker can run and that is not for LONGEST to place. */
-static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t unit, uint32_t from_position)
+/* The first item of a unit that this worker can run and that is not for LONGEST to place; where light ones are to be
+ * spared for extra workers none of these. */
+static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t unit, uint32_t from_position, bool spare)
 {
         uint32_t item = pool_unit_next(d, unit, from_position);
 
-        while (item != DISPATCH_NONE && (!may_run(d, worker, item) || pick_is_long(d, item))) {
+        while (item != DISPATCH_NONE &&
+               (!may_run(d, worker, item) || pick_is_long(d, item) || (spare && demand_is_light(d, item)))) {
                 if (d->pool.units[unit].serial)
                         return DISPATCH_NONE;
                 item = pool_unit_next(d, unit, d->items[item].position + 1);
@@ -105,12 +118,14 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
 static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *release)
 {
         struct work work = pool_part_work(d, item);
+        bool spare = demand_leads(d) && demand_is_light(d, item);
         uint32_t best = DISPATCH_NONE;
         double best_end = HUGE_VAL;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
-                double end = release[i] + work_at(work, w->speed);
+                /* Those on PUs have better to do than to wait. */
+                double end = release[i] + work_at(work, w->speed) + (spare && !w->extra ? d->outlook.worth : 0);
 
                 if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && deal_has_room(d, w) &&
                     may_run(d, i, item) && end < best_end) {
@@ -170,24 +185,24 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
 }
 
 /* The worker's unit from its last item on, then what of it was left before that. */
-static uint32_t own_item(const struct dispatch *d, uint32_t worker)
+static uint32_t own_item(const struct dispatch *d, uint32_t worker, bool spare)
 {
         const struct worker *w = &d->workers[worker];
         uint32_t item;
 
         if (w->unit == DISPATCH_NONE)
                 return DISPATCH_NONE;
-        item = unit_item(d, worker, w->unit, w->tail == DISPATCH_NONE ? 0 : d->items[w->tail].position);
-        return item != DISPATCH_NONE ? item : unit_item(d, worker, w->unit, 0);
+        item = unit_item(d, worker, w->unit, w->tail == DISPATCH_NONE ? 0 : d->items[w->tail].position, spare);
+        return item != DISPATCH_NONE ? item : unit_item(d, worker, w->unit, 0, spare);
 }
 
-static uint32_t fresh_item(const struct dispatch *d, uint32_t worker)
+static uint32_t fresh_item(const struct dispatch *d, uint32_t worker, bool spare)
 {
         uint32_t item = DISPATCH_NONE;
 
         /* The head unit, unless all of it is what this worker does not have. */
         for (uint32_t i = 0; i < d->pool.n_heap && item == DISPATCH_NONE; i++)
-                item = unit_item(d, worker, d->pool.heap[i], 0);
+                item = unit_item(d, worker, d->pool.heap[i], 0, spare);
         return item;
 }
 
@@ -205,7 +220,7 @@ static double split_gain(const struct dispatch *d, uint32_t worker, uint32_t ite
 
 /* The open unit that gains most from one more worker: there are no more of them than workers. It is joined in its
  * middle, so that both halves stay in collection order. */
-static uint32_t split_item(const struct dispatch *d, uint32_t worker)
+static uint32_t split_item(const struct dispatch *d, uint32_t worker, bool spare)
 {
         uint32_t best = DISPATCH_NONE;
         double best_gain = 0;
@@ -217,9 +232,9 @@ static uint32_t split_item(const struct dispatch *d, uint32_t worker)
                 if (i == worker || d->workers[i].state == WORKER_GONE || unit == DISPATCH_NONE ||
                     !d->pool.units[unit].n_pool || d->pool.units[unit].serial)
                         continue;
-                item = unit_item(d, worker, unit, (d->pool.units[unit].first + d->pool.units[unit].end) / 2);
+                item = unit_item(d, worker, unit, (d->pool.units[unit].first + d->pool.units[unit].end) / 2, spare);
                 if (item == DISPATCH_NONE)
-                        item = unit_item(d, worker, unit, 0);
+                        item = unit_item(d, worker, unit, 0, spare);
                 if (item == DISPATCH_NONE)
                         continue;
                 gain = split_gain(d, worker, item);
@@ -282,7 +297,7 @@ static bool pick_backfill(const struct dispatch *d, uint32_t worker, double room
 {
         enum { TRIES = 16 };
         const struct worker *w = &d->workers[worker];
-        uint32_t item = own_item(d, worker),
+        uint32_t item = own_item(d, worker, false),
                  rank = pool_longest(d, room / work_at((struct work){.seconds = 1}, w->speed));
 
         if (chosen(ret_choice, needs_pick(d, worker, NEEDS_ANY, room), DISPATCH_R_LONGEST))
@@ -306,13 +321,14 @@ static bool chosen_needy(const struct dispatch *d, struct choice *ret_choice, ui
 /* Whether it is settled by what items need, and with what: false in *ret_any where with nothing. */
 static bool pick_needy(const struct dispatch *d, uint32_t worker, struct choice *ret_choice, bool *ret_any)
 {
-        uint32_t wide = needs_next_wide(d, worker);
+        bool extra = d->workers[worker].extra;
+        uint32_t wide = extra ? DISPATCH_NONE : needs_next_wide(d, worker);
         double room;
 
         *ret_any = wide != DISPATCH_NONE && wide_fits(d, worker, wide) && chosen(ret_choice, wide, DISPATCH_R_WIDE);
         if (*ret_any)
                 return true;
-        room = wide_room(d, worker);
+        room = extra ? HUGE_VAL : wide_room(d, worker);
         if (room < HUGE_VAL) {
                 *ret_any = pick_backfill(d, worker, room, ret_choice);
                 return true;
@@ -322,13 +338,24 @@ static bool pick_needy(const struct dispatch *d, uint32_t worker, struct choice 
         return *ret_any;
 }
 
-bool pick_item(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
+/* By the rules. */
+static bool pick_by_rules(const struct dispatch *d, uint32_t worker, bool spare, struct choice *ret_choice)
 {
-        enum plan_answer answer;
         uint32_t fresh;
-        bool any;
 
-        if (d->pool.n == 0)
+        if (chosen(ret_choice, own_item(d, worker, spare), DISPATCH_R_GROUP))
+                return true;
+        fresh = fresh_item(d, worker, spare);
+        return chosen(ret_choice, fresh, open_reason(d, fresh)) ||
+               chosen(ret_choice, split_item(d, worker, spare), DISPATCH_R_SPLIT);
+}
+
+static bool pick(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
+{
+        bool beside = demand_leads(d) || d->workers[worker].extra, any;
+        enum plan_answer answer = PLAN_NO_PLAN;
+
+        if (d->pool.n == 0 || !demand_may_have_any(d, worker))
                 return false;
         if (d->pool.ordered)
                 return chosen(ret_choice, ordered_item(d, worker), DISPATCH_R_NEXT);
@@ -338,19 +365,28 @@ bool pick_item(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
                 return true;
         if (d->needs.n_pool > 0 && pick_needy(d, worker, ret_choice, &any))
                 return any;
-        answer = plan_pick(d, worker, ret_choice);
+        if (!beside)
+                answer = plan_pick(d, worker, ret_choice);
         if (answer == PLAN_ITEM && needs_fit(d, worker, ret_choice->item))
                 return true;
         if (d->needs.n_pool > 0 && chosen(ret_choice, needs_pick(d, worker, NEEDS_ANY, HUGE_VAL), DISPATCH_R_LONGEST))
                 return true;
         if (answer == PLAN_IDLE)
                 return false;
-        if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST) ||
-            chosen(ret_choice, own_item(d, worker), DISPATCH_R_GROUP))
+        if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST))
                 return true;
-        fresh = fresh_item(d, worker);
-        return chosen(ret_choice, fresh, open_reason(d, fresh)) ||
-               chosen(ret_choice, split_item(d, worker), DISPATCH_R_SPLIT);
+        if (beside && !d->workers[worker].extra && pick_by_rules(d, worker, true, ret_choice))
+                return true;
+        return pick_by_rules(d, worker, false, ret_choice);
+}
+
+bool pick_item(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
+{
+        if (!pick(d, worker, ret_choice))
+                return false;
+        if (d->workers[worker].extra && demand_is_light(d, ret_choice->item))
+                ret_choice->reason = DISPATCH_R_WAITS;
+        return true;
 }
 
 uint32_t pick_any(const struct dispatch *d, uint32_t worker)
@@ -359,7 +395,7 @@ uint32_t pick_any(const struct dispatch *d, uint32_t worker)
 
         if (pool_is_bound(d, worker))
                 return serial_item(d, worker);
-        while (rank != RANK_NONE && !may_run(d, worker, pool_at(d, rank)))
+        while (rank != RANK_NONE && !can_run(d, worker, pool_at(d, rank)))
                 rank = rank_set_next(&d->pool.lengths, rank + 1);
         return rank == RANK_NONE ? needs_pick(d, worker, NEEDS_ANY, HUGE_VAL) : pool_at(d, rank);
 }
@@ -412,8 +448,8 @@ static struct work theft_work(const struct dispatch *d, const struct worker *v, 
 
 static bool may_steal(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
-        return d->items[item].missed_by != worker && !d->pool.units[d->items[item].unit].begun &&
-               !d->items[item].constrained;
+        return d->items[item].missed_by != worker && demand_suits(d, worker, item) &&
+               !d->pool.units[d->items[item].unit].begun && !d->items[item].constrained;
 }
 
 uint32_t pick_victim(const struct dispatch *d, uint32_t worker)

@@ -177,6 +177,12 @@ static void count_item(struct dispatch *d, const struct item *it, int sign)
 
         pool->n += (uint32_t)sign;
         u->n_pool += (uint32_t)sign;
+        if (demand_counts(it)) {
+                d->demand.n_light += (uint32_t)sign;
+                work_add(&d->demand.light, known_work(it), sign);
+        }
+        if (d->demand.n_light == 0)
+                d->demand.light = (struct work){0};
         u->n_pool_kinds += it->kind != DISPATCH_NONE ? (uint32_t)sign : 0;
         if (it->seconds < 0) {
                 pool->n_unknown += (uint32_t)sign;

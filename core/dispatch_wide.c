@@ -19,7 +19,7 @@ static uint32_t width_of(const struct dispatch *d, uint32_t item)
 /* PUs that a worker is using: what it tears down counts for nothing. */
 static uint32_t width_in_use(const struct dispatch *d, const struct worker *w)
 {
-        if (w->state == WORKER_GONE || needs_has_nothing_else(w))
+        if (w->state == WORKER_GONE || needs_has_nothing_else(w) || (w->extra && demand_is_blocked(w)))
                 return 0;
         return w->wide != DISPATCH_NONE ? width_of(d, w->wide) : 1;
 }
@@ -49,7 +49,7 @@ bool wide_fits(const struct dispatch *d, uint32_t worker, uint32_t item)
 
 bool wide_leaves_room(const struct dispatch *d, uint32_t worker)
 {
-        if (d->n_wide == 0 || !needs_has_nothing_else(&d->workers[worker]))
+        if (d->n_wide == 0 || d->workers[worker].extra || !needs_has_nothing_else(&d->workers[worker]))
                 return true;
         return others_use(d, worker) + 1 <= d->n_pus && !is_displaced(d, worker);
 }
