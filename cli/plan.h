@@ -69,8 +69,8 @@ struct plan_result {
         double alone;       /* seconds of those that run when all workers are gone */
         double total;       /* makespan, what runs alone, and what is beside them; < 0 not known */
         double utilisation; /* of the PUs, 0 to 1 */
-        uint32_t critical;  /* the longest item of those that the worker which ends last ran; DISPATCH_NONE */
-        uint32_t n_last;    /* items that this worker ran */
+        uint32_t critical;  /* the longest item of the workers that end last, up to PLAN_WORTH; or DISPATCH_NONE */
+        uint32_t n_last;    /* items that its worker ran */
         double share;       /* of the makespan that the critical item takes, its set-ups included */
         struct plan_advice advice[PLAN_ADVICE_MAX]; /* the greatest saving first */
         size_t n_advice;

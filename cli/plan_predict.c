@@ -102,28 +102,47 @@ static void sum_alone(const struct dispatch_params *suite, struct plan_result *p
                         plan->alone += seconds_of(suite, i);
 }
 
-/* The worker on which the end waits, and what of its items takes longest. */
+/* The items of one worker, from the k-th in order on. */
+static uint32_t count_lane(const struct plan_result *plan, uint32_t k)
+{
+        const struct sim_item *items = plan->sim.items;
+        uint32_t n = 1;
+
+        while (k + n < plan->n_ran && items[plan->order[k + n]].worker == items[plan->order[k]].worker)
+                n++;
+        return n;
+}
+
+static double find_end(const struct plan_result *plan)
+{
+        double end = 0;
+
+        for (uint32_t k = 0; k < plan->n_ran; k++)
+                if (plan->sim.items[plan->order[k]].end > end)
+                        end = plan->sim.items[plan->order[k]].end;
+        return end;
+}
+
+/* What takes longest on the workers that end last, or so little sooner that it makes no difference. */
 static void find_critical(struct plan_result *plan)
 {
-        const struct sim_item *items = plan->sim.items, *last = NULL;
-        double longest = -1;
+        const struct sim_item *items = plan->sim.items;
+        double late = find_end(plan) - PLAN_WORTH * plan->sim.makespan, longest = 0;
 
         plan->critical = DISPATCH_NONE;
-        for (uint32_t k = 0; k < plan->n_ran; k++)
-                if (!last || items[plan->order[k]].end > last->end)
-                        last = &items[plan->order[k]];
-        for (uint32_t k = 0; k < plan->n_ran; k++) {
-                const struct sim_item *item = &items[plan->order[k]];
+        for (uint32_t k = 0, n; k < plan->n_ran; k += n) {
+                n = count_lane(plan, k);
+                for (uint32_t i = k; i < k + n && items[plan->order[k + n - 1]].end >= late; i++) {
+                        const struct sim_item *item = &items[plan->order[i]];
 
-                if (item->worker != last->worker)
-                        continue;
-                plan->n_last++;
-                if (item->end - item->begin > longest) {
+                        if (plan->critical != DISPATCH_NONE && item->end - item->begin <= longest)
+                                continue;
                         longest = item->end - item->begin;
-                        plan->critical = plan->order[k];
+                        plan->critical = plan->order[i];
+                        plan->n_last = n;
                 }
         }
-        plan->share = plan->sim.makespan > 0 && longest > 0 ? longest / plan->sim.makespan : 0;
+        plan->share = plan->sim.makespan > 0 ? longest / plan->sim.makespan : 0;
 }
 
 /* Of what is dealt: the makespan has no others either. */

@@ -62,8 +62,9 @@ def test_the_file_wins_over_the_environment(known: Planner) -> None:
 def test_this_machine(known: Planner) -> None:
     """As far as this process may use it; its CPUs plainly where there is no schedd."""
     usable = os.sched_getaffinity(0)
-    for schedd in ({}, {"SCHEDCTL_SCHEDD": "/nonexistent"}):
-        answer = known.json(**{"HWLOC_SYNTHETIC": "", **schedd})
+    none: dict[str, str] = {"HWLOC_SYNTHETIC": "", "SCHEDCTL_SCHEDD": "/nonexistent"}
+    for environment in ({"HWLOC_SYNTHETIC": ""}, none):
+        answer = known.json(**environment)
         assert {pu["os"] for pu in answer["pus"]} <= usable
         assert answer["workers"] >= 1
 
