@@ -135,13 +135,13 @@ int run_sample_used(const char *root, pid_t pid, double *ret_seconds)
 }
 
 /* "cpu0 USER NICE SYSTEM IDLE IOWAIT …" */
-static bool parse_idle(const char *line, unsigned *ret_pu, uint64_t *ret_ticks)
+static bool parse_idle(const char *line, bool with_nice, unsigned *ret_pu, uint64_t *ret_ticks)
 {
-        uint64_t idle, iowait;
+        uint64_t nice, idle, iowait;
 
-        if (sscanf(line, "cpu%u %*u %*u %*u %" SCNu64 " %" SCNu64, ret_pu, &idle, &iowait) != 3)
+        if (sscanf(line, "cpu%u %*u %" SCNu64 " %*u %" SCNu64 " %" SCNu64, ret_pu, &nice, &idle, &iowait) != 4)
                 return false;
-        *ret_ticks = idle + iowait;
+        *ret_ticks = idle + iowait + (with_nice ? nice : 0);
         return true;
 }
 
@@ -152,7 +152,7 @@ static const char *next_line(const char *line)
         return end ? end + 1 : NULL;
 }
 
-int run_sample_idle(const char *root, const struct cpuset *pus, double *ret_seconds)
+int run_sample_idle(const char *root, const struct cpuset *pus, bool nice, double *ret_seconds)
 {
         CLEANUP_FREE char *text = NULL;
         uint64_t sum = 0, idle;
@@ -162,7 +162,7 @@ int run_sample_idle(const char *root, const struct cpuset *pus, double *ret_seco
         if (r < 0)
                 return -ENOENT;
         for (const char *line = text; line && strncmp(line, "cpu", 3) == 0; line = next_line(line)) {
-                if (!parse_idle(line, &pu, &idle) || !cpuset_has(pus, pu))
+                if (!parse_idle(line, nice, &pu, &idle) || !cpuset_has(pus, pu))
                         continue;
                 sum += idle;
                 found++;

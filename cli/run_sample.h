@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,8 +22,9 @@ enum {
 int run_sample_used(const char *root, pid_t pid, double *ret_seconds);
 
 /* Seconds in which these PUs had nothing to do since the system started, summed up; in clock ticks of 10 ms, mostly.
- * -ENOENT where the system does not say; -EINVAL where what it says cannot be understood. */
-int run_sample_idle(const char *root, const struct cpuset *pus, double *ret_seconds);
+ * `nice`: or had only to do what gives way to others, as its nice value is above 0. -ENOENT where the system does not
+ * say; -EINVAL where what it says cannot be understood. */
+int run_sample_idle(const char *root, const struct cpuset *pus, bool nice, double *ret_seconds);
 
 /* Bytes of memory that a process has now, those it shares included; 0 where it is gone. */
 uint64_t run_sample_resident(const char *root, pid_t pid);

@@ -96,13 +96,15 @@ static void test_idle(void)
 
         cpuset_add(&pus, 1);
         cpuset_add(&pus, 10);
-        CHECK_INT(run_sample_idle(root, &pus, &seconds), -ENOENT);
+        CHECK_INT(run_sample_idle(root, &pus, false, &seconds), -ENOENT);
         write_file("/proc/stat", "cpu  1 1 1 1 1\ncpu0 0 0 0 900 0 0\ncpu1 5 6 7 100 20 1\n");
-        CHECK_INT(run_sample_idle(root, &pus, &seconds), -EINVAL);
+        CHECK_INT(run_sample_idle(root, &pus, false, &seconds), -EINVAL);
         CHECK(seconds < 0);
         write_file("/proc/stat", "cpu  1 1 1 1 1\ncpu1 5 6 7 100 20 1\ncpu10 0 0 0 30 0 0 0\nintr 5\ncpu1 0 0 0 9 9\n");
-        CHECK_INT(run_sample_idle(root, &pus, &seconds), 0);
+        CHECK_INT(run_sample_idle(root, &pus, false, &seconds), 0);
         CHECK(is_near(seconds, 1.5));
+        CHECK_INT(run_sample_idle(root, &pus, true, &seconds), 0);
+        CHECK(is_near(seconds, 1.56));
 }
 
 /* A child of a child of the process looked at computes: for how long, it says itself. */
