@@ -322,6 +322,8 @@ int verb_history(int argc, char **argv)
 
         if (argc > 1 && !action && argv[1][0] != '-')
                 return fail_usage("not understood: ", argv[1]) - 1;
+        if (action)
+                argv[1] = argv[0]; /* the name that getopt's messages begin with */
         r = action ? parse_options(argc - 1, argv + 1, &o) : parse_options(argc, argv, &o);
         if (r != 0)
                 return r - 1;
