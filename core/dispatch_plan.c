@@ -21,9 +21,6 @@ static const double PATIENCE_MIN = 0.05;
 /* By how much splitting a unit has to shorten the run, and what another set-up may cost it: of what makes a difference.
  */
 static const double SPLIT_WORTH = 0.5;
-/* What taking an item back and sending it anew is taken to cost: of its own time, and of everybody's. */
-static const double MOVE_SHARE = 0.02;
-static const double MOVE_SECONDS = 0.0002;
 
 int plan_init(struct dispatch *d)
 {
@@ -151,181 +148,6 @@ static void collect_workers(struct dispatch *d)
                 add_core(d, i);
 }
 
-/* What there is to do */
-
-static struct plan_block *open_block(struct plan *p, uint32_t unit, double setup)
-{
-        struct plan_block *block = &p->blocks[p->n_blocks++];
-
-        *block = (struct plan_block){.first = p->n_parts, .unit = unit, .paid = PLAN_NONE, .setup = setup};
-        return block;
-}
-
-static struct plan_part *open_part(struct plan *p, struct plan_block *block, uint32_t from, uint32_t end)
-{
-        block->n++;
-        p->parts[p->n_parts] = (struct plan_part){.from = from,
-                                                  .end = end,
-                                                  .block = (uint32_t)(block - p->blocks),
-                                                  .worker = PLAN_NONE,
-                                                  .holder = PLAN_NONE};
-        return &p->parts[p->n_parts++];
-}
-
-static void add_work(struct plan *p, struct plan_part *part, struct work work)
-{
-        part->cpu += work.seconds - work.waits;
-        part->waits += work.waits;
-        p->blocks[part->block].seconds += work.seconds;
-}
-
-/* Its items need not be looked at. */
-static void add_small_unit(struct dispatch *d, uint32_t unit)
-{
-        const struct unit *u = &d->pool.units[unit];
-        struct plan_block *block = open_block(&d->plan, unit, u->setup);
-
-        add_work(&d->plan, open_part(&d->plan, block, u->first, u->end), pool_unit_work(d, unit));
-}
-
-/* What the item adds to a part whose last item was `before`: groups within the unit are set up, too. */
-static struct work work_after(const struct dispatch *d, uint32_t before, uint32_t item)
-{
-        struct work work = pool_item_work(d, item);
-
-        work.seconds += before == DISPATCH_NONE ? 0 : pool_setup_seconds(d, before, item);
-        return work;
-}
-
-/* A large unit in parts of `grain` seconds. */
-static void add_chunks(struct dispatch *d, uint32_t unit, double grain)
-{
-        const struct unit *u = &d->pool.units[unit];
-        struct plan *p = &d->plan;
-        struct plan_block *block = open_block(p, unit, u->setup);
-        struct plan_part *part = NULL;
-        uint32_t before = DISPATCH_NONE;
-        double seconds = 0;
-
-        for (uint32_t item = pool_unit_next(d, unit, 0); item != DISPATCH_NONE;
-             item = pool_unit_next(d, unit, d->items[item].position + 1)) {
-                p->steps++;
-                if (pick_is_long(d, item))
-                        continue;
-                if (!part || (seconds >= grain && p->n_parts + 1 < p->max_parts)) {
-                        if (part)
-                                part->end = d->items[item].position;
-                        part = open_part(p, block, d->items[item].position, u->end);
-                        seconds = 0;
-                }
-                add_work(p, part, work_after(d, before, item));
-                seconds += pool_item_work(d, item).seconds;
-                before = item;
-        }
-        p->n_blocks -= block->n == 0;
-}
-
-static bool add_long_items(struct dispatch *d, uint32_t unit)
-{
-        struct plan *p = &d->plan;
-
-        for (uint32_t item = pool_unit_next(d, unit, 0); item != DISPATCH_NONE;
-             item = pool_unit_next(d, unit, d->items[item].position + 1)) {
-                uint32_t position = d->items[item].position;
-
-                if (!pick_is_long(d, item))
-                        continue;
-                if (p->n_parts == p->max_parts)
-                        return false;
-                add_work(p, open_part(p, open_block(p, PLAN_NONE, d->items[item].setups), position, position + 1),
-                         pool_item_work(d, item));
-        }
-        return true;
-}
-
-static bool add_unit(struct dispatch *d, uint32_t unit, double grain)
-{
-        const struct unit *u = &d->pool.units[unit];
-
-        if (u->n_pool == u->n_pool_kinds || (u->serial && !pool_is_on_offer(u)))
-                return true;
-        if (d->plan.n_parts == d->plan.max_parts)
-                return false;
-        if (u->serial || u->end - u->first == 1 || pool_unit_work(d, unit).seconds <= grain) {
-                add_small_unit(d, unit);
-                return true;
-        }
-        add_chunks(d, unit, grain);
-        return add_long_items(d, unit);
-}
-
-/* Whether the last item of its queue could go to somebody else. */
-static bool may_lose_last(const struct dispatch *d, const struct worker *w)
-{
-        return deal_waiting(w) > 0 && w->n_constrained == 0 && w->state == WORKER_ACTIVE && !w->recalling &&
-               !w->recalled && !d->pool.units[d->items[w->held[w->n_held - 1]].unit].serial;
-}
-
-/* The later half of what waits in a worker's queue. */
-static struct work queued_work(const struct dispatch *d, const struct worker *w)
-{
-        struct work work = {0};
-
-        for (uint32_t i = w->n_running + deal_waiting(w) / 2; i < w->n_held; i++)
-                work_add(&work, d->items[w->held[i]].charge, 1);
-        return work;
-}
-
-/* What waits in queues may be better elsewhere. To take it back costs little, but not nothing. */
-static bool add_queued(struct dispatch *d)
-{
-        struct plan *p = &d->plan;
-
-        for (uint32_t i = 0; i < p->n_workers; i++) {
-                const struct worker *w = &d->workers[p->workers[i].number];
-                struct work work = queued_work(d, w);
-                const struct item *last;
-                struct plan_part *part;
-
-                if (!may_lose_last(d, w))
-                        continue;
-                if (p->n_parts == p->max_parts)
-                        return false;
-                last = &d->items[w->held[w->n_held - 1]];
-                part = open_part(p, open_block(p, PLAN_NONE, last->setups + MOVE_SHARE * work.seconds + MOVE_SECONDS),
-                                 last->position, last->position + 1);
-                part->holder = p->workers[i].number;
-                add_work(p, part, work);
-                p->blocks[part->block].paid = i;
-                p->workers[i].held -= work_at(work, w->speed) * w->speed;
-        }
-        return true;
-}
-
-/* Units that nobody has open, and then those that workers have: each once. */
-static bool collect_parts(struct dispatch *d)
-{
-        struct plan *p = &d->plan;
-        double grain = 2 * (pool_work(d).seconds + d->pool.heap_setups) / p->max_parts;
-
-        p->n_parts = p->n_blocks = 0;
-        p->steps = 0;
-        for (uint32_t i = 0; i < d->pool.n_heap; i++)
-                if (!add_unit(d, d->pool.heap[i], grain))
-                        return false;
-        for (uint32_t i = 0; i < d->max_workers; i++) {
-                uint32_t unit = d->workers[i].unit, first = 0;
-
-                if (d->workers[i].state == WORKER_GONE || unit == DISPATCH_NONE || d->pool.units[unit].serial)
-                        continue;
-                while (first < i && (d->workers[first].state == WORKER_GONE || d->workers[first].unit != unit))
-                        first++;
-                if (first == i && !add_unit(d, unit, grain))
-                        return false;
-        }
-        return add_queued(d);
-}
-
 /* The plan */
 
 static void find_alive(struct dispatch *d)
@@ -334,7 +156,7 @@ static void find_alive(struct dispatch *d)
 
         for (uint32_t i = 0; i < p->n_workers; i++)
                 for (uint32_t b = 0; b < p->n_blocks; b++)
-                        if (p->blocks[b].unit != PLAN_NONE &&
+                        if (p->blocks[b].kind == PLAN_UNIT &&
                             p->blocks[b].unit == d->workers[p->workers[i].number].unit)
                                 p->workers[i].alive = b;
 }
@@ -362,16 +184,16 @@ static void find_before(struct dispatch *d)
         }
 }
 
-/* Long items last: a part that they are in the midst of does not have them. */
+/* What is in several parts goes where the most particular one goes. */
 static void note_numbers(struct dispatch *d)
 {
         struct plan *p = &d->plan;
 
-        for (unsigned alone = 0; alone < 2; alone++)
+        for (enum plan_kind kind = PLAN_LUMP; kind <= PLAN_SINGLE; kind++)
                 for (uint32_t i = 0; i < p->n_parts; i++) {
                         const struct plan_part *part = &p->parts[i];
 
-                        if ((p->blocks[part->block].unit == PLAN_NONE) != alone)
+                        if (p->blocks[part->block].kind != kind)
                                 continue;
                         for (uint32_t at = rank_set_next(&d->pool.positions, part->from); at < part->end;
                              at = rank_set_next(&d->pool.positions, at + 1)) {
@@ -381,12 +203,11 @@ static void note_numbers(struct dispatch *d)
                 }
 }
 
-/* Nothing is planned where nothing is known, or there is nothing to choose; and where the pool has so many units that a
- * share of them is as good as any other, the rules do. */
+/* Nothing is planned where nothing is known, or there is nothing to choose. */
 static bool is_of_use(const struct dispatch *d)
 {
         return d->pool.n + d->n_queued > 0 && d->pool.history && !d->pool.ordered && !d->missed &&
-               d->pool.n_heap + d->n_of_use <= d->plan.max_parts && d->n_places <= PLAN_WORKERS_MAX;
+               d->n_places <= PLAN_WORKERS_MAX;
 }
 
 static void make(struct dispatch *d)
@@ -400,7 +221,7 @@ static void make(struct dispatch *d)
         if (!is_of_use(d))
                 return;
         collect_workers(d);
-        if (p->n_workers < 2 || !collect_parts(d) || p->n_parts == 0)
+        if (p->n_workers < 2 || !plan_collect_parts(d) || p->n_parts == 0)
                 return;
         looks = p->steps;
         find_alive(d);
@@ -443,11 +264,11 @@ static double urgency(const struct dispatch *d, const struct plan_part *part)
         const struct plan *p = &d->plan;
         const struct plan_block *block = &p->blocks[part->block];
 
-        if (block->unit == PLAN_NONE)
+        if (block->kind == PLAN_SINGLE)
                 return 2e12 + block->seconds;
         if (p->workers[part->worker].alive == part->block)
                 return block->setup > SPLIT_WORTH * d->outlook.worth ? 4e12 : 1e12;
-        return block->seconds + block->setup;
+        return block->kind == PLAN_LUMP ? 0 : block->seconds + block->setup;
 }
 
 /* Among equals the one collected first. */
@@ -471,7 +292,7 @@ static bool follow(const struct dispatch *d, uint32_t worker, uint32_t *ret_item
                 best = urgent;
                 best_from = part->from;
                 *ret_item = item;
-                *ret_long = p->blocks[part->block].unit == PLAN_NONE;
+                *ret_long = p->blocks[part->block].kind == PLAN_SINGLE;
         }
         return best >= 0;
 }

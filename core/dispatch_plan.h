@@ -1,7 +1,7 @@
 /* A whole schedule of what is left: which worker gets which part of it.
  *
- * Parts are what is kept together: a unit, or of a large one a run of its items in collection order, or one long item.
- * The schedule is found in three steps:
+ * Parts are what is kept together: a unit, of a large one a run of its items in collection order, one long item, and
+ * where there are very many small units some of them. The schedule is found in three steps:
  *
  *   greedy   whole units, longest first, each to where it ends earliest (Graham 1969; Cho, Sahni 1980)
  *   moves    of whole units away from whoever ends last, and swaps with others, as long as the end comes sooner (the
@@ -16,7 +16,8 @@
  * Siblings: all that the workers of one core have to do passes at the rate of as many of them as are still busy, so the
  * last one's end follows from their sums alone.
  *
- *     dispatch_plan.c     what there is to do and who there is to do it; following the plan
+ *     dispatch_plan.c     who there is to do it; making the plan, and following it
+ *     dispatch_parts.c    what there is to do
  *     dispatch_search.c   the search
  */
 #pragma once
@@ -42,11 +43,18 @@ struct plan_part {
         uint32_t holder;   /* number of the worker in whose queue it is, or PLAN_NONE: it is in the pool */
 };
 
-/* Parts of one unit, which one set-up on a worker serves: neighbours in .parts. A long item has a block of its own, and
- * so has one that waits in a queue, which can be taken back. */
+enum plan_kind {
+        PLAN_LUMP,   /* small units together: they move as one */
+        PLAN_UNIT,   /* parts of one unit, which one set-up on a worker serves */
+        PLAN_SINGLE, /* a long item, or what can be taken back from a queue */
+};
+
+/* Its parts are neighbours in .parts. */
 struct plan_block {
         uint32_t first, n;
-        uint32_t unit; /* or PLAN_NONE: a single item's */
+        enum plan_kind kind;
+        uint32_t unit; /* of PLAN_UNIT */
+        uint32_t home; /* index of the worker that it begins with in the search, or PLAN_NONE */
         uint32_t paid; /* index of a worker that has no set-up to pay, or PLAN_NONE */
         double setup;  /* seconds */
         double seconds;

@@ -7,14 +7,18 @@
 
 /* A gain below this part of the whole is rounding. */
 static const double EPSILON = 1e-9;
-/* How many orders are tried, as far as there is time. */
-enum { ORDERS = 16 };
+enum {
+        ORDERS = 16,  /* so many are tried… */
+        SEARCHES = 4, /* …as long as it takes no more than so many searches may */
+        TARGETS = 8,  /* workers that end first: only with these, and where a block is up, is anything exchanged */
+};
 
 struct search {
         struct plan *p;
         bool whole;      /* blocks move, not parts */
         uint32_t jumble; /* which of the orders that are not quite longest first; 0: longest first */
         uint64_t max_steps;
+        double target; /* seconds: workers of cores that end before that are targets */
 };
 
 struct change {
@@ -184,18 +188,33 @@ static uint32_t earliest(struct plan *p, const struct plan_piece *piece)
         return best;
 }
 
-/* What waits in queues stays there. */
+/* The worker that a block begins with: in whose queue it is, or, of whole ones that cost a set-up, where that is paid.
+ * To move it from there is not free, and what it costs does not show in the end of a schedule that others decide.
+ * PLAN_NONE. */
+static uint32_t home_of(const struct search *s, uint32_t block)
+{
+        const struct plan *p = s->p;
+        uint32_t home = p->blocks[block].paid;
+
+        for (uint32_t i = 0; s->whole && p->blocks[block].setup > 0 && i < p->n_workers; i++)
+                if (p->workers[i].alive == block && (home == PLAN_NONE || p->workers[i].held < p->workers[home].held))
+                        home = i;
+        return home;
+}
+
 static void place_greedily(const struct search *s)
 {
         struct plan *p = s->p;
         uint32_t n = sort_pieces(s);
 
         clear(p);
-        for (uint32_t i = 0; i < p->n_blocks; i++)
-                if (p->blocks[i].paid != PLAN_NONE)
-                        give(p, p->blocks[i].first, p->blocks[i].n, p->blocks[i].paid);
+        for (uint32_t i = 0; i < p->n_blocks; i++) {
+                p->blocks[i].home = home_of(s, i);
+                if (p->blocks[i].home != PLAN_NONE)
+                        give(p, p->blocks[i].first, p->blocks[i].n, p->blocks[i].home);
+        }
         for (uint32_t i = 0; i < n; i++)
-                if (p->blocks[p->parts[p->order[i].first].block].paid == PLAN_NONE)
+                if (p->blocks[p->parts[p->order[i].first].block].home == PLAN_NONE)
                         give(p, p->order[i].first, p->order[i].n, earliest(p, &p->order[i]));
 }
 
@@ -242,18 +261,24 @@ static void try_swap(struct search *s, const struct plan_piece *from, double out
                 *best = (struct best){.end = end, .from = *from, .against = *against};
 }
 
+static bool is_target(const struct search *s, uint32_t worker)
+{
+        return s->p->cores[s->p->workers[worker].core].end <= s->target;
+}
+
 static void try_piece(struct search *s, const struct plan_piece *from, struct best *best)
 {
         struct plan *p = s->p;
+        uint32_t block = p->parts[from->first].block;
         double out = work_out(p, from);
 
         for (uint32_t i = 0; i < p->n_workers; i++)
-                if (i != from->worker)
+                if (i != from->worker && (is_target(s, i) || *count_of(p, block, i) > 0))
                         try_move(s, from, out, i, best);
         for (uint32_t at = p->n_parts; at > 0 && p->steps < s->max_steps;) {
                 struct plan_piece against = piece_before(s, at);
 
-                if (against.worker != from->worker)
+                if (against.worker != from->worker && is_target(s, against.worker))
                         try_swap(s, from, out, &against, best);
                 at = against.first;
         }
@@ -267,6 +292,22 @@ static uint32_t last_core(const struct plan *p)
                 if (p->cores[i].end > p->cores[last].end)
                         last = i;
         return last;
+}
+
+/* The end of the core that is TARGETS-th from the first one to end. */
+static double find_target(const struct plan *p)
+{
+        double ends[TARGETS + 1];
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < p->n_cores; i++) {
+                uint32_t at = n < TARGETS ? n++ : TARGETS;
+
+                for (; at > 0 && ends[at - 1] > p->cores[i].end; at--)
+                        ends[at] = ends[at - 1];
+                ends[at] = p->cores[i].end;
+        }
+        return ends[n - 1];
 }
 
 static void apply(struct plan *p, const struct best *best)
@@ -293,6 +334,7 @@ static double improve(struct search *s)
                 uint32_t last = last_core(p);
                 struct best best = {.end = p->cores[last].end * (1 - EPSILON)};
 
+                s->target = find_target(p);
                 /* From the back, so that of equal parts of a unit it keeps the first ones. */
                 for (uint32_t at = p->n_parts; at > 0;) {
                         struct plan_piece piece = piece_before(s, at);
@@ -362,7 +404,8 @@ void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t 
         end = unsplit = search_on(&whole, max_steps);
         keep(p);
         try_split(&split, max_steps, worth, &end);
-        for (split.jumble = 0; split.jumble < ORDERS && (split.jumble == 0 || p->steps < max_steps); split.jumble++) {
+        for (uint32_t greedy = p->n_parts * p->n_workers;
+             split.jumble < ORDERS && p->steps + greedy < SEARCHES * max_steps; split.jumble++) {
                 place_greedily(&split);
                 try_split(&split, max_steps, end < unsplit ? 0 : worth, &end);
         }

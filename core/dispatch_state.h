@@ -8,7 +8,7 @@
  *     dispatch_needs.c    items that need limited resources, and which of them can begin
  *     dispatch_wide.c     items that need several PUs
  *     dispatch_demand.c   more workers than PUs, while items wait
- *     dispatch_plan.c     a whole schedule of the rest; dispatch_search.c finds it
+ *     dispatch_plan.c     a whole schedule of the rest, of dispatch_parts.c's; dispatch_search.c finds it
  *     dispatch_pick.c     which item a worker gets next: changes nothing but the plan
  *     dispatch_workers.c  workers and the PUs they are on
  */
@@ -349,6 +349,8 @@ bool demand_counts(const struct item *it);
 bool demand_is_light(const struct dispatch *d, uint32_t item);
 /* Whether extra workers have a part in what is left. */
 bool demand_leads(const struct dispatch *d);
+/* Whether not everything is for this worker, for there are others for that. */
+bool demand_is_choosy(const struct dispatch *d, uint32_t worker);
 /* Whether this is for this worker, as far as CPUs go. */
 bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item);
 /* Whether there can be anything for it. */
@@ -364,6 +366,8 @@ void demand_adjust(struct dispatch *d, struct dispatch_actions *out);
 /* dispatch_plan.c */
 int plan_init(struct dispatch *d);
 void plan_finish(struct plan *plan);
+/* dispatch_parts.c: fills plan.parts and .blocks, for the workers in it; false where they are too many. */
+bool plan_collect_parts(struct dispatch *d);
 /* Items have come back to the pool, or workers have come, gone or moved. */
 void plan_forget(struct dispatch *d);
 enum plan_answer {
