@@ -39,12 +39,13 @@ struct plan_input {
 
 /* What could be otherwise. */
 enum plan_change {
-        PLAN_SPLIT,  /* the `n` longest items, in two each; the longest is `item` */
-        PLAN_SETUP,  /* the set-ups of `group`, or of the session (DISPATCH_NONE), take no time */
-        PLAN_SETUPS, /* all set-ups take no time */
-        PLAN_SERIAL, /* the `n` items of the serial group in which `item` is the first may run beside each other */
-        PLAN_WORKER, /* one more worker, on `pu` */
-        PLAN_CORE,   /* one more core of the fastest kind, whether the machine has it or not */
+        PLAN_SPLIT,   /* the `n` longest items, in two each; the longest is `item` */
+        PLAN_SETUP,   /* the set-ups of `group`, or of the session (DISPATCH_NONE), take no time */
+        PLAN_SETUPS,  /* all set-ups take no time */
+        PLAN_SERIAL,  /* the `n` items of the serial group in which `item` is the first may run beside each other */
+        PLAN_WORKER,  /* one more worker, on `pu` */
+        PLAN_WORKERS, /* up to `workers` at a time while items wait */
+        PLAN_CORE,    /* one more core of the fastest kind, whether the machine has it or not */
         PLAN_CHANGES,
 };
 /* As JSON has it: "split", "setup"… */
@@ -55,7 +56,7 @@ struct plan_advice {
         uint32_t item, group, n;
         unsigned pu;
         double seconds;   /* PLAN_SETUP: of one set-up; PLAN_SETUPS: of all; PLAN_SERIAL: of all its items */
-        uint32_t workers; /* PLAN_SETUP: how often it is paid */
+        uint32_t workers; /* PLAN_SETUP: how often it is paid; PLAN_WORKERS: how many there may be */
         double makespan;  /* what it would be */
         double saves;     /* share of the present makespan, > PLAN_WORTH */
 };

@@ -16,7 +16,8 @@ const char *plan_change_text(enum plan_change change)
 {
         static const char *const texts[PLAN_CHANGES] = {
                 [PLAN_SPLIT] = "split",   [PLAN_SETUP] = "setup",   [PLAN_SETUPS] = "setups",
-                [PLAN_SERIAL] = "serial", [PLAN_WORKER] = "worker", [PLAN_CORE] = "core",
+                [PLAN_SERIAL] = "serial", [PLAN_WORKER] = "worker", [PLAN_WORKERS] = "workers",
+                [PLAN_CORE] = "core",
         };
 
         return texts[change];
@@ -346,6 +347,20 @@ static int advise_pus(const struct advising *a)
         return try_core(a, pus);
 }
 
+/* Twice as many beyond one a PU, where all that there may be were needed. */
+static int advise_workers(const struct advising *a)
+{
+        struct dispatch_params suite = *a->in->suite;
+        uint32_t most = (uint32_t)a->in->n_pus + suite.extra_workers;
+
+        if (suite.extra_workers == 0 || a->plan->sim.n_workers < most || 2 * most > DISPATCH_WORKERS_MAX)
+                return 0;
+        suite.extra_workers += most;
+        suite.max_workers = suite.max_workers > 2 * most ? suite.max_workers : 2 * most;
+        return weigh(a->plan, (struct plan_advice){.change = PLAN_WORKERS, .workers = 2 * most}, &suite, a->in->pus,
+                     a->in->n_pus);
+}
+
 int plan_advise(const struct plan_input *in, struct plan_result *plan)
 {
         const struct advising a = {.in = in, .plan = plan};
@@ -358,6 +373,8 @@ int plan_advise(const struct plan_input *in, struct plan_result *plan)
                 r = advise_setups(&a);
         if (r == 0)
                 r = advise_serial(&a);
+        if (r == 0)
+                r = advise_workers(&a);
         if (r == 0)
                 r = advise_pus(&a);
         return r;

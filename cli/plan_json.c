@@ -54,6 +54,8 @@ static json_t *describe_advice(const struct plan_input *in, const struct plan_ad
                 json_object_set_new(o, "times", json_integer(a->workers));
         if (a->change == PLAN_SETUP || a->change == PLAN_SETUPS || a->change == PLAN_SERIAL)
                 json_object_set_new(o, "seconds", json_real(a->seconds));
+        if (a->change == PLAN_WORKERS)
+                json_object_set_new(o, "workers", json_integer(a->workers));
         if (a->change == PLAN_WORKER)
                 json_object_set_new(o, "pu", json_integer(a->pu));
         return o;

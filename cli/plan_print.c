@@ -149,6 +149,9 @@ static void print_change(const struct plan_input *in, const struct plan_result *
                 fprintf(out, "one more worker, on CPU %u%s%s%s", a->pu, *kind_of(in, a->pu) ? " (" : "",
                         kind_of(in, a->pu), *kind_of(in, a->pu) ? ")" : "");
                 break;
+        case PLAN_WORKERS:
+                fprintf(out, "up to %u workers while tests wait (run --max-workers %u)", a->workers, a->workers);
+                break;
         case PLAN_CORE:
                 fprintf(out, "one more %s%score", m && m->n_kinds > 1 ? m->kinds[0].name : "",
                         m && m->n_kinds > 1 ? " " : "");

@@ -163,6 +163,23 @@ def test_the_next_worker_is_advised(plan: Planner, history: History) -> None:
     assert [a["what"] for a in plan.json("--machine", HYBRID)["advice"]] == ["core"]
 
 
+def test_tests_that_wait_do_so_beside_each_other(plan: Planner, history: History) -> None:
+    add_equal(history, n=20, seconds=5.0, waits=1.0)
+    answer = plan.json("--machine", HYBRID, "--cpus", "0,2")
+    assert (answer["makespan"], answer["workers"]) == (near(5), 20)
+    assert plan.json("--machine", HYBRID, "--cpus", "0,2", "-w", "2")["makespan"] == near(50)
+
+
+def test_more_workers_are_advised_where_all_wait(plan: Planner, history: History) -> None:
+    add_equal(history, n=64, seconds=5.0, waits=1.0)
+    advice = plan.json("--machine", HYBRID, "--cpus", "0,2")["advice"]
+    assert {"what": "workers", "workers": 64, "id": None} == {
+        key: advice[0][key] for key in ("what", "workers", "id")
+    }
+    assert advice[0]["makespan"] == near(5)
+    assert "--max-workers 64" in plan("--machine", HYBRID, "--cpus", "0,2").stdout
+
+
 def test_a_dear_fixture_is_advised(plan: Planner, history: History) -> None:
     history.add_group("tests", 0.0, loose=True)
     history.add_group("tests/test_db.py", 4.0, parent="tests")
