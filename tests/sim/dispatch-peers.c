@@ -30,6 +30,7 @@ struct peer_run {
         struct scope *scopes;
         uint32_t n_scopes, next_scope;
         uint32_t *of_scopes; /* tests, scope by scope */
+        uint32_t *home;      /* per worker: index of its PU */
         double end;
         void (*completed)(struct peer_run *r, struct node *node, double duration);
 };
@@ -124,6 +125,8 @@ static bool steal(struct peer_run *r)
         uint32_t most = node_pending(from) > MIN_PENDING ? node_pending(from) - MIN_PENDING : 0;
         uint32_t n = node_pending(from) / 2 < most ? node_pending(from) / 2 : most;
 
+        memmove(r->pending, r->pending + r->first_pending, r->n_pending * sizeof(*r->pending));
+        r->first_pending = 0;
         from->n -= n;
         for (uint32_t i = 0; i < n; i++)
                 r->pending[r->first_pending + r->n_pending++] = from->tests[from->n + i];
@@ -268,7 +271,7 @@ static void is_due(struct peer_run *r, uint32_t worker)
 
 static const struct dispatch_pu *pu_of(const struct peer_run *r, uint32_t worker)
 {
-        return &r->sim.p->pus[r->sim.workers[worker].pu];
+        return &r->sim.p->pus[r->home[worker]];
 }
 
 /* Of a PU, with what runs on its siblings now, but for `without`. */
@@ -283,6 +286,12 @@ static double speed_there(const struct peer_run *r, const struct dispatch_pu *pu
                 busy += sibling && i != without && r->sim.workers[i].load.busy;
         }
         return pu->alone - (n > 0 ? (pu->alone - pu->speed) * busy / n : 0);
+}
+
+static void move(struct peer_run *r, uint32_t worker, uint32_t pu)
+{
+        r->home[worker] = pu;
+        sim_machine_place(&r->sim, worker, r->sim.p->pus[pu].os);
 }
 
 /* Which running worker would gain most on another's PU, which is idle; false where nobody would gain much. */
@@ -312,14 +321,14 @@ static void balance(struct peer_run *r)
         uint32_t worker, idle;
 
         while (find_move(r, &worker, &idle)) {
-                unsigned from = r->sim.workers[worker].pu;
+                uint32_t from = r->home[worker];
 
-                sim_machine_place(&r->sim, worker, r->sim.workers[idle].pu);
-                sim_machine_place(&r->sim, idle, from);
+                move(r, worker, r->home[idle]);
+                move(r, idle, from);
         }
 }
 
-static void open_run(struct peer_run *r, const struct world *w)
+static void open_run(struct peer_run *r, const struct world *w, uint32_t shift)
 {
         static const struct sim_hooks no_hooks;
         size_t n = w->suite.n_items + (size_t)1;
@@ -330,18 +339,19 @@ static void open_run(struct peer_run *r, const struct world *w)
         r->sim.workers = calloc(r->n_nodes, sizeof(*r->sim.workers));
         r->sim.due = calloc(r->n_nodes, sizeof(*r->sim.due));
         r->nodes = calloc(r->n_nodes, sizeof(*r->nodes));
-        r->pending = calloc(2 * n, sizeof(*r->pending));
+        r->home = calloc(r->n_nodes, sizeof(*r->home));
+        r->pending = calloc(n, sizeof(*r->pending));
         r->scopes = calloc(n, sizeof(*r->scopes));
         r->of_scopes = calloc(n, sizeof(*r->of_scopes));
-        CHECK(r->sim.workers && r->sim.due && r->nodes && r->pending && r->scopes && r->of_scopes);
+        CHECK(r->sim.workers && r->sim.due && r->nodes && r->home && r->pending && r->scopes && r->of_scopes);
         CHECK_INT(sim_machine_init(&r->sim), 0);
         sim_machine_hold(&r->sim, w->params.pus, w->params.n_pus);
         for (uint32_t i = 0; i < w->suite.n_items; i++)
                 r->pending[i] = i;
         for (uint32_t i = 0; i < r->n_nodes; i++) {
-                r->nodes[i] = (struct node){.tests = calloc(2 * n, sizeof(uint32_t)), .alive = DISPATCH_NONE};
+                r->nodes[i] = (struct node){.tests = calloc(n, sizeof(uint32_t)), .alive = DISPATCH_NONE};
                 CHECK(r->nodes[i].tests);
-                sim_machine_place(&r->sim, i, (unsigned)i);
+                move(r, i, (i + shift) % (uint32_t)w->params.n_pus);
                 r->sim.due[i] = HUGE_VAL;
         }
 }
@@ -354,6 +364,7 @@ static void close_run(struct peer_run *r)
         free(r->sim.workers);
         free(r->sim.due);
         free(r->nodes);
+        free(r->home);
         free(r->pending);
         free(r->scopes);
         free(r->of_scopes);
@@ -369,7 +380,7 @@ static uint32_t next_due(const struct peer_run *r)
         return next;
 }
 
-double peer_makespan(const struct world *w, enum peer peer)
+static double makespan(const struct world *w, enum peer peer, uint32_t shift)
 {
         static void (*const schedules[PEERS])(struct peer_run * r) = {
                 [PEER_LOAD] = load_schedule,
@@ -379,7 +390,7 @@ double peer_makespan(const struct world *w, enum peer peer)
         struct peer_run r;
         uint32_t done = 0;
 
-        open_run(&r, w);
+        open_run(&r, w, shift);
         r.completed = worksteal_completed;
         schedules[peer](&r);
         for (uint32_t i = 0; i < r.n_nodes; i++)
@@ -398,4 +409,14 @@ double peer_makespan(const struct world *w, enum peer peer)
         CHECK_INT(done, w->suite.n_items);
         close_run(&r);
         return r.end;
+}
+
+double peer_makespan(const struct world *w, enum peer peer)
+{
+        enum { PLACEMENTS = 4 };
+        double sum = 0;
+
+        for (uint32_t i = 0; i < PLACEMENTS; i++)
+                sum += makespan(w, peer, i * (uint32_t)w->params.n_pus / PLACEMENTS);
+        return sum / PLACEMENTS;
 }

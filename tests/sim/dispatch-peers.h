@@ -1,6 +1,6 @@
 /* How long pytest-xdist's ways of dealing tests out take on the simulated machine, with one worker a PU. Its workers
  * are not pinned: the kernel moves who runs on a slow PU to a faster one that is idle, at once. Starting them and
- * passing messages takes no time. */
+ * passing messages takes no time. Where each is at first is luck: this is the mean of four placements. */
 #pragma once
 
 #include "tests/sim/dispatch-world.h"
