@@ -38,6 +38,8 @@ static void add_small_unit(struct dispatch *d, uint32_t unit)
         const struct unit *u = &d->pool.units[unit];
         struct plan_block *block = open_block(&d->plan, PLAN_UNIT, unit, u->setup);
 
+        if (u->end - u->first == 1)
+                block->spread = d->items[d->pool.by_position[u->first]].spread;
         add_work(&d->plan, open_part(&d->plan, block, u->first, u->end), pool_unit_work(d, unit));
 }
 

@@ -91,12 +91,13 @@ static bool may_run(const struct dispatch *d, uint32_t worker, uint32_t item)
 bool pick_is_long(const struct dispatch *d, uint32_t item)
 {
         const struct item *it = &d->items[item];
+        double seconds = it->seconds + it->spread; /* it may well be that long */
 
         if (d->pool.units[it->unit].serial)
                 return d->pool.history && pool_unit_work(d, it->unit).seconds > d->outlook.worth;
-        if (it->seconds <= d->outlook.worth)
+        if (it->seconds < 0 || seconds <= d->outlook.worth)
                 return false;
-        return it->group == DISPATCH_NONE || (it->seconds > LONGER * d->pool.mean && it->seconds >= LOOSE * it->setups);
+        return it->group == DISPATCH_NONE || (seconds > LONGER * d->pool.mean && seconds >= LOOSE * it->setups);
 }
 
 /* The first item of a unit that this worker can run and that is not for LONGEST to place; where light ones are to be

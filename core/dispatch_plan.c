@@ -265,10 +265,10 @@ static double urgency(const struct dispatch *d, const struct plan_part *part)
         const struct plan_block *block = &p->blocks[part->block];
 
         if (block->kind == PLAN_SINGLE)
-                return 2e12 + block->seconds;
+                return 2e12 + block->seconds + block->spread;
         if (p->workers[part->worker].alive == part->block)
                 return block->setup > SPLIT_WORTH * d->outlook.worth ? 4e12 : 1e12;
-        return block->kind == PLAN_LUMP ? 0 : block->seconds + block->setup;
+        return block->kind == PLAN_LUMP ? 0 : block->seconds + block->spread + block->setup;
 }
 
 /* Among equals the one collected first. */

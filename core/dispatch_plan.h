@@ -58,6 +58,7 @@ struct plan_block {
         uint32_t paid; /* index of a worker that has no set-up to pay, or PLAN_NONE */
         double setup;  /* seconds */
         double seconds;
+        double spread; /* seconds that a single item may take more: it is the more urgent */
 };
 
 /* What is placed and moved as one: a block that is all on one worker, or one part. */

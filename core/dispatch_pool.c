@@ -404,11 +404,12 @@ static void order_positions(struct dispatch *d, const struct dispatch_item *item
         }
 }
 
+/* What may take long begins early: that costs nothing if it turns out not to. */
 static double length_of(const struct dispatch *d, uint32_t item)
 {
         double known = d->items[item].seconds;
 
-        return known >= 0 ? known : d->default_seconds;
+        return known >= 0 ? known + d->items[item].spread : d->default_seconds;
 }
 
 static void order_lengths(struct dispatch *d, struct order_key *keys)

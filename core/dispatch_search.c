@@ -158,9 +158,10 @@ static uint32_t sort_pieces(const struct search *s)
 
         for (uint32_t at = p->n_parts; at > 0; at = p->order[n++].first) {
                 struct plan_piece piece = piece_before(s, at);
+                const struct plan_block *block = &p->blocks[p->parts[piece.first].block];
 
                 piece.from = p->parts[piece.first].from;
-                piece.seconds = p->blocks[p->parts[piece.first].block].setup;
+                piece.seconds = block->setup + block->spread;
                 for (uint32_t i = piece.first; i < piece.first + piece.n; i++)
                         piece.seconds += p->parts[i].cpu + p->parts[i].waits;
                 piece.seconds *= jumbled(s, piece.first);

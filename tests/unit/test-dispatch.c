@@ -444,6 +444,23 @@ static void test_inline(void)
         CHECK(dispatch_inline_is_faster(0.1, 10000, 2, 0.012, 60e-6));
 }
 
+/* Of four items as long, the one whose time is least certain begins first. */
+static void test_uncertain_first(void)
+{
+        struct dispatch_item items[] = {ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE), ITEM(1, DISPATCH_NONE),
+                                        ITEM(1, DISPATCH_NONE)};
+        struct scene s;
+
+        items[2].spread = 0.5;
+        scene_open(&s, &(struct dispatch_params){.items = items, .n_items = 4, .max_workers = 2, .default_seconds = 1});
+        ready_both(&s);
+        expect(&s, "start w0 on 0: the CPUs changed\n"
+                   "start w1 on 1: the CPUs changed\n"
+                   "w0 gets 2: the longest left\n"
+                   "w1 gets 0: the longest left\n");
+        scene_close(&s);
+}
+
 /* Two P cores of two threads and two E cores, numbered as such machines do: one thread a core first, and an E core
  * before a second thread. */
 static void test_pus_best_first(void)
@@ -482,5 +499,6 @@ int main(void)
         test_empty_suite();
         test_inline();
         test_pus_best_first();
+        test_uncertain_first();
         return 0;
 }
