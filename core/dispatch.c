@@ -229,8 +229,9 @@ static void get_unstuck(struct dispatch *d, struct dispatch_actions *out)
         bool any = false;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
-                bool can = d->workers[i].state == WORKER_ACTIVE && wide_leaves_room(d, i) &&
-                           deal_has_room(d, &d->workers[i]);
+                const struct worker *w = &d->workers[i];
+                bool can = w->state == WORKER_ACTIVE && wide_leaves_room(d, i) && deal_has_room(d, w) &&
+                           !(w->extra && d->n_wide > 0);
                 uint32_t item = can ? pick_any(d, i) : DISPATCH_NONE;
 
                 if (item == DISPATCH_NONE)
@@ -292,9 +293,8 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
                 return false;
         if (e->type == DISPATCH_SETUP && e->group != DISPATCH_NONE && e->group >= d->n_groups)
                 return false;
-        if ((e->type == DISPATCH_DONE || e->type == DISPATCH_SETUP) && !(e->wall >= 0 && e->cpu >= 0))
-                return false;
-        if (e->type == DISPATCH_SAMPLE && !(e->wall > 0 && e->cpu >= 0))
+        if ((e->type == DISPATCH_DONE || e->type == DISPATCH_SETUP || e->type == DISPATCH_SAMPLE) &&
+            !(e->wall >= 0 && e->cpu >= 0))
                 return false;
         if (e->type == DISPATCH_SAMPLED && !(e->idle >= 0))
                 return false;

@@ -53,19 +53,25 @@ bool demand_leads(const struct dispatch *d)
         return d->n_extra_of_use > 0 && (light_left(d) > 0 || d->demand.idle);
 }
 
+bool demand_is_choosy(const struct dispatch *d, uint32_t worker)
+{
+        return d->workers[worker].extra && !pool_is_bound(d, worker) && base_workers(d) > 0;
+}
+
 bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
-        if (!d->workers[worker].extra || pool_is_bound(d, worker))
+        if (!demand_is_choosy(d, worker))
                 return true;
         if (d->items[item].cpus > 1)
                 return false;
-        return (d->demand.idle && d->n_wide == 0) || demand_is_light(d, item);
+        if (d->n_wide > 0) /* it wants its PUs for itself */
+                return demand_counts(&d->items[item]) && !d->demand.doubtful;
+        return d->demand.idle || demand_is_light(d, item);
 }
 
 bool demand_may_have_any(const struct dispatch *d, uint32_t worker)
 {
-        return !d->workers[worker].extra || d->demand.idle || light_left(d) > 0 || d->pool.n_unknown > 0 ||
-               pool_is_bound(d, worker);
+        return !demand_is_choosy(d, worker) || d->demand.idle || light_left(d) > 0 || d->pool.n_unknown > 0;
 }
 
 /* What runs */
@@ -103,9 +109,10 @@ static double demand_of_all(const struct dispatch *d)
 void demand_sample(struct dispatch *d, const struct dispatch_event *e)
 {
         struct worker *w = &d->workers[e->worker];
-        double share = e->cpu / e->wall, since = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
+        double share = e->wall > 0 ? e->cpu / e->wall : 0,
+               since = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
 
-        if (!is_running(w))
+        if (!is_running(w) || !(e->wall > 0))
                 return;
         if (w->n_samples > 0)
                 w->demand += (share - w->demand) * e->wall / (e->wall + MEMORY);

@@ -210,6 +210,7 @@ static void on_want(struct dispatch *d, const struct dispatch_event *e)
         w->waiting = deal_waiting(w) == 0;
         if (w->waiting)
                 wide_end(d, e->worker);
+        d->freed |= w->waiting && w->extra && d->needs.n_pool > 0; /* another may have waited for its PU */
 }
 
 /* Somebody is late: what could not be taken from him for nothing may be worth another look. */

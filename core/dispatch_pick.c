@@ -364,6 +364,8 @@ static bool pick(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
                 return chosen(ret_choice, serial_item(d, worker), DISPATCH_R_SERIAL);
         if (d->pool.n_early > 0 && chosen(ret_choice, early_item(d, worker), DISPATCH_R_EARLY))
                 return true;
+        if (d->pool.n_early > 0 && demand_is_choosy(d, worker))
+                return false;
         if (d->needs.n_pool > 0 && pick_needy(d, worker, ret_choice, &any))
                 return any;
         if (!beside)

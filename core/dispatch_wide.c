@@ -16,10 +16,18 @@ static uint32_t width_of(const struct dispatch *d, uint32_t item)
         return cpus < d->n_pus ? cpus : (uint32_t)d->n_pus;
 }
 
+static bool has_light_ones_only(const struct dispatch *d, const struct worker *w)
+{
+        for (uint32_t i = 0; i < w->n_held; i++)
+                if (!demand_counts(&d->items[w->held[i]]))
+                        return false;
+        return true;
+}
+
 /* PUs that a worker is using: what it tears down counts for nothing. */
 static uint32_t width_in_use(const struct dispatch *d, const struct worker *w)
 {
-        if (w->state == WORKER_GONE || needs_has_nothing_else(w) || (w->extra && demand_is_blocked(w)))
+        if (w->state == WORKER_GONE || needs_has_nothing_else(w) || (w->extra && has_light_ones_only(d, w)))
                 return 0;
         return w->wide != DISPATCH_NONE ? width_of(d, w->wide) : 1;
 }
