@@ -85,10 +85,24 @@ uint32_t world_add_group(struct world *w, uint32_t parent, double setup)
         return w->suite.n_groups++;
 }
 
+void world_add_waiting_item(struct world *w, double seconds, double waits, uint32_t group)
+{
+        struct dispatch_item *item = world_add_item(w, seconds, group);
+
+        item->waits = w->waits[item - w->items] = waits;
+}
+
+void world_allow_extra_workers(struct world *w, uint32_t n)
+{
+        w->suite.extra_workers = n;
+        w->suite.max_workers += n;
+}
+
 void world_forget_history(struct world *w)
 {
         for (uint32_t i = 0; i < w->suite.n_items; i++)
-                w->items[i].seconds = -1;
+                w->items[i] =
+                        (struct dispatch_item){.seconds = -1, .group = w->items[i].group, .serial = w->items[i].serial};
 }
 
 static void add_pu(struct world *w, double alone, double speed, unsigned core)

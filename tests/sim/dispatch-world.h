@@ -34,8 +34,9 @@ void world_init_ideal(struct world *w);
 
 /* These tell the dispatcher the truth. An item's group or DISPATCH_NONE. */
 struct dispatch_item *world_add_item(struct world *w, double seconds, uint32_t group);
+void world_add_waiting_item(struct world *w, double seconds, double waits, uint32_t group);
 uint32_t world_add_group(struct world *w, uint32_t parent, double setup);
-/* Nothing is known any more of how long items take. */
+/* Nothing is known any more of how long items take, and how much of that they wait. */
 void world_forget_history(struct world *w);
 
 /* All of them held from the beginning; a worker for each. */
@@ -43,6 +44,9 @@ void world_add_pus(struct world *w, size_t n, double speed);
 /* Cores of `siblings` PUs each; `alone` is what one does whose siblings are idle, `speed` what it does else. The first
  * PUs of all the cores come before the second ones. */
 void world_add_cores(struct world *w, size_t n, unsigned siblings, double alone, double speed);
+
+/* So many workers beyond one a PU, where items wait; after the PUs were added. */
+void world_allow_extra_workers(struct world *w, uint32_t n);
 
 /* dispatch_bound() of what is so. */
 double world_bound(const struct world *w);

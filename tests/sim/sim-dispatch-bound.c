@@ -66,6 +66,30 @@ static void serial_40(struct world *w)
         }
 }
 
+static void sleepers_20(struct world *w)
+{
+        for (unsigned i = 0; i < 20; i++)
+                world_add_waiting_item(w, 1, 0.999, DISPATCH_NONE);
+}
+
+/* Half of the items wait, half compute: as many seconds of one as of the other on two PUs. */
+static void half_and_half(struct world *w)
+{
+        uint64_t random = 9;
+
+        for (unsigned i = 0; i < 200; i++)
+                world_add_waiting_item(w, 0.05 + 0.1 * random_uniform(&random), i % 2 ? 0.98 : 0, DISPATCH_NONE);
+}
+
+/* Each waits for half of its time. */
+static void half_waiting(struct world *w)
+{
+        uint64_t random = 9;
+
+        for (unsigned i = 0; i < 200; i++)
+                world_add_waiting_item(w, 0.05 + 0.1 * random_uniform(&random), 0.5, DISPATCH_NONE);
+}
+
 /* Machines */
 
 static void pus_2(struct world *w)
@@ -104,16 +128,37 @@ struct row {
         const char *name;
         void (*make)(struct world *w);
         double limits[COLUMNS]; /* makespan over bound */
+        uint32_t extra_workers;
 };
 
 static const struct row rows[] = {
-        {"long one last, 3", long_one_last_3, {1.02, 1.02, 1.02, 1.02}},
-        {"long one last, 9", long_one_last_9, {1.02, 1.02, 1.02, 1.02}},
-        {"heavy-tailed 400", heavy_tailed_400, {1.02, 1.02, 1.02, 1.02}},
-        {"60 modules x 20, 0.5 s", modules_60, {1.02, 1.08, 1.08, 1.14}},
-        {"40 serial groups", serial_40, {1.02, 1.05, 1.1, 1.1}},
-        {"10,000 tiny", tiny_10000, {1.05, 1.05, 1.1, 1.1}},
+        {"long one last, 3", long_one_last_3, {1.02, 1.02, 1.02, 1.02}, 0},
+        {"long one last, 9", long_one_last_9, {1.02, 1.02, 1.02, 1.02}, 0},
+        {"heavy-tailed 400", heavy_tailed_400, {1.02, 1.02, 1.02, 1.02}, 0},
+        {"60 modules x 20, 0.5 s", modules_60, {1.02, 1.08, 1.08, 1.14}, 0},
+        {"40 serial groups", serial_40, {1.02, 1.05, 1.1, 1.1}, 0},
+        {"10,000 tiny", tiny_10000, {1.05, 1.05, 1.1, 1.1}, 0},
+        {"20 that wait", sleepers_20, {1.2, 1.2, 1.2, 1.2}, 64},
+        {"half wait, half compute", half_and_half, {1.1, 1.1, 1.15, 1.2}, 64},
+        {"all wait half of the time", half_waiting, {2.1, 2.1, 2.1, 2.1}, 64},
 };
+
+/* What only computes gets no more workers than PUs, whether that is known or not. */
+static void test_no_extras(const struct row *row, const struct column *column, bool history)
+{
+        static struct world w;
+        struct sim_result result;
+
+        world_init(&w);
+        row->make(&w);
+        column->make(&w);
+        world_allow_extra_workers(&w, 64);
+        if (!history)
+                world_forget_history(&w);
+        CHECK_INT(sim_run(&w.params, &result), 0);
+        CHECK(result.n_workers <= w.params.n_pus);
+        sim_result_finish(&result);
+}
 
 static double ratio(const struct row *row, const struct column *column, bool history)
 {
@@ -122,6 +167,7 @@ static double ratio(const struct row *row, const struct column *column, bool his
         world_init(&w);
         row->make(&w);
         column->make(&w);
+        world_allow_extra_workers(&w, row->extra_workers);
         if (!history)
                 world_forget_history(&w);
         return world_makespan(&w) / world_bound(&w);
@@ -145,6 +191,10 @@ int main(void)
                 }
                 printf("\n");
         }
+        for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++)
+                for (size_t c = 0; c < COLUMNS && rows[r].extra_workers == 0; c++)
+                        for (unsigned history = 0; history < 2; history++)
+                                test_no_extras(&rows[r], &columns[c], history);
         printf("in brackets: the first run, without history\n");
         CHECK(fits);
         return 0;

@@ -187,6 +187,7 @@ static void random_world(struct trial *t, struct world *w)
 
 struct tally {
         uint64_t done, lost, left, recalls;
+        uint32_t crowded; /* histories with more workers than PUs */
 };
 
 /* The same run a second time is the same. */
@@ -212,6 +213,7 @@ static void test_history(uint64_t seed, bool trace, struct tally *tally)
         tally->lost += result.lost;
         tally->left += result.left;
         tally->recalls += result.recalls;
+        tally->crowded += result.n_workers > w.params.n_pus && w.suite.min_workers == 0;
         sim_result_finish(&result);
         if (seed % 16 == 0)
                 repeat(&t);
@@ -226,8 +228,9 @@ int main(int argc, char **argv)
                 test_history(strtoull(argv[2], NULL, 10), true, &tally);
         for (uint64_t seed = 1; seed <= n; seed++)
                 test_history(seed, false, &tally);
-        printf("%u histories: %llu items done, %llu lost, %llu left, %llu recalls\n", n, (unsigned long long)tally.done,
-               (unsigned long long)tally.lost, (unsigned long long)tally.left, (unsigned long long)tally.recalls);
-        CHECK(tally.lost > 0 && tally.left > 0 && tally.recalls > 0);
+        printf("%u histories: %llu items done, %llu lost, %llu left, %llu recalls; %u with more workers than PUs\n", n,
+               (unsigned long long)tally.done, (unsigned long long)tally.lost, (unsigned long long)tally.left,
+               (unsigned long long)tally.recalls, tally.crowded);
+        CHECK(tally.lost > 0 && tally.left > 0 && tally.recalls > 0 && tally.crowded > 0);
         return 0;
 }
