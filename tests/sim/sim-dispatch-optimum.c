@@ -14,7 +14,7 @@ static uint64_t shown; /* a seed whose schedules are printed; 0: none */
 struct ratios {
         double worst, sum;
         uint64_t worst_seed;
-        uint32_t n;
+        uint32_t n, n_above; /* above: by more than 3 % */
 };
 
 static void add_ratio(struct ratios *r, double ratio, uint64_t seed)
@@ -25,12 +25,13 @@ static void add_ratio(struct ratios *r, double ratio, uint64_t seed)
         }
         r->sum += ratio;
         r->n++;
+        r->n_above += ratio > 1.03;
 }
 
 static void print_ratios(const char *what, const struct ratios *r)
 {
-        printf("%-64s mean %.4f  worst %.6f (seed %llu of %u)\n", what, r->sum / r->n, r->worst,
-               (unsigned long long)r->worst_seed, r->n);
+        printf("%-60s mean %.4f  worst %.6f (seed %llu)  %u of %u above 1.03\n", what, r->sum / r->n, r->worst,
+               (unsigned long long)r->worst_seed, r->n_above, r->n);
 }
 
 /* What became of the suite in .w. */
