@@ -233,32 +233,36 @@ static const char *why_inline(const struct plan_input *in, const struct plan_res
 }
 
 static int plan_and_print(const struct options *o, const struct plan_past *past, const struct plan_machine *m,
-                          struct plan_input *in)
+                          const struct cpuset *cpus)
 {
+        unsigned n = o->workers > 0 && o->workers < m->most ? o->workers : m->most;
         CLEANUP(plan_result_finish) struct plan_result plan = {0};
-        const struct dispatch_params suite = describe_suite(o, past, (uint32_t)in->n_pus);
+        struct dispatch_params suite;
+        struct dispatch_pu pus[CPUSET_MAX];
+        struct plan_input in = {
+                .suite = &suite,
+                .pus = pus,
+                .ids = past->ids,
+                .group_ids = past->group_ids,
+                .machine = &m->of,
+                .beside = seconds_beside(&past->list.project),
+                .n_known = past->n_known,
+        };
         int r;
 
-        in->suite = &suite;
-        in->ids = past->ids;
-        in->group_ids = past->group_ids;
-        in->machine = &m->of;
-        in->beside = seconds_beside(&past->list.project);
-        in->n_known = past->n_known;
-        r = plan_predict(in, &plan);
+        in.n_pus = plan_machine_choose(m, cpus, n, pus, &in.spare);
+        suite = describe_suite(o, past, (uint32_t)in.n_pus);
+        r = plan_predict(&in, &plan);
         if (r < 0)
                 return r;
-        return (o->json ? print_json : print_text)(o, past, in, &plan, o->workers ? NULL : why_inline(in, &plan));
+        return (o->json ? print_json : print_text)(o, past, &in, &plan, o->workers ? NULL : why_inline(&in, &plan));
 }
 
 static int run(const struct options *o)
 {
         CLEANUP(plan_past_finish) struct plan_past past = {0};
         CLEANUP(plan_machine_finish) struct plan_machine machine = {0};
-        struct dispatch_pu pus[CPUSET_MAX];
-        struct plan_input in = {.pus = pus};
         struct cpuset cpus;
-        unsigned n;
         int r = plan_past_read(o->project ? o->project : ".", o->patterns, &past);
 
         if (r == 0)
@@ -268,9 +272,7 @@ static int run(const struct options *o)
         history_load_speeds(past.history, &machine.of.speeds);
         if (!choose_cpus(o, &machine, &cpus))
                 return VERB_USAGE;
-        n = o->workers > 0 && o->workers < machine.most ? o->workers : machine.most;
-        in.n_pus = plan_machine_choose(&machine, &cpus, n, pus, &in.spare);
-        r = plan_and_print(o, &past, &machine, &in);
+        r = plan_and_print(o, &past, &machine, &cpus);
         if (r < 0)
                 fprintf(stderr, "schedctl plan: %s\n", strerror(-r));
         return r == 0 && fflush(stdout) == 0 ? 0 : VERB_FAILED;

@@ -47,21 +47,20 @@ static int start_schedd(char *const *env, int output, pid_t *ret_pid)
         char path[PATH_MAX];
         char *const argv[] = {path, (char *)"--show-machine", NULL};
         posix_spawn_file_actions_t actions;
-        int r = start_find_schedd(path);
+        int r = start_find_schedd(path), error;
 
         if (r < 0)
                 return r;
-        r = -posix_spawn_file_actions_init(&actions);
-        if (r < 0)
-                return r;
+        if (posix_spawn_file_actions_init(&actions) != 0)
+                return -ENOMEM;
         if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) != 0 ||
             posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) != 0)
-                r = -ENOMEM;
-        if (r == 0)
-                r = -posix_spawn(ret_pid, path, &actions, NULL, argv, env);
+                error = ENOMEM;
+        else
+                error = posix_spawn(ret_pid, path, &actions, NULL, argv, env);
         posix_spawn_file_actions_destroy(&actions);
-        return r;
+        return error > 0 ? -error : 0;
 }
 
 /* 0 where it ended well. */
