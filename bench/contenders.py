@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ from typing import Any
 
 NO_TESTS = 5
 """Exit status of a pytest that was given none."""
+LIMIT_S = 300.0
+"""No suite takes that long serially."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Extent:
     """Of the generated suites: 1 is the full size."""
     fetched: Path
     """Where real projects' sources are kept."""
+
+    @property
+    def quick(self) -> bool:
+        return self.scale < 1
 
 
 @dataclass(frozen=True)
@@ -84,17 +92,38 @@ def measure(command: list[str], folder: Path, env: dict[str, str]) -> Sample:
 
 
 def measure_together(commands: Sequence[list[str]], folder: Path, env: dict[str, str]) -> Sample:
-    """Runs commands beside each other to the end of the last. One of several may have no tests."""
+    """Runs commands beside each other to the end of the last. One of several may have no tests.
+
+    What hangs is killed after LIMIT_S.
+    """
     start = time.perf_counter()
     processes = [launch(command, folder, env) for command in commands]
     cpu, statuses = 0.0, []
     for process in processes:
-        _, status, usage = os.wait4(process.pid, 0)
+        with limited(process):
+            _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         cpu += usage.ru_utime + usage.ru_stime
         statuses.append(process.returncode)
     wall = time.perf_counter() - start
-    return Sample(wall, cpu, max([s for s in statuses if s != NO_TESTS], default=NO_TESTS))
+    return Sample(wall, cpu, worst(statuses))
+
+
+def worst(statuses: Sequence[int]) -> int:
+    """The first that is not success, where having no tests is one beside somebody who had."""
+    told = [status for status in statuses if status != NO_TESTS]
+    return next((status for status in told if status), 0) if told else NO_TESTS
+
+
+@contextmanager
+def limited(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kills it and all of its process group if it is not waited for in time."""
+    timer = threading.Timer(LIMIT_S, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def launch(command: list[str], folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -105,6 +134,7 @@ def launch(command: list[str], folder: Path, env: dict[str, str]) -> subprocess.
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 

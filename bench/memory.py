@@ -21,6 +21,7 @@ import report
 from contenders import Extent, Job, Tools, environment, pytest_command, run_command
 
 WORKERS = 8
+ITEMS = 400
 REAL = "networkx"
 INTERVAL_S = 0.1
 
@@ -29,7 +30,7 @@ import time
 import pytest
 {data}
 
-@pytest.mark.parametrize("n", range(400))
+@pytest.mark.parametrize("n", range({tests}))
 def test_waits(n):
     time.sleep(0.02)
     {use}
@@ -91,15 +92,18 @@ def peak(command: list[str], folder: Path, env: dict[str, str]) -> int:
             continue
 
 
-def jobs(tools: Tools, fetched: Path) -> Iterator[Job]:
+def jobs(tools: Tools, extent: Extent) -> Iterator[Job]:
+    tests = round(ITEMS * extent.scale)
     for number, suite in enumerate(SUITES):
         folder = tools.scratch / f"memory-{number}"
         folder.mkdir()
-        (folder / "test_memory.py").write_text(TESTS.format(data=suite.data, use=suite.use))
+        (folder / "test_memory.py").write_text(
+            TESTS.format(data=suite.data, use=suite.use, tests=tests)
+        )
         yield Job(suite.name, folder)
-    for one in real.REAL:
+    for one in real.chosen(extent.quick):
         if one.name == REAL:
-            yield Job(one.name, real.fetch(one, tools.python, fetched), one.arguments)
+            yield Job(one.name, real.fetch(one, tools.python, extent.fetched), one.arguments)
 
 
 def ways(tools: Tools, job: Job) -> dict[str, Callable[[], int]]:
@@ -117,7 +121,7 @@ def ways(tools: Tools, job: Job) -> dict[str, Callable[[], int]]:
 def run(tools: Tools, extent: Extent) -> str:
     """A table: medians, in turns."""
     rows = []
-    for job in jobs(tools, extent.fetched):
+    for job in jobs(tools, extent):
         peaks: dict[str, list[int]] = {}
         for _ in range(extent.rounds):
             for name, way in ways(tools, job).items():

@@ -24,7 +24,7 @@ def jobs(tools: Tools, extent: Extent) -> Iterator[Job]:
         folder = tools.scratch / "predictions" / name
         suites.generate(suites.BY_NAME[name], folder, extent.scale)
         yield Job(name, folder)
-    for one in (real.BY_NAME[name] for name in REAL):
+    for one in (r for r in real.chosen(extent.quick) if r.name in REAL):
         yield Job(one.name, real.fetch(one, tools.python, extent.fetched), one.arguments)
 
 

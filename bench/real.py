@@ -18,11 +18,13 @@ class Real:
     name: str
     version: str | None
     arguments: tuple[str, ...] = ("tests",)
+    quick: bool = False
+    """Short enough for --quick."""
 
 
 REAL = (
-    Real("click", "8.1.7"),
-    Real("jinja2", "3.1.3"),
+    Real("click", "8.1.7", quick=True),
+    Real("jinja2", "3.1.3", quick=True),
     Real("flask", "3.0.2"),
     Real("marshmallow", "3.21.1"),
     Real("more-itertools", "10.2.0"),
@@ -42,6 +44,10 @@ REAL = (
 
 
 BY_NAME = {real.name: real for real in REAL}
+
+
+def chosen(quick: bool) -> list[Real]:
+    return [real for real in REAL if real.quick or not quick]
 
 
 def fetch(real: Real, python: Path, folder: Path) -> Path:

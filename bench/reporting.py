@@ -17,8 +17,8 @@ import peers
 import report
 from contenders import Extent, Tools, measure
 
-ITEMS = 10_000
 FILES = 100
+PER_FILE = 100
 
 # Loaded into every contender; a forked worker never comes to the second half, one started afresh
 # has an input.
@@ -63,29 +63,27 @@ WAYS = (
 )
 
 
-def suite(tools: Tools) -> Path:
+def suite(tools: Tools, per_file: int) -> Path:
     folder = tools.scratch / "reporting"
     folder.mkdir()
     (folder / "reporting_meter.py").write_text(METER)
     text = "def test_{n}(): pass\n"
-    tests = "".join(text.format(n=n) for n in range(ITEMS // FILES))
+    tests = "".join(text.format(n=n) for n in range(per_file))
     for n in range(FILES):
         (folder / f"test_{n:03}.py").write_text(tests)
     return folder
 
 
 def once(tools: Tools, way: Way, folder: Path, verbosity: str) -> float:
-    """CPU microseconds an item."""
+    """CPU seconds."""
     record = tools.scratch / "reporting.txt"
     env = peers.with_peers(tools, *(["xdist"] if way.xdist else []))
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), env["PYTHONPATH"]]))
     env["REPORTING"] = str(record)
     pytest = [str(tools.python), "-m", "pytest", verbosity, "-p", "no:cacheprovider"]
     command = [*way.prefix(tools), *pytest, "-p", "reporting_meter", *way.options(tools)]
-    sample = measure(command, folder, env)
-    if sample.status:
-        raise RuntimeError(f"{way.name} ended with {sample.status}")
-    return float(record.read_text()) / ITEMS * 1e6
+    measure(command, folder, env).passed()
+    return float(record.read_text())
 
 
 def ways(tools: Tools, before: Path | None) -> list[tuple[Way, Tools]]:
@@ -99,13 +97,14 @@ def ways(tools: Tools, before: Path | None) -> list[tuple[Way, Tools]]:
 
 def run(before: Path | None, tools: Tools, extent: Extent) -> str:
     """A table: medians, in turns."""
-    folder = suite(tools)
+    per_file = round(PER_FILE * extent.scale)
+    folder = suite(tools, per_file)
     chosen = ways(tools, before)
     costs: dict[str, dict[str, list[float]]] = {}
     for _ in range(extent.rounds):
         for verbosity in ("-q", "-v"):
             for way, its_tools in chosen:
-                cost = once(its_tools, way, folder, verbosity)
+                cost = once(its_tools, way, folder, verbosity) / (FILES * per_file) * 1e6
                 costs.setdefault(way.name, {}).setdefault(verbosity, []).append(cost)
     contenders.forget(tools)
     xdist = median(costs["xdist"]["-q"])
