@@ -127,8 +127,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def test_kinds_are_learned(machine: Machine) -> None:
-    """An E core that is assumed to be half as fast, and has four fifths. The second run is throttled
-    as a whole."""
+    """An E core that is assumed to be half as fast, and has four fifths. The second run is
+    throttled as a whole."""
     machine.play(0, 1.25)
     assert not machine.speeds()
     machine.play(1, 1.5 * 1.25, 1.5)
