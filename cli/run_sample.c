@@ -77,16 +77,21 @@ static void list_threads(const char *root, pid_t pid, uint64_t n_threads, struct
         closedir(d);
 }
 
-/* Adds what one thread has used and has waited for a CPU. */
-static void read_thread(const char *root, pid_t pid, pid_t thread, double *used, double *waited)
+static int read_thread(const char *root, pid_t pid, pid_t thread, double *ret_ran, double *ret_waited)
 {
         char path[64], line[LINE], *end;
 
         snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)pid, (int)thread);
         if (hw_root_read_line(root, path, line, sizeof(line)) < 0)
-                return;
-        *used += (double)strtoull(line, &end, 10) / 1e9;
-        *waited += (double)strtoull(end, NULL, 10) / 1e9;
+                return -ENOENT;
+        *ret_ran = (double)strtoull(line, &end, 10) / 1e9;
+        *ret_waited = (double)strtoull(end, NULL, 10) / 1e9;
+        return 0;
+}
+
+int run_sample_thread(const char *root, pid_t pid, double *ret_ran, double *ret_waited)
+{
+        return read_thread(root, pid, pid, ret_ran, ret_waited);
 }
 
 /* A kernel without CONFIG_PROC_CHILDREN shows none: they count when they have been waited for. */
@@ -113,7 +118,12 @@ static int add_process(const char *root, pid_t pid, struct numbers *processes, d
                 return r;
         list_threads(root, pid, process.n_threads, &threads);
         for (size_t i = 0; i < threads.n; i++) {
-                read_thread(root, pid, threads.items[i], &used, &waited);
+                double ran = 0, ready = 0;
+
+                (void)read_thread(root, pid, threads.items[i], &ran,
+                                  &ready); /* no such file: the process's own times */
+                used += ran;
+                waited += ready;
                 list_children(root, pid, threads.items[i], processes);
         }
         *seconds += (used > process.used ? used : process.used) + waited + process.of_children;

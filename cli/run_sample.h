@@ -21,6 +21,10 @@ enum {
  * of threads that have ended and of children that were waited for included, as far as these ran. -ESRCH it is gone. */
 int run_sample_used(const char *root, pid_t pid, double *ret_seconds);
 
+/* Seconds that a process's first thread has run, and that it was ready to run and waited. -ENOENT it is gone, or the
+ * kernel does not say. */
+int run_sample_thread(const char *root, pid_t pid, double *ret_ran, double *ret_waited);
+
 /* Seconds in which these PUs had nothing to do since the system started, summed up; in clock ticks of 10 ms, mostly.
  * `nice`: or had only to do what gives way to others, as its nice value is above 0. -ENOENT where the system does not
  * say; -EINVAL where what it says cannot be understood. */

@@ -5,6 +5,7 @@
  *     run_suite_deal.c    the dispatcher's actions and events: records out, workers' ends
  *     run_suite_worker.c  workers: where they are, how they start, move and end
  *     run_suite_records.c records in
+ *     run_suite_alone.c   what items would have taken on CPUs that nobody else wants
  *     run_suite_sample.c  what workers use while they run
  *     run_suite_confirm.c items that are run once more when all is over
  */
@@ -31,7 +32,6 @@ enum {
         RUN_ROOM_EVERY_US = 1000000, /* how often the memory is looked at, at most */
         RUN_SAMPLE_SHARE = 100,      /* sampling takes at most one part in so many of the time */
 };
-#define RUN_SHARE_SECONDS 0.1 /* of running, until a worker's share of CPU is known well */
 
 enum run_suite_state {
         RUN_SUITE_HELLO,    /* connected, collecting */
@@ -63,8 +63,12 @@ struct run_worker {
         double share;                  /* of a CPU that it uses, or would if it did not have to wait for one */
         uint64_t sampled_at;           /* µs: when it had used so much; 0 not known */
         double used;                   /* seconds */
-        uint64_t rss;                  /* KiB, peak as it last said; 0 not known */
-        bool has_run;                  /* an item, to its end */
+        uint64_t waiting_at;           /* µs: when its first thread's total was read last; 0 not known */
+        struct run_waiting {
+                double ran, waited; /* seconds: computed, and was ready to and had no PU */
+        } total, unclaimed[2];      /* between the last readings, the later one last, and not any item's as yet */
+        uint64_t rss;               /* KiB, peak as it last said; 0 not known */
+        bool has_run;               /* an item, to its end */
 };
 
 struct history;
@@ -108,6 +112,7 @@ struct run_suite {
         size_t n_recalls;
         struct dispatch_pu *pus; /* what it may use, fastest first */
         size_t n_pus;
+        double ran, waited;         /* seconds: lately, workers' first threads */
         uint64_t memory, memory_at; /* bytes available when it was last looked; µs */
         uint32_t n_started_since;   /* workers since then */
         struct cpuset idle_pus;     /* these PUs had been idle… */
@@ -154,6 +159,11 @@ uint32_t run_suite_n_alive(const struct run_suite *suite);
 uint32_t run_suite_room(const struct run_suite *suite);
 /* Tells the dispatcher what workers use and how idle the CPUs are. Negative: the suite cannot go on. */
 int run_suite_sample(struct run_suite *suite);
+/* Seconds that the item of a DONE record, read at `now`, would have taken on a PU that nobody else wants. */
+double run_suite_alone(struct run_suite *suite, struct run_worker *worker, uint64_t now,
+                       const struct run_done_record *done);
+/* A worker has begun: its waiting for CPUs counts from now on. */
+void run_suite_wait_from_now(struct run_suite *suite, struct run_worker *worker, uint64_t now);
 /* So many seconds of CPU in so many is what a worker uses, or would if it did not have to wait for one. */
 void run_suite_learn_share(struct run_worker *worker, double cpu, double wall);
 /* A worker has begun: what it uses counts from now on. */

@@ -46,33 +46,6 @@ static void doom(struct run_suite *s, const struct run_done_record *record)
                 kill(w->pid, SIGKILL);
 }
 
-/* How much longer computing takes because of workers that compute beside each other: CPUs that they would use over
- * those that there are, 1 at least. Those that wait for something else take nothing away. */
-static double stretch(const struct run_suite *s)
-{
-        double share = 0;
-
-        for (uint32_t i = 0; i < s->n_workers; i++)
-                if (run_suite_worker((struct run_suite *)s, i))
-                        share += s->workers[i].share;
-        return s->n_pus > 0 && share > (double)s->n_pus ? share / (double)s->n_pus : 1;
-}
-
-static struct run_done_record as_if_alone(const struct run_suite *s, const struct run_done_record *record)
-{
-        struct run_done_record r = *record;
-
-        if (r.op == RUN_DONE_DONE && r.worker != REPORTER)
-                r.wall = estimate_alone(r.wall, r.cpu, stretch(s));
-        return r;
-}
-
-void run_suite_learn_share(struct run_worker *w, double cpu, double wall)
-{
-        if (wall > 0)
-                w->share += (cpu / wall - w->share) * wall / (wall + RUN_SHARE_SECONDS);
-}
-
 /* Whether the worker was moved while it ran an item of this length, or may have been: an item had begun before the
  * records were read that came before its own, at the earliest so long before. */
 static bool was_moved(const struct run_worker *w, double wall)
@@ -89,7 +62,6 @@ static void learn(struct run_suite *s, const struct run_done_record *record, str
         item->class = was_moved(w, record->wall) ? 0 : run_machine_class(&s->run->machine, w->pu, s->pus, s->n_pus);
         w->rss = record->rss;
         w->has_run = true;
-        run_suite_learn_share(w, record->cpu, record->wall);
 }
 
 static void measure(struct run_suite *s, uint64_t now, const struct run_done_record *record)
@@ -157,7 +129,9 @@ static int take_record(struct run_suite *s, uint64_t now, const struct run_done_
                 note_reading(w, now);
         if (w && (record->op == RUN_DONE_DONE || record->op == RUN_DONE_SETUP))
                 w->busy += record->wall;
-        alone = as_if_alone(s, record);
+        alone = *record;
+        if (w && record->op == RUN_DONE_DONE)
+                alone.wall = run_suite_alone(s, w, now, record);
         measure(s, now, &alone);
         return s->dispatch && record->worker != REPORTER ? step_record(s, &alone) : 0;
 }

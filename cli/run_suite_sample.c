@@ -102,6 +102,7 @@ void run_suite_sample_from_now(struct run_suite *s, struct run_worker *w)
         struct cpuset pus = run_suite_pus(s);
 
         w->sampled_at = 0;
+        run_suite_wait_from_now(s, w, run_now(s->run));
         if (s->n_extra == 0)
                 return;
         if (w->pid > 0 && run_sample_used("", w->pid, &w->used) == 0)
@@ -112,32 +113,51 @@ void run_suite_sample_from_now(struct run_suite *s, struct run_worker *w)
         }
 }
 
-/* Tells what one worker used since the last look, where it has run one item only since then. 1: told; 0: not; negative:
- * the suite cannot go on. */
+/* What a worker used since the last look, which takes place now. False where there was none. */
+static bool look_at(struct run_suite *s, struct run_worker *w, struct dispatch_event *e, uint64_t *ret_from)
+{
+        double used;
+
+        if (run_sample_used("", w->pid, &used) < 0)
+                return false;
+        *ret_from = w->sampled_at;
+        e->cpu = used > w->used ? used - w->used : 0;
+        w->used = used;
+        w->sampled_at = run_now(s->run);
+        e->wall = (double)(w->sampled_at - *ret_from) / 1e6;
+        return *ret_from > 0 && w->sampled_at > *ret_from;
+}
+
+/* Leaves of it what belongs to the item that began then. What came before a worker's first item is little, and counts
+ * as that item's, so that nobody is taken to wait who does not; of two items it cannot be told who used what. */
+static bool cut_to_item(const struct run_worker *w, uint64_t from, uint64_t began, struct dispatch_event *e)
+{
+        double wall = w->sampled_at > began ? (double)(w->sampled_at - began) / 1e6 : 0;
+
+        if (began <= from)
+                return true;
+        if (w->has_run || wall < e->wall / 2)
+                return false;
+        e->wall = wall;
+        e->cpu = e->cpu < wall ? e->cpu : wall;
+        return true;
+}
+
+/* Negative: the suite cannot go on. */
 static int sample_worker(struct run_suite *s, uint32_t number, double *busy)
 {
         struct dispatch_event event = {.type = DISPATCH_SAMPLE, .worker = number};
         struct run_worker *w = run_suite_worker(s, number);
-        uint64_t before, began, now;
-        double used;
+        uint64_t from, began;
 
-        if (!w || w->state != RUN_WORKER_READY || w->pid <= 0 || !is_running(s, number, &began))
-                return 0;
-        if (run_sample_used("", w->pid, &used) < 0)
-                return 0;
-        now = run_now(s->run);
-        event.wall = (double)(now - w->sampled_at) / 1e6;
-        event.cpu = used > w->used ? used - w->used : 0;
-        before = w->sampled_at;
-        w->used = used;
-        w->sampled_at = now;
-        if (before == 0 || now <= before)
+        if (!w || w->state != RUN_WORKER_READY || w->pid <= 0 || !is_running(s, number, &began) ||
+            !look_at(s, w, &event, &from))
                 return 0;
         *busy += event.cpu / event.wall;
+        if (!cut_to_item(w, from, began, &event))
+                return 0;
         run_suite_learn_share(w, event.cpu, event.wall);
-        if (w->has_run && began > before)
-                return 0; /* part of that was another item's; a worker's first one has its start for a part */
-        return run_suite_step(s, &event) < 0 ? -1 : 1;
+        return run_suite_step(s, &event);
 }
 
 /* PUs that had nothing to do since the last look; where the system does not say, those that the workers left. */

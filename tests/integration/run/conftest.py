@@ -182,6 +182,11 @@ class Barrier:
         assert ready, "nobody came"
         os.read(self._fd, 1)
 
+    def is_there(self) -> bool:
+        """Whether somebody has written something."""
+        ready, _, _ = select.select([self._fd], [], [], 0)
+        return bool(ready)
+
     def release(self, n: int = 1) -> None:
         """Lets n of those through that read a byte each."""
         os.write(self._fd, b"x" * n)
