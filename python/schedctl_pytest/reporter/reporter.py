@@ -24,7 +24,8 @@ from ..suite.watch import Watch
 
 # After a batch of reports: how long to let more gather. Whatever else happens ends the pause at
 # once.
-_GATHER_MS = 25
+_GATHER_MS = 50
+_CHUNK = 1 << 16  # what is read at once
 _INTERRUPT_GRACE_MS = 500
 
 
@@ -50,7 +51,6 @@ class Reporter:
         self.mask: Iterable[int] = ()  # the signals that the user's pytest blocks
         self.ran_here: List[int] = []
         self._engine = engine
-        self._count = suite.workers
         self.nodes = Nodes(session, suite.run_id, suite.workers)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         self._screen: Any = Screen(terminal, self.session.items, suite.ordered)
@@ -193,7 +193,6 @@ class Reporter:
     def _start_worker(self, order: Dict[str, Any]) -> None:
         number = order["worker"]
         self._screen.let_go()
-        order.setdefault("count", self._count)
         self.nodes.prepare(number, order["count"])
         try:
             handle = self._start_uninterrupted(order)
@@ -229,15 +228,16 @@ class Reporter:
 
     def _read(self, handle: Handle) -> None:
         """Everything that is there."""
-        while True:
+        arrived = _CHUNK
+        while arrived == _CHUNK:
             try:
-                data = os.read(handle.reports, 1 << 18)
+                data = os.read(handle.reports, _CHUNK)
             except BlockingIOError:
                 break
             if not data:
                 self._unwatch(handle.reports)
-                break
             handle.inbox.add(data)
+            arrived = len(data)  # less: no more is there
         for message in handle.inbox:
             self._arrived(handle, message)
 

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 from .. import compat
 from ..reports import beside, longrepr, relay
 from .screen import Screen
+from .telling import Tellers
 
 
 class Results:
@@ -17,20 +18,20 @@ class Results:
         self._screen = screen
         self._config = session.config
         self._items = session.items
-        self._timed = relay.is_timed()
-        self._parsed = relay.is_parsed()
+        self._plain = relay.Plain()
         self._relayed = False
         self._reason: Any = None
         self._once_more = once_more
         self._crashed: Set[int] = set()
-        self._hooks: Dict[Any, Any] = {}
+        self._tellers: Dict[Any, Tellers] = {}
 
-    def _hook(self, item: Any) -> Any:
+    def _tell(self, item: Any) -> Tellers:
         """The item's hooks; an item computes them anew whenever it is asked."""
-        hook = self._hooks.get(item.parent)
-        if hook is None:
-            hook = self._hooks[item.parent] = item.ihook
-        return hook
+        tell = self._tellers.get(item.parent)
+        if tell is None:
+            manager = self._config.pluginmanager
+            tell = self._tellers[item.parent] = Tellers(item.ihook, manager)
+        return tell
 
     def take_relayed(self) -> bool:
         """Whether an item was relayed since the last call."""
@@ -39,33 +40,32 @@ class Results:
 
     def plain(self, message: Any) -> None:
         item = self._items[message[1]]
-        hook, nodeid, location = self._hook(item), item.nodeid, message[2]
-        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
-        logreport = hook.pytest_runtest_logreport
-        for report in relay.plain_reports(item, message, self._timed, self._parsed):
-            logreport(report=report)
-        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        tell, nodeid, location = self._tell(item), item.nodeid, message[2]
+        tell.start(nodeid, location)
+        for report in self._plain.reports(item, message):
+            tell.report(report)
+        tell.finish(nodeid, location)
         self._relayed = True
 
     def reports(
         self, index: int, data: List[Any], first: bool, last: bool, spoken: List[relay.Spoken]
     ) -> None:
         item = self._items[index]
-        hook = self._hook(item)
+        tell = self._tell(item)
         if first:
-            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            tell.start(item.nodeid, item.location)
         for place, one in enumerate(data):
             if spoken:
                 self._show(spoken, place)
             report = beside.revived(self._config, one)
             beside.restore(item, report)
             longrepr.restore(report)
-            hook.pytest_runtest_logreport(report=report)
+            tell.report(report)
         self._keep_reason()
         if spoken:
             self._show(spoken, len(data))
         if last:
-            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            tell.finish(item.nodeid, item.location)
         self._relayed = True
 
     def _keep_reason(self) -> None:
@@ -118,7 +118,7 @@ class Results:
     def broken_end(self, index: int, text: str) -> None:
         """What follows a worker's last item failed, as its teardown."""
         report = self._failure(index, "teardown", text, ())
-        self._hook(self._items[index]).pytest_runtest_logreport(report=report)
+        self._tell(self._items[index]).report(report)
         self._relayed = True
 
     def _failure(self, index: int, when: Any, text: str, sections: Any) -> Any:
@@ -133,10 +133,10 @@ class Results:
     def _fail(self, index: int, report: Any, first: bool) -> None:
         self._crashed.add(index)
         item = self._items[index]
-        hook = self._hook(item)
+        tell = self._tell(item)
         if first:
-            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        hook.pytest_runtest_logreport(report=report)
+            tell.start(item.nodeid, item.location)
+        tell.report(report)
         self._keep_reason()
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        tell.finish(item.nodeid, item.location)
         self._relayed = True

@@ -198,36 +198,49 @@ def is_plain(report: Any, when: str) -> bool:
     )
 
 
-def plain_reports(item: Any, fields: Tuple[Any, ...], timed: bool, parsed: bool) -> List[Any]:
-    """The three reports of a PLAIN message. timed: this pytest's reports have start and stop;
-    parsed: they take the item's id in parts, and would take its text apart."""
-    from pytest import TestReport
+class Plain:
+    """In the reporter: makes the reports of PLAIN messages, as pytest's own constructor would."""
 
-    make: Any = TestReport
-    nodeid, location = item.id if parsed else item.nodeid, fields[2]
-    keywords = dict.fromkeys(item.keywords, 1)
-    reports = []
-    for number, when in enumerate(_WHENS):
-        duration, start, stop = fields[3 + 3 * number : 6 + 3 * number]
-        extra = {"start": start, "stop": stop} if timed else {}
-        reports.append(
-            make(nodeid, location, keywords, "passed", None, when, (), duration, **extra)
-        )
-    return reports
+    def __init__(self) -> None:
+        from pytest import TestReport
 
+        self._class: Any = TestReport
+        made = [self._class("", ("", 0, ""), {}, "passed", None, when) for when in _WHENS]
+        self._templates: List[Dict[str, Any]] = [report.__dict__ for report in made]
+        attributes = self._templates[0]
+        self._timed = "start" in attributes
+        self._parsed = "_id" in attributes  # it takes the item's id in parts
+        self._above: Dict[Any, List[str]] = {}
 
-def is_timed() -> bool:
-    import inspect
+    def reports(self, item: Any, fields: Tuple[Any, ...]) -> List[Any]:
+        """fields: the message."""
+        own: Dict[str, Any] = {"location": fields[2], "keywords": self._keywords(item)}
+        if self._parsed:
+            own["_id"] = item.id
+        else:
+            own["nodeid"] = item.nodeid
+        reports = []
+        for number, template in enumerate(self._templates):
+            report = self._class.__new__(self._class)
+            made = report.__dict__
+            made.update(template)
+            made.update(own)
+            made["sections"], made["user_properties"] = [], []
+            made["duration"] = fields[3 + 3 * number]
+            if self._timed:
+                made["start"], made["stop"] = fields[4 + 3 * number], fields[5 + 3 * number]
+            reports.append(report)
+        return reports
 
-    from pytest import TestReport
-
-    return "start" in inspect.signature(TestReport.__init__).parameters
-
-
-def is_parsed() -> bool:
-    from pytest import TestReport
-
-    return "_id" in TestReport.__annotations__
+    def _keywords(self, item: Any) -> Dict[str, int]:
+        """As a serial run's reports have them. What the item is in gets none while items run."""
+        own = getattr(item.keywords, "_markers", None)
+        if own is None:
+            return dict.fromkeys(item.keywords, 1)
+        above = self._above.get(item.parent)
+        if above is None:
+            above = self._above[item.parent] = list(item.parent.keywords)
+        return dict.fromkeys((*own, *above), 1)
 
 
 # Warnings

@@ -45,7 +45,7 @@ class Groups:
     def known(self, node: Any) -> int:
         """What setting up a fixture of this node is the cost of: a group, or SESSION; adds none.
         The node may never have been seen."""
-        return NOTHING if node.parent is None else self._numbers.get(node, NOTHING)
+        return SESSION if node.parent is None else self._numbers.get(node, NOTHING)
 
 
 def name_of(node: Any) -> Optional[str]:

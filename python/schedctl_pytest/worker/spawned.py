@@ -192,5 +192,5 @@ class GroupNumbers:
 
     def __call__(self, node: Any) -> int:
         if node.parent is None:
-            return groups.NOTHING
+            return groups.SESSION
         return self._numbers.get(groups.name_of(node) or "", groups.NOTHING)

@@ -100,15 +100,14 @@ def test_summary_of_a_doctest(suite: Suite, start: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("option", ["--ff", "--nf"])
-def test_asked_for_order(suite: Suite, start: str, option: str) -> None:
+def test_new_ones_first(suite: Suite, start: str) -> None:
     suite.write(
         test_a="def test_a1(): ...\ndef test_a2(): ...",
         test_b="def test_b1(): ...\ndef test_b2(): assert 0",
     )
     suite.run([], (), {})  # and not serial(), which may remember: pytest's cache is to know them
     suite.write(test_c="def test_c1(): ...\ndef test_c2(): ...")
-    serial, ours = suite.run([], (option,), {}), suite.parallel(option, start=start)
+    serial, ours = suite.run([], ("--nf",), {}), suite.parallel("--nf", start=start)
     assert_same(serial, ours)
     assert lines(ours.out) == lines(serial.out)
 
