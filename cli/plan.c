@@ -178,7 +178,8 @@ static void print_project(const struct options *o, const struct plan_past *past)
 {
         const struct history_project *project = &past->list.project;
 
-        printf("%s: %llu run%s, the last one of %.2f s, ", past->project, (unsigned long long)project->runs,
+        plan_print_name(past->project, stdout);
+        printf(": %llu run%s, the last one of %.2f s, ", (unsigned long long)project->runs,
                project->runs == 1 ? "" : "s", project->wall);
         print_age((int64_t)time(NULL) - past->list.latest);
         puts(" ago");

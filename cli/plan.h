@@ -82,6 +82,8 @@ struct plan_result {
 int plan_predict(const struct plan_input *in, struct plan_result *ret_plan);
 void plan_result_finish(struct plan_result *plan);
 
+/* Of an id or a path, which may have anything in it: safe for a terminal; "?" for want of memory. */
+void plan_print_name(const char *name, FILE *out);
 /* schedule: what would run where, and when. -ENOMEM. */
 int plan_print(const struct plan_input *in, const struct plan_result *plan, bool schedule, FILE *out);
 /* Of an id or a path, which need not be UTF-8: then it is escaped, as a terminal would get it. */

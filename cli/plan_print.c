@@ -11,8 +11,7 @@ static const char *plural(size_t n)
         return n == 1 ? "" : "s";
 }
 
-/* Names of others' making, safe for a terminal; "?" for want of memory. */
-static void print_name(FILE *out, const char *name)
+void plan_print_name(const char *name, FILE *out)
 {
         CLEANUP_FREE char *escaped = text_escape(name);
 
@@ -63,7 +62,7 @@ static void print_critical(const struct plan_input *in, const struct plan_result
                 return;
         item = &plan->sim.items[plan->critical];
         fprintf(out, "\n  critical   %10.2f s  %.0f %% of the time: ", item->end - item->begin, 100 * plan->share);
-        print_name(out, in->ids[plan->critical]);
+        plan_print_name(in->ids[plan->critical], out);
 }
 
 static void print_figures(const struct plan_input *in, const struct plan_result *plan, FILE *out)
@@ -95,7 +94,7 @@ static void print_split(const struct plan_input *in, const struct plan_result *p
 {
         const struct sim_item *item = &plan->sim.items[a->item];
 
-        print_name(out, in->ids[a->item]);
+        plan_print_name(in->ids[a->item], out);
         if (a->n > 1)
                 fprintf(out, " and %u more of at least half its length, each split in two", a->n - 1);
         else
@@ -109,7 +108,7 @@ static void print_setup(const struct plan_input *in, const struct plan_advice *a
                 fputs("the session's fixtures", out);
         else {
                 fputs("fixtures of ", out);
-                print_name(out, in->group_ids[a->group]);
+                plan_print_name(in->group_ids[a->group], out);
         }
         if (a->workers > 1)
                 fprintf(out, " for nothing: they take %.2f s, %u times", a->seconds, a->workers);
@@ -142,7 +141,7 @@ static void print_change(const struct plan_input *in, const struct plan_result *
                 break;
         case PLAN_SERIAL:
                 fprintf(out, "%u tests of one serial group (%.2f s) beside each other: ", a->n, a->seconds);
-                print_name(out, in->ids[a->item]);
+                plan_print_name(in->ids[a->item], out);
                 fputs(" and others", out);
                 break;
         case PLAN_WORKER:
@@ -192,7 +191,7 @@ static void print_item(const struct plan_input *in, const struct plan_result *pl
         if (item->pu != DISPATCH_FLOATING)
                 snprintf(pu, sizeof(pu), "%u", item->pu);
         fprintf(out, "%10.3f %9.3f %4s  ", item->begin, item->end - item->begin, pu);
-        print_name(out, in->ids[index]);
+        plan_print_name(in->ids[index], out);
         if (*dispatch_reason_text(item->reason))
                 fprintf(out, "  (%s)", dispatch_reason_text(item->reason));
         fputc('\n', out);
@@ -216,7 +215,7 @@ static void print_schedule(const struct plan_input *in, const struct plan_result
         for (uint32_t i = 0; i < in->suite->n_items; i++)
                 if (in->suite->items[i].alone) {
                         fprintf(out, "%*s", 27, "");
-                        print_name(out, in->ids[i]);
+                        plan_print_name(in->ids[i], out);
                         fputc('\n', out);
                 }
 }
