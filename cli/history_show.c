@@ -10,25 +10,28 @@
 
 /* The table */
 
+struct row {
+        const struct history_listed_item *item;
+};
+
 static int by_time(const void *pa, const void *pb)
 {
-        const struct history_listed_item *a = *(const struct history_listed_item *const *)pa;
-        const struct history_listed_item *b = *(const struct history_listed_item *const *)pb;
+        const struct history_listed_item *a = ((const struct row *)pa)->item, *b = ((const struct row *)pb)->item;
 
         if (a->estimate.wall > b->estimate.wall || a->estimate.wall < b->estimate.wall)
                 return a->estimate.wall > b->estimate.wall ? -1 : 1;
         return strcmp(a->id, b->id);
 }
 
-/* Pointers to those that are still there, longest first. */
-static const struct history_listed_item **sort_items(const struct history_list *list, size_t *ret_n)
+/* Those that are still there, longest first. */
+static struct row *sort_items(const struct history_list *list, size_t *ret_n)
 {
-        const struct history_listed_item **sorted = calloc(list->n_items + (size_t)1, sizeof(*sorted));
+        struct row *sorted = calloc(list->n_items + (size_t)1, sizeof(*sorted));
         size_t n = 0;
 
         for (uint32_t i = 0; sorted && i < list->n_items; i++)
                 if (list->items[i].current)
-                        sorted[n++] = &list->items[i];
+                        sorted[n++].item = &list->items[i];
         if (sorted)
                 qsort(sorted, n, sizeof(*sorted), by_time);
         *ret_n = n;
@@ -83,7 +86,7 @@ int history_show_table(const char *project, const struct history_list *list, con
                        size_t n_speeds, size_t most)
 {
         size_t n;
-        CLEANUP_FREE const struct history_listed_item **sorted = sort_items(list, &n);
+        CLEANUP_FREE struct row *sorted = sort_items(list, &n);
 
         if (!sorted)
                 return -ENOMEM;
@@ -92,7 +95,7 @@ int history_show_table(const char *project, const struct history_list *list, con
                 printf("\n%9s  %7s  %5s  %8s  %5s  %-7s  %s\n", "SECONDS", "SPREAD", "WAITS", "MEMORY", "TIMES", "LAST",
                        "TEST");
         for (size_t i = 0; i < n && i < most; i++)
-                print_item(sorted[i]);
+                print_item(sorted[i].item);
         if (n > most && most > 0)
                 printf("and %zu shorter ones\n", n - most);
         print_speeds(speeds, n_speeds);
