@@ -31,8 +31,12 @@ static const char *check_items(const struct dispatch *d)
 
                 open += held || it->state == ITEM_POOL;
                 pool += it->state == ITEM_POOL;
-                light += it->state == ITEM_POOL && demand_counts(it);
-                light_seconds += it->state == ITEM_POOL && demand_counts(it) ? it->seconds : 0;
+                light += it->state == ITEM_POOL && demand_counts(d, it);
+                light_seconds += it->state == ITEM_POOL && demand_counts(d, it) ? it->seconds : 0;
+                if (d->extra_workers > 0 &&
+                    (rank_set_has(&d->pool.lights, it->length) != (is_part(d, i) && demand_counts(d, it)) ||
+                     rank_set_has(&d->pool.heavies, it->length) != (is_part(d, i) && !demand_counts(d, it))))
+                        return "light and other items are mixed up";
                 queued += it->state == ITEM_QUEUED;
                 parts += is_part(d, i);
                 early += is_part(d, i) && it->early;

@@ -86,8 +86,8 @@ void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
         if (w->wide != item)
                 wide_end(d, it->worker);
         pool_begin(d, it->unit);
-        /* The one before is over but for its teardown, though its DONE may come late. */
-        w->running = it->charge;
+        /* The one before is over but for its teardown, though its DONE may come late. */ w->running = it->charge;
+        w->fixtures = it->fixtures;
         w->n_samples = 0;
         work_add(&w->queued, it->charge, -1);
         if (deal_waiting(w) == 0)
@@ -133,7 +133,8 @@ void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double
         struct dispatch_action *action;
 
         it->charge = pool_item_work(d, choice.item);
-        it->charge.seconds += pool_setup_seconds(d, w->tail, choice.item);
+        it->fixtures = pool_setup_seconds(d, w->tail, choice.item);
+        it->charge.seconds += it->fixtures;
         pool_take(d, choice.item);
         pool_hold(d, it->unit, worker);
         it->state = ITEM_QUEUED;

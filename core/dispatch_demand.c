@@ -9,18 +9,21 @@
 #include "core/dispatch_state.h"
 
 enum {
-        SOON_US = 25000,  /* until the next samples while something changes… */
-        LATE_US = 250000, /* …and while nothing does: in between the time doubles */
-        SURE = 3,         /* so many samples in a row are no accident */
+        SOON_US = 25000,   /* until the next samples while something changes… */
+        LATE_US = 250000,  /* …and while nothing does: in between the time doubles */
+        SURE = 3,          /* so many samples in a row are no accident */
+        REGROWTH = 4,      /* one worker more for so many, once there were too many */
+        KEEP_US = 1000000, /* PUs that are wanted for less than this may soon be idle again */
 };
 
 static const double LIGHT = 0.5;
+/* What wants more of a PU than this is taken to compute. */
+static const double HEAVY = 0.75;
 /* Samples count by their length against this, in seconds (an exponentially weighted mean). */
 static const double MEMORY = 0.15;
 /* So much of a PU that is idle could serve another worker. */
 static const double IDLE = 0.5;
-/* Of the PUs: what light items alone may want, and all together where others compute. */
-static const double FILL = 0.9;
+/* Of the PUs: what all together may want. Above 1, for workers do not wait in turns. */
 static const double CROWD = 1.25;
 /* PUs by which the demand has to be above that before workers end for it. */
 static const double SLACK = 0.25;
@@ -30,9 +33,9 @@ static bool waits_mostly(struct work work)
         return work.waits >= LIGHT * work.seconds && work.seconds > 0;
 }
 
-bool demand_counts(const struct item *it)
+bool demand_counts(const struct dispatch *d, const struct item *it)
 {
-        return it->seconds > 0 && it->waits >= LIGHT;
+        return d->extra_workers > 0 && it->seconds > 0 && it->waits >= LIGHT && !d->pool.units[it->unit].serial;
 }
 
 bool demand_is_light(const struct dispatch *d, uint32_t item)
@@ -46,6 +49,12 @@ bool demand_is_light(const struct dispatch *d, uint32_t item)
 static uint32_t light_left(const struct dispatch *d)
 {
         return d->demand.doubtful ? 0 : d->demand.n_light;
+}
+
+bool demand_spares_others(const struct dispatch *d)
+{
+        return d->n_extra_of_use > 0 && light_left(d) > 0 &&
+               d->demand.light.seconds <= d->outlook.rest * d->n_extra_of_use;
 }
 
 bool demand_leads(const struct dispatch *d)
@@ -64,8 +73,8 @@ bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item)
                 return true;
         if (d->items[item].cpus > 1)
                 return false;
-        if (d->n_wide > 0) /* it wants its PUs for itself */
-                return demand_counts(&d->items[item]) && !d->demand.doubtful;
+        if (d->needs.any_wide) /* which want their PUs for themselves */
+                return demand_counts(d, &d->items[item]) && !d->demand.doubtful;
         return d->demand.idle || demand_is_light(d, item);
 }
 
@@ -81,19 +90,20 @@ static bool is_running(const struct worker *w)
         return w->state != WORKER_GONE && w->n_running > 0 && !w->waiting;
 }
 
-/* PUs that the worker wants: as the samples of what it runs say, or before there are any, as is expected of that. */
-static double demand_of(const struct worker *w)
+static double share_of(struct work work)
 {
-        if (!is_running(w))
-                return 0;
-        if (w->n_samples > 0)
-                return w->demand;
-        return w->running.seconds > 0 ? 1 - w->running.waits / w->running.seconds : 1;
+        return work.seconds > 0 ? 1 - work.waits / work.seconds : 1;
 }
 
-bool demand_is_blocked(const struct worker *w)
+/* Of its time, when the worker used a PU or was ready to: as the samples of what it runs say, or before there are any
+ * as is expected of that, or of what it runs next. */
+static double demand_of(const struct dispatch *d, const struct worker *w)
 {
-        return demand_of(w) < LIGHT;
+        if (w->state == WORKER_GONE || w->waiting || w->n_held == 0)
+                return 0;
+        if (w->n_running == 0)
+                return share_of(d->items[w->held[0]].charge);
+        return w->n_samples > 0 ? w->demand : share_of(w->running);
 }
 
 static double demand_of_all(const struct dispatch *d)
@@ -101,11 +111,60 @@ static double demand_of_all(const struct dispatch *d)
         double sum = 0;
 
         for (uint32_t i = 0; i < d->max_workers; i++)
-                sum += demand_of(&d->workers[i]);
+                sum += demand_of(d, &d->workers[i]);
         return sum;
 }
 
+/* Where all together want more than the PUs, each gets that part of its time on a PU: what it would want if it had one
+ * to itself. */
+static double alone(const struct dispatch *d, double demand, double all)
+{
+        double used = all > (double)d->n_pus ? demand * (double)d->n_pus / all : demand;
+
+        return demand < 1 ? used / (used + 1 - demand) : demand;
+}
+
+bool demand_is_blocked(const struct dispatch *d, const struct worker *w)
+{
+        return demand_of(d, w) < LIGHT;
+}
+
+/* What workers that run something leave idle and what they want, in PUs. */
+struct usage {
+        uint32_t n;    /* of them */
+        double ready;  /* sum of their demands */
+        double wanted; /* the same if none had to wait for a PU */
+        double left;   /* by those that have PUs, not used by the others */
+};
+
+static struct usage measure(const struct dispatch *d)
+{
+        struct usage usage = {.ready = demand_of_all(d)};
+
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+                double wanted = alone(d, demand_of(d, w), usage.ready);
+
+                usage.wanted += wanted;
+                usage.n += is_running(w);
+                if (is_running(w) && !w->extra)
+                        usage.left += wanted < 1 ? 1 - wanted : 0;
+                else
+                        usage.left -= wanted;
+        }
+        return usage;
+}
+
 /* A sample that is longer than its item lasts yet tells little of it. */
+const struct rank_set *demand_ranks(const struct dispatch *d, uint32_t worker)
+{
+        if (d->n_extra == 0)
+                return &d->pool.lengths;
+        if (demand_is_choosy(d, worker))
+                return d->demand.idle ? &d->pool.lengths : &d->pool.lights;
+        return !d->workers[worker].extra && demand_spares_others(d) ? &d->pool.heavies : &d->pool.lengths;
+}
+
 void demand_sample(struct dispatch *d, const struct dispatch_event *e)
 {
         struct worker *w = &d->workers[e->worker];
@@ -145,12 +204,13 @@ static bool may_start(const struct dispatch *d)
                d->n_alive < d->max_workers && d->demand.room > 0;
 }
 
-/* Whether one more of n that run light items would save more than its start costs. */
+/* Whether one more of n that run light items would save more than its start and its fixtures cost. */
 static bool is_worth_it(const struct dispatch *d, uint32_t n)
 {
-        double left = d->demand.light.seconds, cost = (d->start_cost + d->session_setup) / (double)d->n_pus;
+        double left = d->demand.light.seconds;
+        double cost = d->start_cost + d->session_setup + d->demand.setups / d->demand.n_light;
 
-        return left > d->outlook.worth && (n == 0 ? left : left / n - left / (n + 1)) > cost;
+        return left > d->outlook.worth && (n == 0 ? left : left / n - left / (n + 1)) > cost / (double)d->n_pus;
 }
 
 /* Workers for the light items that nobody is there to take, as long as the PUs have room for them. */
@@ -160,11 +220,10 @@ static void start_by_history(struct dispatch *d, struct dispatch_actions *out)
         uint32_t waiting = count_unemployed(d, true), based = count_unemployed(d, false);
         uint32_t taken = waiting + (others ? 0 : based), runners = d->n_extra_of_use + (others ? 0 : base_workers(d));
         double each = 1 - d->demand.light.waits / d->demand.light.seconds;
-        double wanted = demand_of_all(d) + each * waiting + (others ? 1 : each) * based;
-        double most = (others ? CROWD : FILL) * (double)d->n_pus;
+        double wanted = measure(d).wanted + each * waiting + (others ? 1 : each) * based;
 
-        while (may_start(d) && taken < d->demand.n_light && wanted + each <= most && is_worth_it(d, runners) &&
-               workers_start_extra(d, DISPATCH_R_WAITS, out)) {
+        while (may_start(d) && taken < d->demand.n_light && wanted + each <= CROWD * (double)d->n_pus &&
+               is_worth_it(d, runners) && workers_start_extra(d, DISPATCH_R_WAITS, out)) {
                 taken++;
                 runners++;
                 wanted += each;
@@ -172,69 +231,88 @@ static void start_by_history(struct dispatch *d, struct dispatch_actions *out)
         }
 }
 
-/* As many more as are blocked, once those that were started before have something to do. */
-static bool start_by_samples(struct dispatch *d, uint32_t n_blocked, struct dispatch_actions *out)
+/* As many more as would use what is idle, but no more than there are, once those that were started before have
+ * something to do. */
+static bool start_by_samples(struct dispatch *d, const struct usage *usage, struct dispatch_actions *out)
 {
+        double most = usage->left * usage->n / usage->wanted;
         uint32_t choices = pool_choices(d), n = 0;
 
+        most = most < usage->n ? most : usage->n;
+        if (d->demand.retreated)
+                most = 1 + d->n_extra_of_use / REGROWTH;
         if (!d->demand.idle || count_unemployed(d, true) > 0 || d->outlook.rest <= d->start_cost)
                 return false;
-        while (n < n_blocked && n < choices && may_start(d) && workers_start_extra(d, DISPATCH_R_WAITS, out)) {
+        while (n + 1 <= most && n < choices && may_start(d) && workers_start_extra(d, DISPATCH_R_WAITS, out)) {
                 n++;
                 d->demand.room--;
         }
         return n > 0;
 }
 
-/* Ends extra workers that compute, the busiest first, until the others have room. */
-static bool retreat(struct dispatch *d, double wanted, struct dispatch_actions *out)
+/* Whether it computes though nobody expected that: it is long past its fixtures, even if they had to wait for PUs. */
+static bool is_heavy(const struct dispatch *d, const struct worker *w, const struct usage *usage)
 {
-        bool any = false;
+        double crowd = usage->ready > (double)d->n_pus ? usage->ready / (double)d->n_pus : 1;
+        double since = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
 
-        while (wanted > (double)d->n_pus) {
+        return w->extra && w->state == WORKER_ACTIVE && is_running(w) && w->n_samples > 0 &&
+               alone(d, w->demand, usage->ready) > HEAVY && since > 2 * crowd * w->fixtures;
+}
+
+/* Ends extra workers that compute, the busiest first, until the others have room. */
+static void retreat(struct dispatch *d, const struct usage *usage, struct dispatch_actions *out)
+{
+        double wanted = usage->wanted;
+        uint32_t extra = d->n_extra_of_use, n = 0;
+
+        while (wanted > CROWD * (double)d->n_pus) {
                 uint32_t busiest = DISPATCH_NONE;
 
                 for (uint32_t i = 0; i < d->max_workers; i++) {
                         const struct worker *w = &d->workers[i];
 
-                        if (w->extra && w->state == WORKER_ACTIVE && w->n_samples > 0 && !demand_is_blocked(w) &&
+                        if (is_heavy(d, w, usage) &&
                             (busiest == DISPATCH_NONE || w->demand > d->workers[busiest].demand))
                                 busiest = i;
                 }
                 if (busiest == DISPATCH_NONE)
-                        return any;
+                        break;
                 wanted -= d->workers[busiest].demand;
                 deal_recall(d, busiest, DISPATCH_NONE, DISPATCH_R_BUSY, out);
                 workers_retire(d, busiest, DISPATCH_R_BUSY, out);
-                any = true;
+                n++;
         }
-        return any;
+        d->demand.retreated |= n > 0;
+        d->demand.doubtful |= 2 * n > extra;
+}
+
+static void note_idleness(struct dispatch *d, const struct usage *usage, double idle)
+{
+        struct demand *demand = &d->demand;
+
+        if (idle >= IDLE && usage->left >= IDLE)
+                demand->idle = true;
+        else if (idle < IDLE / 2 || usage->left < 0)
+                demand->idle = false;
+        if (demand->idle)
+                demand->last_idle = d->now;
+        demand->n_crowded = usage->wanted > CROWD * (double)d->n_pus + SLACK ? demand->n_crowded + 1 : 0;
 }
 
 void demand_sampled(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out)
 {
         struct demand *demand = &d->demand;
-        double wanted = demand_of_all(d);
-        bool was_idle = demand->idle, changed = false;
-        uint32_t n_blocked = 0;
+        struct usage usage = measure(d);
+        bool was_idle = demand->idle, changed;
 
-        for (uint32_t i = 0; i < d->max_workers; i++)
-                n_blocked +=
-                        is_running(&d->workers[i]) && d->workers[i].n_samples > 0 && demand_is_blocked(&d->workers[i]);
         demand->room = e->room;
-        if (n_blocked > 0 && e->idle >= IDLE && wanted <= (double)d->n_pus - IDLE)
-                demand->idle = true;
-        else if (e->idle < IDLE / 2 || wanted > (double)d->n_pus)
-                demand->idle = false;
-        demand->n_not_idle = demand->idle ? 0 : demand->n_not_idle + 1;
-        demand->n_crowded = wanted > CROWD * (double)d->n_pus + SLACK ? demand->n_crowded + 1 : 0;
-
+        note_idleness(d, &usage, e->idle);
         if (demand->n_crowded >= SURE) {
-                changed = retreat(d, wanted, out);
-                demand->doubtful |= changed;
+                retreat(d, &usage, out);
                 demand->n_crowded = 0;
         }
-        changed |= start_by_samples(d, n_blocked, out) || demand->idle != was_idle;
+        changed = start_by_samples(d, &usage, out) || demand->idle != was_idle;
         d->freed |= demand->idle && !was_idle;
         demand->pause = changed || demand->n_crowded > 0 ? SOON_US : 2 * demand->pause;
         if (demand->pause > LATE_US)
@@ -257,7 +335,8 @@ void demand_ready(struct dispatch *d, const struct worker *w)
 static bool is_useless(const struct dispatch *d, const struct worker *w)
 {
         return w->extra && w->state == WORKER_ACTIVE && w->dry && needs_has_nothing_else(w) && !w->recalling &&
-               !d->demand.idle && light_left(d) == 0 && d->demand.n_not_idle >= SURE;
+               !d->demand.idle && light_left(d) == 0 &&
+               (d->demand.last_idle == 0 || d->now > d->demand.last_idle + KEEP_US);
 }
 
 void demand_adjust(struct dispatch *d, struct dispatch_actions *out)

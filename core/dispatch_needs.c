@@ -123,6 +123,8 @@ int needs_init(struct dispatch *d, const struct dispatch_params *params)
 
         for (uint32_t i = 0; i < d->n_items; i++)
                 needs->n += d->items[i].constrained;
+        for (uint32_t i = 0; i < d->n_items; i++)
+                needs->any_wide |= d->items[i].cpus > 1;
         if (r < 0 || needs->n == 0)
                 return r;
         keys = calloc(needs->n, sizeof(*keys));

@@ -46,7 +46,7 @@ struct outlook pick_outlook(const struct dispatch *d)
 {
         double speed = 0, based = 0, fastest = 0, computes, work = pool_work(d).seconds + d->pool.heap_setups,
                longest = 0, rest;
-        uint32_t rank = pool_longest(d, HUGE_VAL);
+        uint32_t rank = pool_longest(d, &d->pool.lengths, HUGE_VAL);
 
         computes = work - pool_work(d).waits;
         for (uint32_t i = 0; i < d->max_workers; i++) {
@@ -60,7 +60,7 @@ struct outlook pick_outlook(const struct dispatch *d)
                 work += release * w->speed - owned_work(d, w).seconds; /* which the pool's has */
                 if (w->state == WORKER_RETIRING)
                         continue;
-                computes += demand_is_blocked(w) ? 0 : release * w->speed;
+                computes += demand_is_blocked(d, w) ? 0 : release * w->speed;
                 speed += w->speed;
                 based += w->extra ? 0 : w->speed;
                 fastest = w->speed > fastest ? w->speed : fastest;
@@ -119,17 +119,18 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
 static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *release)
 {
         struct work work = pool_part_work(d, item);
-        bool spare = demand_leads(d) && demand_is_light(d, item);
+        bool light = demand_leads(d) && demand_is_light(d, item),
+             spare = demand_counts(d, &d->items[item]) && demand_spares_others(d);
         uint32_t best = DISPATCH_NONE;
         double best_end = HUGE_VAL;
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
                 /* Those on PUs have better to do than to wait. */
-                double end = release[i] + work_at(work, w->speed) + (spare && !w->extra ? d->outlook.worth : 0);
+                double end = release[i] + work_at(work, w->speed) + (light && !w->extra ? d->outlook.worth : 0);
 
                 if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && deal_has_room(d, w) &&
-                    may_run(d, i, item) && end < best_end) {
+                    (w->extra || !spare) && may_run(d, i, item) && end < best_end) {
                         best_end = end;
                         best = i;
                 }
@@ -142,8 +143,9 @@ static uint32_t longest_that_fits(const struct dispatch *d, uint32_t worker)
 {
         enum { TRIES = 16 };
         const struct worker *w = &d->workers[worker];
+        const struct rank_set *ranks = demand_ranks(d, worker);
         double room = (d->outlook.rest * (1 + WORTH) - pick_release(d, w)) * w->speed;
-        uint32_t rank = pool_longest(d, room);
+        uint32_t rank = pool_longest(d, ranks, room);
 
         for (unsigned i = 0; i < TRIES && rank != RANK_NONE; i++) {
                 uint32_t item = pool_at(d, rank);
@@ -152,7 +154,7 @@ static uint32_t longest_that_fits(const struct dispatch *d, uint32_t worker)
                         break;
                 if (pick_is_long(d, item) && may_run(d, worker, item))
                         return item;
-                rank = rank_set_next(&d->pool.lengths, rank + 1);
+                rank = rank_set_next(ranks, rank + 1);
         }
         return DISPATCH_NONE;
 }
@@ -164,7 +166,8 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
 {
         enum { AHEAD = 4, AHEAD_MIN = 16 };
         double release[LONG_WORKERS_MAX];
-        uint32_t rank = pool_longest(d, HUGE_VAL), n = d->max_workers;
+        const struct rank_set *ranks = demand_ranks(d, worker);
+        uint32_t rank = pool_longest(d, ranks, HUGE_VAL), n = d->max_workers;
 
         if (n > LONG_WORKERS_MAX)
                 return longest_that_fits(d, worker);
@@ -180,7 +183,7 @@ static uint32_t long_item(const struct dispatch *d, uint32_t worker)
                         return item;
                 if (best != DISPATCH_NONE)
                         release[best] += work_at(pool_part_work(d, item), d->workers[best].speed);
-                rank = rank_set_next(&d->pool.lengths, rank + 1);
+                rank = rank_set_next(ranks, rank + 1);
         }
         return DISPATCH_NONE;
 }
@@ -299,7 +302,7 @@ static bool pick_backfill(const struct dispatch *d, uint32_t worker, double room
         enum { TRIES = 16 };
         const struct worker *w = &d->workers[worker];
         uint32_t item = own_item(d, worker, false),
-                 rank = pool_longest(d, room / work_at((struct work){.seconds = 1}, w->speed));
+                 rank = pool_longest(d, &d->pool.lengths, room / work_at((struct work){.seconds = 1}, w->speed));
 
         if (chosen(ret_choice, needs_pick(d, worker, NEEDS_ANY, room), DISPATCH_R_LONGEST))
                 return true;

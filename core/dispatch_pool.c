@@ -124,24 +124,29 @@ static void heap_remove(struct dispatch *d, uint32_t unit)
         heap_fix(d, index);
 }
 
-static void show(struct rank_set *set, uint32_t *count, uint32_t rank, bool shown)
+static void show(struct rank_set *set, bool shown, uint32_t rank)
 {
         if (shown)
                 rank_set_add(set, rank);
         else
                 rank_set_remove(set, rank);
-        *count += shown ? 1 : UINT32_MAX;
 }
 
 static void show_rank(struct dispatch *d, uint32_t rank, bool shown)
 {
         struct pool *pool = &d->pool;
+        const struct item *it = &d->items[pool->by_length[rank]];
 
         if (rank_set_has(&pool->lengths, rank) == shown)
                 return;
-        show(&pool->lengths, &pool->n_parts, rank, shown);
-        if (d->items[pool->by_length[rank]].early)
-                show(&pool->earlies, &pool->n_early, rank, shown);
+        show(&pool->lengths, shown, rank);
+        pool->n_parts += shown ? 1 : UINT32_MAX;
+        if (it->early) {
+                show(&pool->earlies, shown, rank);
+                pool->n_early += shown ? 1 : UINT32_MAX;
+        }
+        if (d->extra_workers > 0)
+                show(demand_counts(d, it) ? &pool->lights : &pool->heavies, shown, rank);
 }
 
 /* Whether an item is in pool.lengths for itself. */
@@ -177,12 +182,15 @@ static void count_item(struct dispatch *d, const struct item *it, int sign)
 
         pool->n += (uint32_t)sign;
         u->n_pool += (uint32_t)sign;
-        if (demand_counts(it)) {
+        if (demand_counts(d, it)) {
                 d->demand.n_light += (uint32_t)sign;
                 work_add(&d->demand.light, known_work(it), sign);
+                d->demand.setups += sign * it->setups;
         }
-        if (d->demand.n_light == 0)
+        if (d->demand.n_light == 0) {
                 d->demand.light = (struct work){0};
+                d->demand.setups = 0;
+        }
         u->n_pool_kinds += it->kind != DISPATCH_NONE ? (uint32_t)sign : 0;
         if (it->seconds < 0) {
                 pool->n_unknown += (uint32_t)sign;
@@ -277,7 +285,7 @@ uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_p
         return position < u->end ? d->pool.by_position[position] : DISPATCH_NONE;
 }
 
-uint32_t pool_longest(const struct dispatch *d, double seconds)
+uint32_t pool_longest(const struct dispatch *d, const struct rank_set *set, double seconds)
 {
         uint32_t low = 0, high = d->n_items;
 
@@ -289,7 +297,7 @@ uint32_t pool_longest(const struct dispatch *d, double seconds)
                 else
                         high = middle;
         }
-        return rank_set_next(&d->pool.lengths, low);
+        return rank_set_next(set, low);
 }
 
 /* Whether group g is `of` or one of its ancestors. A parent's index is below its children's. */
@@ -459,6 +467,14 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         r = rank_set_init(&pool->earlies, d->n_items);
         if (r < 0)
                 goto out;
+        if (d->extra_workers > 0) {
+                r = rank_set_init(&pool->lights, d->n_items);
+                if (r < 0)
+                        goto out;
+                r = rank_set_init(&pool->heavies, d->n_items);
+                if (r < 0)
+                        goto out;
+        }
 
         for (uint32_t i = 0; i < d->n_items; i++)
                 d->items[i].setups = group_setups(d, DISPATCH_NONE, i);
@@ -484,6 +500,8 @@ void pool_finish(struct pool *pool)
         rank_set_finish(&pool->positions);
         rank_set_finish(&pool->lengths);
         rank_set_finish(&pool->earlies);
+        rank_set_finish(&pool->lights);
+        rank_set_finish(&pool->heavies);
         free(pool->by_position);
         free(pool->by_length);
         free(pool->lengths_of);

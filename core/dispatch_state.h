@@ -55,6 +55,7 @@ struct item {
         uint32_t length;    /* rank in pool.by_length */
         uint32_t worker;    /* QUEUED, RUNNING: whose */
         uint32_t missed_by; /* a worker that does not have it, or DISPATCH_NONE */
+        double fixtures;    /* QUEUED, RUNNING: of that, seconds of set-ups */
         struct work charge; /* QUEUED, RUNNING: the estimate it was sent with, set-ups it needs there included */
         bool constrained;   /* needs several PUs, or limited resources */
         uint32_t cpus, first_need, n_needs;
@@ -103,6 +104,7 @@ struct kind {
 
 struct needs {
         uint32_t n; /* items that need anything: where it is 0 all of this is empty */
+        bool any_wide;
         struct dispatch_need *list;
         uint32_t n_resources;
         uint32_t *capacities; /* by resource, as are: */
@@ -122,9 +124,11 @@ struct pool {
         /* Likewise, but a serial unit counts as one long item: it is there, as the one that was its first, while it is
          * free. With `ordered` all of the pool is there, in collection order. */
         struct rank_set lengths;
-        struct rank_set earlies;           /* those of them that are early */
-        uint32_t n_early;                  /* members of earlies */
-        uint32_t n_parts;                  /* members of lengths */
+        struct rank_set lights,
+                heavies;         /* where there may be extra workers: those of them that wait mostly, and the others */
+        struct rank_set earlies; /* those of them that are early */
+        uint32_t n_early;        /* members of earlies */
+        uint32_t n_parts;        /* members of lengths */
         uint32_t *by_position, *by_length; /* items */
         bool ordered;
         bool serial; /* there is a serial unit */
@@ -162,6 +166,7 @@ struct worker {
         uint32_t unit;          /* of tail, or DISPATCH_NONE */
         uint64_t begun;         /* µs: when it last began an item, or was started */
         bool extra;             /* has no place: runs beside those that have, while items wait */
+        double fixtures;        /* seconds of set-up before what it runs, on a fast core */
         double demand;          /* PUs that what it runs wants */
         uint32_t n_samples;     /* in demand */
         bool surplus;           /* its PU is gone: finishes what runs and ends */
@@ -194,13 +199,16 @@ struct place {
 
 /* Extra workers, and what is known of what runs. */
 struct demand {
-        uint32_t n_light;               /* items in the pool that wait mostly, as history says */
-        struct work light;              /* of them */
-        bool doubtful;                  /* history was wrong about that */
-        bool idle;                      /* PUs are, although workers run something */
-        uint32_t n_not_idle, n_crowded; /* samples in a row that said so */
-        uint32_t room;                  /* workers that memory has room for */
-        uint64_t next, pause;           /* µs: of the samples; next 0: no worker is ready yet */
+        uint32_t n_light;     /* items in the pool that wait mostly, as history says */
+        struct work light;    /* of them */
+        bool doubtful;        /* history was wrong about that */
+        double setups;        /* seconds of all their set-ups */
+        bool retreated;       /* there were too many extra workers once */
+        bool idle;            /* PUs are, although workers run something */
+        uint64_t last_idle;   /* µs; 0: never */
+        uint32_t n_crowded;   /* samples in a row in which more than the PUs was wanted */
+        uint32_t room;        /* workers that memory has room for */
+        uint64_t next, pause; /* µs: of the samples; next 0: no worker is ready yet */
 };
 
 /* What the rest of the run looks like, in seconds; made anew in each step. */
@@ -270,8 +278,8 @@ struct work pool_unit_work(const struct dispatch *d, uint32_t unit);
 struct work pool_work(const struct dispatch *d);
 /* The first pool item of the unit in collection order; DISPATCH_NONE. */
 uint32_t pool_unit_next(const struct dispatch *d, uint32_t unit, uint32_t from_position);
-/* The longest of pool.lengths of at most `seconds`, as a rank; RANK_NONE. */
-uint32_t pool_longest(const struct dispatch *d, double seconds);
+/* The longest in `set`, which is pool.lengths or a part of it, of at most `seconds`, as a rank; RANK_NONE. */
+uint32_t pool_longest(const struct dispatch *d, const struct rank_set *set, double seconds);
 /* The item to deal for a rank that is in pool.lengths. */
 uint32_t pool_at(const struct dispatch *d, uint32_t rank);
 /* What dealing this pool item commits its worker to: of a serial unit, all that is left of it. */
@@ -345,18 +353,22 @@ struct choice {
 
 /* dispatch_demand.c */
 /* Whether the item counts in demand.n_light while it is in the pool. */
-bool demand_counts(const struct item *it);
+bool demand_counts(const struct dispatch *d, const struct item *it);
 bool demand_is_light(const struct dispatch *d, uint32_t item);
 /* Whether extra workers have a part in what is left. */
 bool demand_leads(const struct dispatch *d);
+/* Whether extra workers will have run all light items in time, so that the others need not. */
+bool demand_spares_others(const struct dispatch *d);
 /* Whether not everything is for this worker, for there are others for that. */
 bool demand_is_choosy(const struct dispatch *d, uint32_t worker);
+/* The parts of the pool that matter to the worker, or to those that it competes with. */
+const struct rank_set *demand_ranks(const struct dispatch *d, uint32_t worker);
 /* Whether this is for this worker, as far as CPUs go. */
 bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item);
 /* Whether there can be anything for it. */
 bool demand_may_have_any(const struct dispatch *d, uint32_t worker);
 /* Whether what it runs leaves its PU to others. */
-bool demand_is_blocked(const struct worker *w);
+bool demand_is_blocked(const struct dispatch *d, const struct worker *w);
 void demand_sample(struct dispatch *d, const struct dispatch_event *e);
 void demand_sampled(struct dispatch *d, const struct dispatch_event *e, struct dispatch_actions *out);
 void demand_ready(struct dispatch *d, const struct worker *w);

@@ -19,7 +19,7 @@ static uint32_t width_of(const struct dispatch *d, uint32_t item)
 static bool has_light_ones_only(const struct dispatch *d, const struct worker *w)
 {
         for (uint32_t i = 0; i < w->n_held; i++)
-                if (!demand_counts(&d->items[w->held[i]]))
+                if (!demand_counts(d, &d->items[w->held[i]]))
                         return false;
         return true;
 }
