@@ -274,7 +274,10 @@ static int run(const struct options *o)
         if (!choose_cpus(o, &machine, &cpus))
                 return VERB_USAGE;
         r = plan_and_print(o, &past, &machine, &cpus);
-        if (r < 0)
+        if (r == -EPROTO)
+                fputs("schedctl plan: the simulated run broke off, which is a mistake in schedctl: please report it\n",
+                      stderr);
+        else if (r < 0)
                 fprintf(stderr, "schedctl plan: %s\n", strerror(-r));
         return r == 0 && fflush(stdout) == 0 ? 0 : VERB_FAILED;
 }
