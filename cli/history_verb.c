@@ -219,7 +219,7 @@ static void tell_imported(const char *project, const struct history_merged *merg
         if (merged->n_kept)
                 printf(", %zu left as measured before", merged->n_kept);
         if (n_left_out)
-                printf(", %zu left out: they did not run, have no time, or are in no file of the project", n_left_out);
+                printf(", %zu left out (not run, without a time, or in no file of the project)", n_left_out);
         putchar('\n');
 }
 
