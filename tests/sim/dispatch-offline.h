@@ -4,7 +4,12 @@
  *
  * What is on one PU is ordered so that each group is set up there once, so its end follows from its sum; of siblings
  * that share a core, from theirs: as long as k of n are busy each does what interpolating between `alone` and `speed`
- * says. */
+ * says.
+ *
+ *     dispatch-schedule.c  a schedule in the making
+ *     dispatch-offline.c   list schedules, the optimum
+ *     dispatch-search.c    the search
+ */
 #pragma once
 
 #include "tests/sim/dispatch-world.h"
@@ -15,6 +20,6 @@ double offline_list(const struct world *w);
 double offline_list_of_groups(const struct world *w);
 /* The least makespan possible, by branch and bound: for some ten items. */
 double offline_optimum(const struct world *w);
-/* The best of the above but for the optimum, of group after group cut where a PU is full, and of `tries` random
- * orders, each improved by moving and swapping items and groups. */
+/* The least that is found from `tries` orders of items and of groups, listed or put one PU after the other up to a
+ * limit, and improved by local search. */
 double offline_best(const struct world *w, uint32_t tries);

@@ -130,21 +130,6 @@ struct comparison {
         double ours, best, peers[PEERS];
 };
 
-static struct comparison compare(const struct suite *suite, const struct machine *machine)
-{
-        enum { TRIES = 4 };
-        struct comparison c;
-
-        world_init(&w);
-        suite->make(suite->path);
-        machine->make();
-        c.ours = world_makespan(&w);
-        c.best = fmin(offline_best(&w, TRIES), c.ours);
-        for (unsigned p = 0; p < PEERS; p++)
-                c.peers[p] = peer_makespan(&w, (enum peer)p);
-        return c;
-}
-
 static double least_of_peers(const struct comparison *c)
 {
         double least = HUGE_VAL;
@@ -152,6 +137,22 @@ static double least_of_peers(const struct comparison *c)
         for (unsigned p = 0; p < PEERS; p++)
                 least = fmin(least, c->peers[p]);
         return least;
+}
+
+static struct comparison compare(const struct suite *suite, const struct machine *machine)
+{
+        enum { TRIES = 2 };
+        struct comparison c;
+
+        world_init(&w);
+        suite->make(suite->path);
+        machine->make();
+        c.ours = world_makespan(&w);
+        for (unsigned p = 0; p < PEERS; p++)
+                c.peers[p] = peer_makespan(&w, (enum peer)p);
+
+        c.best = fmin(fmin(offline_best(&w, TRIES), c.ours), least_of_peers(&c));
+        return c;
 }
 
 static void print_row(const char *suite, const char *machine, const struct comparison *c)
