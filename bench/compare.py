@@ -74,6 +74,8 @@ class Times:
     """Medians of one suite's contenders, of those that ended as the serial run did."""
 
     medians: Mapping[str, float]
+    noise: Mapping[str, float]
+    """Half of the range of a contender's times, relative to their median."""
     failed: Mapping[str, Sequence[int]]
     """The others, with their exit statuses."""
 
@@ -85,36 +87,41 @@ class Times:
 def times(samples: Samples) -> Times:
     statuses = {way: sorted({s.status for s in found}) for way, found in samples.items()}
     right = statuses.get("serial") or statuses.get("warm") or [0]
+    walls = {
+        way: [s.wall for s in found] for way, found in samples.items() if statuses[way] == right
+    }
+    medians = {way: median(found) for way, found in walls.items()}
     return Times(
-        {w: median(s.wall for s in found) for w, found in samples.items() if statuses[w] == right},
+        medians,
+        {way: (max(found) - min(found)) / 2 / medians[way] for way, found in walls.items()},
         {way: found for way, found in statuses.items() if found != right},
     )
 
 
+XDIST = tuple(name for name in peers.BY_NAME if name.startswith("xdist"))
+OTHERS = tuple(name for name in peers.BY_NAME if name not in XDIST)
+
+
 def summary(results: Mapping[str, Samples], bounds: Mapping[str, float | None]) -> str:
-    """Each suite's best peers and schedctl, and what schedctl takes relative to them."""
+    """Each suite's best peers and schedctl, and what schedctl takes relative to the best of all."""
     head = ["suite", "serial", "best xdist", "best other", "cold", "warm", "bound"]
-    ratios = ["warm/serial", "cold/best", "warm/best"]
-    xdist = [name for name in peers.BY_NAME if name.startswith("xdist")]
-    others = [name for name in peers.BY_NAME if name not in xdist]
-    rows = []
-    for suite, samples in results.items():
-        found = times(samples)
-        of = found.medians.get
-        best = found.best([*xdist, *others])
-        cells = [named(found, group) for group in (xdist, others)]
-        own = [report.seconds(value) for value in (of("cold"), of("warm"), bounds.get(suite))]
-        fastest = of(best) if best else None
-        over = [
-            report.ratio(part, whole)
-            for part, whole in (
-                (of("warm"), of("serial")),
-                (of("cold"), fastest),
-                (of("warm"), fastest),
-            )
-        ]
-        rows.append([suite, report.seconds(of("serial")), *cells, *own, *over])
+    ratios = ["warm/serial", "cold/best", "warm/best", "noise"]
+    rows = [[suite, *row(times(found), bounds.get(suite))] for suite, found in results.items()]
     return report.table([*head, *ratios], rows)
+
+
+def row(found: Times, bound: float | None) -> list[str]:
+    serial, cold, warm = (found.medians.get(way) for way in ("serial", "cold", "warm"))
+    name = found.best([*XDIST, *OTHERS])
+    best = found.medians[name] if name else None
+    noise = max(found.noise.get(way or "", 0.0) for way in ("warm", name))
+    return [
+        report.seconds(serial),
+        *(named(found, names) for names in (XDIST, OTHERS)),
+        *map(report.seconds, (cold, warm, bound)),
+        *(report.ratio(*pair) for pair in ((warm, serial), (cold, best), (warm, best))),
+        f"± {noise:.2f}",
+    ]
 
 
 def named(found: Times, names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import bound
@@ -35,21 +36,21 @@ from contenders import Extent, Job, Tools
 
 QUICK_SCALE = 0.2
 
-COMPARED = ("generated", "real")
+TITLES = {"generated": "Generated suites", "real": "Real suites"}
 """Groups of suites for every contender."""
 MEASURED: dict[str, tuple[str, Callable[[Tools, Extent], str]]] = {
-    "bound": ("against the bound, with history", bound.run),
-    "waiting": ("tests that wait", waiting.run),
-    "predictions": ("schedctl plan against the run", predictions.run),
-    "scale": ("many items", scale.run),
-    "latency": ("from a failure to the terminal", latency.run),
-    "forking": ("a process for each test", forking.run),
-    "simulated": ("simulated machines", simulated.run),
-    "micro": ("a lease, and a run of nothing", micro.run),
-    "memory": ("memory", memory.run),
+    "bound": ("Against the bound, with history", bound.run),
+    "waiting": ("Tests that wait", waiting.run),
+    "predictions": ("What schedctl plan says, and the run", predictions.run),
+    "scale": ("Many items", scale.run),
+    "latency": ("From a failure to the terminal", latency.run),
+    "forking": ("A process for each test", forking.run),
+    "simulated": ("Simulated machines", simulated.run),
+    "micro": ("What schedctl itself costs", micro.run),
+    "memory": ("Memory of a run", memory.run),
 }
-REPORTING = "what the reporting process pays for an item"
-GROUPS = (*COMPARED, *MEASURED, "reporting")
+REPORTING = "What the reporting process pays for an item"
+GROUPS = (*TITLES, *MEASURED, "reporting")
 
 
 def arguments() -> argparse.Namespace:
@@ -105,6 +106,7 @@ def machine(tools: Tools) -> dict[str, object]:
         "pus": tools.pus,
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "pytest": metadata.version("pytest"),
         **found,
         "load before": round(os.getloadavg()[0], 2),
     }
@@ -121,7 +123,7 @@ class Benchmark:
             scale=QUICK_SCALE if options.quick else 1.0,
             fetched=options.work / "real",
         )
-        self.samples: dict[str, dict[str, compare.Samples]] = {group: {} for group in COMPARED}
+        self.samples: dict[str, dict[str, compare.Samples]] = {group: {} for group in TITLES}
         self.facts: dict[str, object] = machine(tools)
         self.outcomes: list[str] = []
         self.tables: dict[str, str] = {}
@@ -169,17 +171,17 @@ class Benchmark:
                     self.tables[title] = f"not measured: {error}"
 
     def print(self) -> None:
-        for name, value in self.facts.items():
-            print(f"{name}: {value}")
+        print(", ".join(f"{name} {value}" for name, value in self.facts.items()))
         bounds = {s.name: s.bound(self.tools.pus, self.extent.scale) for s in suites.SUITES}
         for group, samples in self.samples.items():
             if samples:
-                print(f"\n{group} suites, medians of {self.extent.rounds} rounds, wall seconds\n")
+                print(f"\n## {TITLES[group]}, wall seconds, medians of {self.extent.rounds}\n")
                 print(compare.summary(samples, bounds))
                 print(f"\n{compare.everybody(samples)}")
-        print("\n".join(["", *self.outcomes]))
+        if self.outcomes:
+            print("\n".join(["", *self.outcomes]))
         for title, table in self.tables.items():
-            print(f"{title}\n\n{table}\n")
+            print(f"\n## {title}\n\n{table}")
 
     def write(self, path: Path) -> None:
         samples = {
