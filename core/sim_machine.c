@@ -217,11 +217,12 @@ static double all_left(const struct sim *s, double level)
         return sum;
 }
 
+enum { HALVINGS = 48 }; /* until a level is found to a double's precision */
+
 /* The most of a PU that a floating worker gets if all share evenly: found by halving, for what they want grows with it
  * and what is left for them shrinks. */
 static double level_of_floats(const struct sim *s, double speed)
 {
-        enum { HALVINGS = 48 };
         double low = 0, high = 1;
 
         if (wanted_by_floats(s, speed, 1) <= all_left(s, 1))
@@ -331,6 +332,36 @@ static void give_to_claims(struct sim *s, const struct sim_pu *pu)
         }
 }
 
+/* What those bound to PUs leave of all. */
+static double left_by_claims(const struct sim *s)
+{
+        const struct sim_machine *m = &s->machine;
+        double left = m->n_held;
+
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                left -= m->shares[i].floats ? 0 : m->shares[i].use;
+        return fmax(left, 0);
+}
+
+/* At this speed they want more than they seemed to, as what waits does so for a smaller part of its time: evenly less
+ * for each where that much is not left. */
+static double level_within(const struct sim *s, double speed, double level, double left)
+{
+        double low = 0, high = level;
+
+        if (wanted_by_floats(s, speed, level) <= left)
+                return level;
+        for (unsigned i = 0; i < HALVINGS; i++) {
+                double middle = (low + high) / 2;
+
+                if (wanted_by_floats(s, speed, middle) <= left)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
 static void give_to_floats(struct sim *s, double level)
 {
         struct sim_machine *m = &s->machine;
@@ -341,6 +372,7 @@ static void give_to_floats(struct sim *s, double level)
                 work += m->pus[i].floating * m->pus[i].now_speed;
         }
         speed = used > 0 ? work / used : mean_speed(m);
+        level = level_within(s, speed, level, left_by_claims(s));
         for (uint32_t i = 0; i < s->n_workers; i++)
                 if (m->shares[i].floats) {
                         m->shares[i].use = m->shares[i].n * fmin(wanted(s->workers[i].load.waits, speed), level);
@@ -362,9 +394,9 @@ static void share_out(struct sim *s)
         }
         for (size_t i = 0; i < m->n_pus; i++)
                 slow_down(m, &m->pus[i]);
-        give_to_floats(s, level);
         for (size_t i = 0; i < m->n_pus; i++)
                 give_to_claims(s, &m->pus[i]);
+        give_to_floats(s, level);
 }
 
 /* Time */

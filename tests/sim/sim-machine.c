@@ -150,6 +150,20 @@ static void test_floating(void)
         sim_machine_finish(&s.machine);
 }
 
+/* On cores to themselves each would want half of a PU; slowed down by siblings they want two thirds, and get a half. */
+static void test_floating_on_siblings(void)
+{
+        world_init(&w);
+        world_add_cores(&w, 1, 2, 1.0, 0.5);
+        open_machine(4, true);
+        for (uint32_t i = 0; i < 4; i++)
+                busy(i, 0.5);
+        CHECK_NEAR(s.machine.used, 2);
+        for (uint32_t i = 0; i < 4; i++)
+                CHECK_NEAR(workers[i].use, 0.5);
+        sim_machine_finish(&s.machine);
+}
+
 static void test_wide(void)
 {
         world_init(&w);
@@ -322,6 +336,7 @@ int main(void)
         test_sharing();
         test_waiting();
         test_floating();
+        test_floating_on_siblings();
         test_wide();
         test_change();
         test_result();
