@@ -4,6 +4,7 @@ end."""
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -373,3 +374,59 @@ def test_passing_reports_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     report = pytest.TestReport("a.py::b", ("a.py", 0, "b"), {}, "passed", None, "call")
     assert relay.is_plain(report, "call")
     assert not relay.is_plain(report, "setup")
+
+
+# What is shown, and when
+
+SILENT = """
+    import os, pytest, time
+
+    def test_fails():
+        assert 0
+
+    def test_goes_on_when_that_is_shown():
+        until = time.monotonic() + 60
+        while not os.path.exists("shown"):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+def test_failure_is_shown_while_others_are_silent(suite: Suite, start: str, terminal: bool) -> None:
+    suite.write(test_it=SILENT)
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    process = subprocess.Popen(
+        [*suite.launcher(start, 2, "--batch", "1"), sys.executable, "-m", "pytest"],
+        cwd=suite.path,
+        env=suite.environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while data := read_any(ours):
+        shown += data
+        if re.search(rb"test_it.py \S*F", shown):
+            (suite.path / "shown").touch()
+    os.close(ours)
+    assert process.wait() == 1
+    assert b"1 failed" in shown and b"1 passed" in shown
+
+
+def read_any(fd: int) -> bytes:
+    """Nothing at the end, which a terminal tells as an error."""
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:
+        return b""
+
+
+def test_dry_run_only_collects(suite: Suite) -> None:
+    """Nothing runs, nothing is remembered of it, and the status is that of a good run."""
+    suite.write(test_some="def test_it():\n    raise SystemExit(3)\ndef test_other(): assert 0")
+    ran = suite.run(suite.launcher("auto", 2, "--mode", "dry"), ("-p", "recorder"), {})
+    assert (ran.status, ran.reports) == (0, [])
+    assert ran.summary() == "2 tests collected" and ran.err == ""
+    assert ran.event("result")["exit"] == 0
+    assert not (suite.path / ".pytest_cache" / "v" / "cache" / "nodeids").exists()

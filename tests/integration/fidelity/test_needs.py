@@ -190,3 +190,51 @@ def test_strict_markers(suite: Suite, start: str) -> None:
         ran = suite.parallel("--strict-markers", "-p", xdist, start=start)
         assert (ran.status, len(ran.reports)) == (0, 4 * 3), ran.out
     assert "@pytest.mark.schedctl(cpus, memory" in suite.parallel("--markers").out
+
+
+# Each test notes what it has while it runs.
+HAVING = """
+    import os, pytest
+
+    def note(what, name):
+        fd = os.open("notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(fd, f"{what} {name}\\n".encode())
+        os.close(fd)
+
+    @pytest.fixture(autouse=True)
+    def having(request):
+        note("begin", request.node.name)
+        yield
+        note("end", request.node.name)
+
+    @pytest.mark.parametrize("n", range(6))
+    @pytest.mark.parametrize("what", [
+        pytest.param("one", marks=pytest.mark.schedctl(resource="one")),
+        pytest.param("two", marks=pytest.mark.schedctl(resource="two")),
+        pytest.param("both", marks=pytest.mark.schedctl(resource=["one", "two:2"])),
+        pytest.param("alone", marks=pytest.mark.schedctl(exclusive=True)),
+        "free",
+    ])
+    def test_it(what, n):
+        for _ in range(20):
+            os.sched_yield()
+"""
+CAPACITIES = {"one": 1, "two": 2}
+AMOUNTS = {"one": {"one": 1}, "two": {"two": 1}, "both": {"one": 1, "two": 2}}
+
+
+def test_nobody_has_what_another_has(suite: Suite, start: str) -> None:
+    (suite.path / "pyproject.toml").write_text("[tool.schedctl.resources]\ntwo = 2\n")
+    ran = suite.write(test_it=HAVING).parallel("-q", start=start, w=4)
+    assert ran.status == 0 and "30 passed" in ran.out, ran.out + ran.err
+    running: List[str] = []
+    for line in (suite.path / "notes").read_text().splitlines():
+        what, name = line.replace("[", " ").replace("-", " ").split()[0::2]
+        if what == "end":
+            running.remove(name)
+            continue
+        running.append(name)
+        assert "alone" not in running or len(running) == 1, running
+        for resource, capacity in CAPACITIES.items():
+            had = [AMOUNTS.get(name, {}).get(resource, 0) for name in running]
+            assert sum(had) <= capacity, running
