@@ -44,6 +44,11 @@ static double larger(double a, double b)
         return a > b ? a : b;
 }
 
+static double lesser(double a, double b)
+{
+        return a < b ? a : b;
+}
+
 /* Seconds that this takes where nobody else runs. */
 static double duration(const struct bounding *b, const struct part *part)
 {
@@ -123,7 +128,7 @@ static double greatest_area(struct bounding *b)
                 double seconds = duration(b, &part);
 
                 all += seconds;
-                pus += item->cpus > 1 ? item->cpus * seconds : part.cpu / b->fastest;
+                pus += item->cpus > 1 ? lesser(item->cpus, (double)b->n_pus) * seconds : part.cpu / b->fastest;
                 for (uint32_t k = item->first_need; k < item->first_need + item->n_needs; k++)
                         b->areas[p->needs[k].resource] += p->needs[k].amount * seconds;
         }

@@ -100,9 +100,10 @@ void world_allow_extra_workers(struct world *w, uint32_t n)
 
 void world_forget_history(struct world *w)
 {
-        for (uint32_t i = 0; i < w->suite.n_items; i++)
-                w->items[i] =
-                        (struct dispatch_item){.seconds = -1, .group = w->items[i].group, .serial = w->items[i].serial};
+        for (uint32_t i = 0; i < w->suite.n_items; i++) {
+                w->items[i].seconds = -1;
+                w->items[i].waits = 0;
+        }
 }
 
 static void add_pu(struct world *w, double alone, double speed, unsigned core)

@@ -90,6 +90,32 @@ static void half_waiting(struct world *w)
                 world_add_waiting_item(w, 0.05 + 0.1 * random_uniform(&random), 0.5, DISPATCH_NONE);
 }
 
+/* Ten that need four PUs among two hundred. */
+static void wide_10(struct world *w)
+{
+        uint64_t random = 13;
+
+        for (unsigned i = 0; i < 210; i++) {
+                bool wide = i % 21 == 20;
+                double seconds = wide ? 0.5 : 0.05 + 0.1 * random_uniform(&random);
+
+                world_add_item(w, seconds, DISPATCH_NONE)->cpus = wide ? 4 : 1;
+        }
+}
+
+/* A quarter of the items want one of two licences. */
+static void needy(struct world *w)
+{
+        uint64_t random = 17;
+
+        w->suite.n_resources = 1;
+        w->capacities[0] = 2;
+        w->suite.n_needs = 1;
+        w->needs[0] = (struct dispatch_need){.resource = 0, .amount = 1};
+        for (unsigned i = 0; i < 200; i++)
+                world_add_item(w, 0.05 + 0.1 * random_uniform(&random), DISPATCH_NONE)->n_needs = i % 4 == 3;
+}
+
 /* Machines */
 
 static void pus_2(struct world *w)
@@ -138,9 +164,11 @@ static const struct row rows[] = {
         {"60 modules x 20, 0.5 s", modules_60, {1.02, 1.08, 1.08, 1.14}, 0},
         {"40 serial groups", serial_40, {1.02, 1.05, 1.1, 1.1}, 0},
         {"10,000 tiny", tiny_10000, {1.05, 1.05, 1.1, 1.1}, 0},
+        {"10 of four CPUs among 200", wide_10, {1.1, 1.1, 1.1, 1.35}, 0},
+        {"50 of 200 want a resource", needy, {1.1, 1.1, 1.1, 1.1}, 0},
         {"20 that wait", sleepers_20, {1.2, 1.2, 1.2, 1.2}, 64},
-        {"half wait, half compute", half_and_half, {1.1, 1.1, 1.15, 1.2}, 64},
-        {"all wait half of the time", half_waiting, {2.1, 2.1, 2.1, 2.1}, 64},
+        {"half wait, half compute", half_and_half, {1.1, 1.1, 1.1, 1.1}, 64},
+        {"all wait half of the time", half_waiting, {1.1, 1.1, 1.1, 1.1}, 64},
 };
 
 /* What only computes gets no more workers than PUs, whether that is known or not. */
