@@ -7,6 +7,7 @@
  */
 #include "cli/run_sample.h"
 #include "cli/run_suite.h"
+#include "core/estimate.h"
 
 enum { EVERY_US = 5000 }; /* between two readings of one worker: some 5 µs of 5 ms */
 
@@ -78,17 +79,18 @@ static double claim(double *of, double most)
 
 double run_suite_alone(struct run_suite *s, struct run_worker *w, uint64_t now, const struct run_done_record *done)
 {
-        double idle = done->wall > done->cpu ? done->wall - done->cpu : 0, by_others = done->cpu, waited = 0;
+        double own = 0, waited = 0, alone = done->wall;
         bool known = read_waiting(s, w, now);
 
-        for (size_t i = 0; known && i < 2; i++) {
-                by_others -= claim(&w->unclaimed[i].ran, by_others);
-                waited += claim(&w->unclaimed[i].waited, idle - waited);
+        if (done->wall > done->cpu) {
+                for (size_t i = 0; known && i < 2; i++) {
+                        own += claim(&w->unclaimed[i].ran, done->cpu - own);
+                        waited += claim(&w->unclaimed[i].waited, done->wall - done->cpu - waited);
+                }
+                alone = own + estimate_alone(done->wall - waited - own, done->cpu - own, 1 + waiting_lately(s));
         }
-        waited += by_others * waiting_lately(s);
-        waited = waited < idle ? waited : idle;
-        run_suite_learn_share(w, done->cpu, done->wall - waited);
-        return done->wall - waited;
+        run_suite_learn_share(w, done->cpu, alone);
+        return alone;
 }
 
 void run_suite_wait_from_now(struct run_suite *s, struct run_worker *w, uint64_t now)
