@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import defaultdict
 from typing import Any
@@ -291,3 +292,42 @@ def test_ids_cannot_drive_the_terminal(plan: Planner, history: History) -> None:
     history.add("test_a.py::test_\033[31m\n", 1.0)
     assert "\033" not in plan("--machine", HYBRID, "--schedule").stdout
     assert plan.json("--machine", HYBRID)["critical"]["id"] == "test_a.py::test_\033[31m\n"
+
+
+def add_random(history: History, dice: random.Random) -> int:
+    """Modules with fixtures and without, in a package or not, of tests that wait and compute."""
+    groups = dice.choice([0, 1, 3, 12])
+    if dice.random() < 0.5:
+        history.add_group("t", dice.random(), loose=True)
+    for n in range(groups):
+        setup = dice.choice([0, 0.01, 0.3, 2])
+        history.add_group(f"t/test_{n}.py", setup, parent=dice.choice(["", "t"]))
+    if dice.random() < 0.3:
+        history.add_group("", dice.choice([0.1, 1.0]))
+    items = dice.choice([2, 5, 30, 120])
+    for n in range(items):
+        seconds = dice.choice([0.0, 0.0001, 0.02, 0.3]) * dice.lognormvariate(0, 1)
+        unknown = {"samples": 0, "outcome": 4} if dice.random() < 0.05 else {}
+        waits = dice.choice([0, 0, 0, 0.5, 0.95, 1.0])
+        history.add(f"t/test_{dice.randrange(groups + 1)}.py::test_{n}", seconds, waits, **unknown)
+    return items
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_suites(plan: Planner, history: History, seed: int) -> None:
+    """Whatever the suite and the CPUs, a plan holds together."""
+    dice = random.Random(seed)
+    items = add_random(history, dice)
+    arguments: list[str] = []
+    if dice.random() < 0.5:
+        arguments += ["-w", dice.choice(["1", "2", "8", "30"])]
+    if dice.random() < 0.5:
+        arguments += ["--cpus", dice.choice(["0", "0-1", "0,2", "0-5", "0,1,16"])]
+    machine = dice.choice([HYBRID, RAPTOR_LAKE])
+    answer = plan.json("--machine", machine, "--schedule", *arguments)
+    assert len({entry["id"] for entry in answer["schedule"]}) == len(answer["schedule"]) == items
+    assert answer["bound"] <= answer["makespan"] + 1e-6 * answer["bound"] + 1e-4
+    assert 0 <= answer["utilisation"] <= 1 + 1e-6
+    assert 1 <= answer["enough"] <= len(answer["pus"])
+    saves = [advice["saves"] for advice in answer["advice"]]
+    assert saves == sorted(saves, reverse=True) and all(0.02 < share <= 1 for share in saves)
