@@ -217,20 +217,26 @@ static double all_left(const struct sim *s, double level)
         return sum;
 }
 
-enum { HALVINGS = 48 }; /* until a level is found to a double's precision */
-
-/* The most of a PU that a floating worker gets if all share evenly: found by halving, for what they want grows with it
- * and what is left for them shrinks. */
-static double level_of_floats(const struct sim *s, double speed)
+/* Whether floating workers can have what they want of the PUs, but at most `level` each. */
+static bool is_left(const struct sim *s, double speed, double level, double left)
 {
-        double low = 0, high = 1;
+        return wanted_by_floats(s, speed, level) <= (left < 0 ? all_left(s, level) : left);
+}
 
-        if (wanted_by_floats(s, speed, 1) <= all_left(s, 1))
-                return 1;
+/* The most of a PU, up to `high`, that a floating worker gets if all share evenly what is left: so many PUs, or (< 0)
+ * what those leave that are bound to one and get no more than that either. Found by halving: what they want grows with
+ * it, and what is left for them shrinks. */
+static double level_of_floats(const struct sim *s, double speed, double high, double left)
+{
+        enum { HALVINGS = 48 }; /* to a double's precision */
+        double low = 0;
+
+        if (is_left(s, speed, high, left))
+                return high;
         for (unsigned i = 0; i < HALVINGS; i++) {
                 double level = (low + high) / 2;
 
-                if (wanted_by_floats(s, speed, level) <= all_left(s, level))
+                if (is_left(s, speed, level, left))
                         low = level;
                 else
                         high = level;
@@ -264,7 +270,7 @@ static double spread_floats(struct sim *s)
 
         if (all <= 0)
                 return 1;
-        level = level_of_floats(s, speed);
+        level = level_of_floats(s, speed, 1, -1);
         rest = wanted_by_floats(s, speed, level);
         for (size_t i; rest > 0 && (i = least_busy(s, level)) < m->n_pus;) {
                 m->pus[i].floating = fmin(rest, left_for_floats(s, &m->pus[i], level));
@@ -343,25 +349,6 @@ static double left_by_claims(const struct sim *s)
         return fmax(left, 0);
 }
 
-/* At this speed they want more than they seemed to, as what waits does so for a smaller part of its time: evenly less
- * for each where that much is not left. */
-static double level_within(const struct sim *s, double speed, double level, double left)
-{
-        double low = 0, high = level;
-
-        if (wanted_by_floats(s, speed, level) <= left)
-                return level;
-        for (unsigned i = 0; i < HALVINGS; i++) {
-                double middle = (low + high) / 2;
-
-                if (wanted_by_floats(s, speed, middle) <= left)
-                        low = middle;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
 static void give_to_floats(struct sim *s, double level)
 {
         struct sim_machine *m = &s->machine;
@@ -372,7 +359,8 @@ static void give_to_floats(struct sim *s, double level)
                 work += m->pus[i].floating * m->pus[i].now_speed;
         }
         speed = used > 0 ? work / used : mean_speed(m);
-        level = level_within(s, speed, level, left_by_claims(s));
+        /* At this speed they may want more than they seemed to: what waits does so for a smaller part of its time. */
+        level = level_of_floats(s, speed, level, left_by_claims(s));
         for (uint32_t i = 0; i < s->n_workers; i++)
                 if (m->shares[i].floats) {
                         m->shares[i].use = m->shares[i].n * fmin(wanted(s->workers[i].load.waits, speed), level);
