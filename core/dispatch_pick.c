@@ -32,6 +32,8 @@ static const double LOOSE = 8;
 enum { LONG_WORKERS_MAX = 64 };
 /* How much a split has to shorten what is left of a unit: below this it only breaks items' habitual order. */
 static const double SPLIT_GAIN = 0.03;
+/* What taking an item over has to gain, of its own time: workers that are as busy do not take from each other. */
+static const double THEFT = 0.02;
 /* A queue of tiny items holds this many times the cost of a send: some 10 ms, so that a worker does not run dry while
  * the engine waits for a CPU on a busy machine. Too much does no harm, for what is not begun can be recalled. */
 static const double HORIZON_SENDS = 250;
@@ -477,7 +479,7 @@ uint32_t pick_victim(const struct dispatch *d, uint32_t worker)
                         continue;
                 theirs = pick_release(d, v);
                 ours = pick_release(d, w) + pool_setup_seconds(d, w->tail, last) / w->speed +
-                       work_at(theft_work(d, v, last), w->speed);
+                       (1 + THEFT) * work_at(theft_work(d, v, last), w->speed);
                 if (ours < theirs && theirs > best_release) {
                         best_release = theirs;
                         best = i;
