@@ -54,10 +54,21 @@ def check_property_name(name: Any) -> None:
 def has_fixtures_of(session: Any, scope: str) -> bool:
     """Whether some fixture has this scope; true where nobody can tell."""
     manager = getattr(session, "_fixturemanager", None)
-    known = getattr(manager, "_arg2fixturedefs", None)
-    if known is None:
-        return True
-    return any(one.scope == scope for definitions in known.values() for one in definitions)
+    found = getattr(manager, "_arg2fixturedefs", None)
+    if found is not None:
+        lists = list(found.values())
+    else:  # since pytest 9.1: by name, and then by who sees them
+        names = ("_arg2node2fixturedefs", "_arg2nodeid2fixturedefs")
+        tables = [getattr(manager, name, None) for name in names]
+        if None in tables:
+            return True
+        lists = [
+            one
+            for table in tables
+            for seen in (table or {}).values()
+            for one in seen.values()
+        ]
+    return any(one.scope == scope for definitions in lists for one in definitions)
 
 
 def _junit_key() -> Any:
@@ -104,7 +115,8 @@ def hookimpl(**options: bool) -> Callable[[Function], Function]:
 
 def wrapper(**options: bool) -> Callable[[Function], Function]:
     """A hook wrapper of the kind that returns what it yields and lets errors pass. The older kind,
-    which the older pluggys know alone, must not raise and leaves its frames in their tracebacks."""
+    which the older pluggys know alone, must not raise and leaves its frames in their tracebacks.
+    """
     try:
         return hookimpl(wrapper=True, **options)
     except TypeError:

@@ -39,7 +39,9 @@ class Groups:
         loose = is_package(node)
         if name is None or (loose and not self._packages):
             return parent
-        self.groups.append({"id": name, "parent": parent, **({"loose": True} if loose else {})})
+        self.groups.append(
+            {"id": name, "parent": parent, **({"loose": True} if loose else {})}
+        )
         return len(self.groups) - 1
 
     def known(self, node: Any) -> int:
@@ -56,7 +58,7 @@ def name_of(node: Any) -> Optional[str]:
 
     if is_package(node):
         # Up to pytest 7 it has its __init__.py's id, which is also that of a module.
-        return node.nodeid.rpartition("__init__.py")[0].rstrip("/") or "."
+        return str(node.nodeid).removesuffix("__init__.py").rstrip("/") or "."
     return str(node.nodeid) if isinstance(node, (File, Class)) else None
 
 
