@@ -49,7 +49,7 @@ static struct world w;
 
 /* Rates */
 
-enum { WORKERS = 4 };
+enum { WORKERS = 12 };
 
 static struct sim s;
 static struct sim_worker workers[WORKERS];
@@ -212,6 +212,77 @@ static void test_change(void)
         sim_machine_finish(&s.machine);
 }
 
+/* Whatever runs where: no PU gives more than it has, nobody gets more than it wants, and where somebody gets less, all
+ * PUs that it may use are full, and nobody has more of them than it has. */
+
+static double wants(uint32_t i)
+{
+        double waits = workers[i].load.waits,
+               speed = s.machine.shares[i].use > 0 ? s.machine.shares[i].work / s.machine.shares[i].use : 1;
+
+        return (1 - waits) / (waits * speed + 1 - waits);
+}
+
+static double used_of_pu(unsigned os)
+{
+        double sum = 0;
+
+        for (uint32_t i = 0; i < s.n_workers; i++)
+                sum += workers[i].load.busy && workers[i].pu == os ? workers[i].use : 0;
+        return sum;
+}
+
+static void check_worker(uint32_t i)
+{
+        bool floats = workers[i].pu == DISPATCH_FLOATING;
+        double full = floats ? (double)s.machine.n_held : 1 - s.machine.pus[workers[i].pu].floating;
+
+        CHECK(workers[i].use >= 0 && workers[i].use <= wants(i) + 1e-9);
+        if (workers[i].use >= wants(i) - 1e-6)
+                return;
+        CHECK((floats ? s.machine.used : used_of_pu(workers[i].pu)) >= full - 1e-6);
+        for (uint32_t k = 0; k < s.n_workers; k++)
+                if (workers[k].load.busy && workers[k].pu == workers[i].pu)
+                        CHECK(workers[k].use <= workers[i].use + 1e-6);
+}
+
+static void random_loads(uint64_t *random, bool siblings)
+{
+        world_init(&w);
+        if (siblings)
+                world_add_cores(&w, 1 + random_below(random, 3), 2, 1.0, 0.5 + 0.5 * random_uniform(random));
+        else
+                world_add_pus(&w, 1 + random_below(random, 6), 1.0);
+        open_machine(1 + random_below(random, WORKERS), true);
+        for (uint32_t i = 0; i < s.n_workers; i++) {
+                if (random_below(random, 2))
+                        sim_machine_place(&s, i, random_below(random, (uint32_t)w.params.n_pus));
+                if (random_below(random, 4))
+                        sim_machine_begin(&s, i,
+                                          (struct sim_load){.busy = true,
+                                                            .waits = random_below(random, 2) * random_uniform(random)},
+                                          1);
+        }
+        sim_machine_settle(&s);
+}
+
+static void test_any_loads(void)
+{
+        for (uint64_t seed = 1; seed <= 20000; seed++) {
+                uint64_t random = seed;
+                bool siblings = seed % 2;
+
+                random_loads(&random, siblings);
+                CHECK(s.machine.used <= (double)s.machine.n_held + 1e-9);
+                for (size_t p = 0; p < s.machine.n_pus; p++)
+                        CHECK(used_of_pu(s.machine.pus[p].os) + s.machine.pus[p].floating <= 1 + 1e-9);
+                for (uint32_t i = 0; i < s.n_workers && !siblings; i++)
+                        if (workers[i].load.busy)
+                                check_worker(i);
+                sim_machine_finish(&s.machine);
+        }
+}
+
 /* Whole runs */
 
 static void test_result(void)
@@ -339,6 +410,7 @@ int main(void)
         test_floating_on_siblings();
         test_wide();
         test_change();
+        test_any_loads();
         test_result();
         test_records();
         test_without_memory();
