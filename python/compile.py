@@ -9,7 +9,5 @@ if __name__ == "__main__":
     stage = os.environ.get("DESTDIR", "")
     folder = stage + sys.argv[1]
     strip, prepend = (stage, "/") if stage else (None, None)
-    compiled = compileall.compile_dir(
-        folder, quiet=1, stripdir=strip, prependdir=prepend
-    )
+    compiled = compileall.compile_dir(folder, quiet=1, stripdir=strip, prependdir=prepend)
     sys.exit(0 if compiled else 1)

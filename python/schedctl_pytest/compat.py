@@ -63,10 +63,7 @@ def has_fixtures_of(session: Any, scope: str) -> bool:
         if None in tables:
             return True
         lists = [
-            one
-            for table in tables
-            for seen in (table or {}).values()
-            for one in seen.values()
+            one for table in tables for seen in (table or {}).values() for one in seen.values()
         ]
     return any(one.scope == scope for definitions in lists for one in definitions)
 
@@ -115,8 +112,7 @@ def hookimpl(**options: bool) -> Callable[[Function], Function]:
 
 def wrapper(**options: bool) -> Callable[[Function], Function]:
     """A hook wrapper of the kind that returns what it yields and lets errors pass. The older kind,
-    which the older pluggys know alone, must not raise and leaves its frames in their tracebacks.
-    """
+    which the older pluggys know alone, must not raise and leaves its frames in their tracebacks."""
     try:
         return hookimpl(wrapper=True, **options)
     except TypeError:

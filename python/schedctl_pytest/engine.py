@@ -86,11 +86,7 @@ def whole_text(value: Any) -> Any:
     """The value with the characters escaped that JSON can write and its parsers refuse: NUL, and
     the halves of characters by which Python stands for bytes that are no text."""
     if isinstance(value, str):
-        return (
-            value.replace("\0", "\\0")
-            .encode("utf-8", "backslashreplace")
-            .decode("utf-8")
-        )
+        return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, (list, tuple)):
         return [whole_text(element) for element in value]
     if isinstance(value, dict):

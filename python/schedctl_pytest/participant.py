@@ -67,9 +67,7 @@ class Participant:
     # active.
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: Any
-    ) -> Generator[None, None, None]:
+    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._take_choice(early_config.known_args_namespace)
         standin.prepare(early_config)
         yield
@@ -106,9 +104,7 @@ class Participant:
         why = self._why_serial(session)
         if why:
             tell = why not in _NOT_NEWS
-            items = len(
-                getattr(session, "items", ())
-            )  # pytest-xdist's controller collects none
+            items = len(getattr(session, "items", ()))  # pytest-xdist's controller collects none
             self._tell("serial", why=why, items=items, tell=tell)
             return None
         from .suite.announce import announce
@@ -129,9 +125,7 @@ class Participant:
             from .reporter.inline import run_here
 
             everything = range(len(session.items))
-            run_here(
-                session, everything, suite.directory, suite.groups, suite.item_timeout
-            )
+            run_here(session, everything, suite.directory, suite.groups, suite.item_timeout)
             return True
         from .reporter.reporter import Reporter
 
@@ -142,9 +136,7 @@ class Participant:
             self._left = reporter.ran_here
             if not suite.quiet:
                 missed = set(self._left).difference(suite.alone)
-                self._homeless = [
-                    session.items[index].nodeid for index in sorted(missed)
-                ]
+                self._homeless = [session.items[index].nodeid for index in sorted(missed)]
 
     def _why_serial(self, session: Any) -> Optional[str]:
         """Who else runs this session; None where it is ours."""
@@ -200,9 +192,7 @@ class Participant:
 
     def _leave(self, why: str) -> None:
         """Without an engine pytest does what it does without schedctl."""
-        sys.stderr.write(
-            f"schedctl: the run cannot be reached ({why}); pytest runs serially\n"
-        )
+        sys.stderr.write(f"schedctl: the run cannot be reached ({why}); pytest runs serially\n")
         if self._engine is not None:
             self._engine.close()
             self._engine = None

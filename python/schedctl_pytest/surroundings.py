@@ -30,9 +30,7 @@ class Surroundings(object):
         # type: () -> None
         os.environ[INSIDE] = "1"
         self._lists = [_List(*given) for given in _LISTS]
-        self._place = (
-            sys.path.index(OWN) if OWN in sys.path else None
-        )  # type: Optional[int]
+        self._place = sys.path.index(OWN) if OWN in sys.path else None  # type: Optional[int]
         sys.path[:] = [part for part in sys.path if part != OWN]
         self.environ = dict(os.environ)  # type: Dict[str, str]
         self.path = list(sys.path)  # type: List[str]

@@ -103,10 +103,7 @@ def tox_configure(config):
     # type: (Any) -> None
     if not _run.wanted:
         return
-    parallel = (
-        getattr(config.option, "parallel", 0) != 0
-        and "_TOX_PARALLEL_ENV" not in os.environ
-    )
+    parallel = getattr(config.option, "parallel", 0) != 0 and "_TOX_PARALLEL_ENV" not in os.environ
     _run.starts_tox = parallel or getattr(config, "run_provision", False)
     if not _run.starts_tox:
         _run.step_aside()

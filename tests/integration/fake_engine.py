@@ -115,7 +115,8 @@ class Suite:
         self.dealt[number] = set()
         pus = sorted(os.sched_getaffinity(0))
         pu = str(pus[number % len(pus)])
-        self.send("start", worker=number, count=self.most, slot=number, pus=pu)
+        count = self.engine.options.count or self.most
+        self.send("start", worker=number, count=count, slot=number, pus=pu)
 
     def on_serial(self, message: Dict[str, Any]) -> None:
         pass
@@ -291,6 +292,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("-w", "--workers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--mode", choices=("workers", "inline", "dry"), default="workers")
+    parser.add_argument("--count", type=int, help="tell workers that they are so many")
     parser.add_argument("--start", default="auto")
     parser.add_argument("--item-timeout", type=float, default=0.0)
     parser.add_argument("--confirm-failures", action="store_true")

@@ -183,6 +183,21 @@ def test_fresh_workers_lack_unstable_ids(suite: Suite) -> None:
     assert named.splitlines()[1].startswith("test_some.py::test_unstable[at-")
 
 
+def test_workers_are_as_many_as_the_engine_says(suite: Suite, start: str) -> None:
+    """More may come than there are at first."""
+    tests = """
+        import os, pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_count(n, request):
+            assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == "7"
+            assert request.config.workerinput["workercount"] == 7
+    """
+    suite.write(test_some=tests)
+    ran = suite.run(suite.launcher(start, 2, "--count", "7"), (), {})
+    assert ran.status == 0 and "4 passed" in ran.out, ran.out
+
+
 def test_order_of_fresh_workers_may_differ(suite: Suite) -> None:
     """Parametrised over a set of texts: another order in every process."""
     tests = """

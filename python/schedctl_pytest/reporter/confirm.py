@@ -61,18 +61,14 @@ class Confirmation:
         self._config = session.config
         self._items = session.items
         self._spans: Dict[int, Span] = {}
-        self._failed: Dict[
-            str, List[Any]
-        ] = {}  # node id: its entries in junitxml's file
+        self._failed: Dict[str, List[Any]] = {}  # node id: its entries in junitxml's file
         self._outcomes: Dict[int, str] = {}
         self._n_failed = 0
         session.config.pluginmanager.register(self, "schedctl-confirmation")
 
     # While the suite runs
 
-    def ran(
-        self, worker: int, process: int, index: int, start: float, stop: float
-    ) -> None:
+    def ran(self, worker: int, process: int, index: int, start: float, stop: float) -> None:
         self._spans[index] = Span(index, worker, process, start, stop)
 
     def lost(self, worker: int, process: int, index: int) -> None:
@@ -127,9 +123,7 @@ class Confirmation:
             return
         span = self._spans[index]
         before, beside = self._neighbours(span)
-        terminalreporter.line(
-            f"    before it on gw{span.worker}: {_listed(before, _BEFORE_MAX)}"
-        )
+        terminalreporter.line(f"    before it on gw{span.worker}: {_listed(before, _BEFORE_MAX)}")
         terminalreporter.line(f"    beside it: {_listed(beside, _BESIDE_MAX)}")
 
     def _neighbours(self, span: Span) -> Tuple[List[str], List[str]]:
@@ -138,16 +132,12 @@ class Confirmation:
         before = [
             self._items[other.item].nodeid
             for other in others
-            if other.process == span.process
-            and other.stop <= span.start
-            and other != span
+            if other.process == span.process and other.stop <= span.start and other != span
         ]
         beside = [
             f"{self._items[other.item].nodeid} (gw{other.worker})"
             for other in others
-            if other.process != span.process
-            and other.start < span.stop
-            and span.start < other.stop
+            if other.process != span.process and other.start < span.stop and span.start < other.stop
         ]
         return before, beside
 

@@ -11,11 +11,7 @@ from ..worker.meter import Meter
 
 
 def run_here(
-    session: Any,
-    indexes: Sequence[int],
-    directory: str,
-    groups: Groups,
-    item_timeout: float,
+    session: Any, indexes: Sequence[int], directory: str, groups: Groups, item_timeout: float
 ) -> None:
     """pytest's own loop over these items, with the engine hearing what they cost; ends early as
     pytest does. item_timeout: seconds, 0 for none."""

@@ -116,19 +116,13 @@ class Nodes:
             option.dist = "load"
             option.numprocesses = len(self._manager.specs)
             option.tx = ["popen"] * len(self._manager.specs)
-        self._call(
-            "pytest_xdist_setupnodes", config=self._config, specs=self._manager.specs
-        )
+        self._call("pytest_xdist_setupnodes", config=self._config, specs=self._manager.specs)
 
     def prepare(self, number: int, count: int) -> Node:
         """The node of a worker that is about to start; plugins have filled its workerinput. count:
         of the workers, this one included."""
         manager = self._manager
-        spec = (
-            manager.specs[number]
-            if number < len(manager.specs)
-            else Spec(f"gw{number}")
-        )
+        spec = manager.specs[number] if number < len(manager.specs) else Spec(f"gw{number}")
         given = worker_input(number, count, manager.testrunuid, sys.argv)
         node = self._nodes[number] = Node(manager, spec, given)
         self._call("pytest_xdist_newgateway", gateway=node.gateway)
@@ -157,8 +151,7 @@ class Nodes:
 
     def down(self, number: int, output: Optional[Dict[str, Any]], forked: bool) -> None:
         """output: None of a worker that did not end as it should. Plugins known to need nothing of
-        forked workers would look in vain for what their pytest_sessionfinish leaves in others.
-        """
+        forked workers would look in vain for what their pytest_sessionfinish leaves in others."""
         node = self._nodes[number]
         node.shutting_down = True
         if output is not None:
@@ -179,9 +172,7 @@ class Nodes:
         scheduler = Scheduler(self._config, alive, self._session.items)
         report.node = self._nodes[number]
         try:
-            self._call(
-                _CRASHED, crashitem=report.nodeid, report=report, sched=scheduler
-            )
+            self._call(_CRASHED, crashitem=report.nodeid, report=report, sched=scheduler)
         finally:
             del report.node  # the terminal would show it
         return scheduler.pending == str(report.nodeid)
@@ -190,16 +181,12 @@ class Nodes:
         """A forked worker's word to pytest-rerunfailures."""
         self._config.failures_db.set_test_reruns(item, reruns)
 
-    def _implementations(
-        self, name: str, unasked: Container[str] = _OTHERS_DO
-    ) -> List[Any]:
+    def _implementations(self, name: str, unasked: Container[str] = _OTHERS_DO) -> List[Any]:
         hook = getattr(self._config.hook, name, None)
         found = hook.get_hookimpls() if hook is not None else []
         return [one for one in found if vetted.package(one.function) not in unasked]
 
-    def _call(
-        self, name: str, unasked: Container[str] = _OTHERS_DO, **given: Any
-    ) -> None:
+    def _call(self, name: str, unasked: Container[str] = _OTHERS_DO, **given: Any) -> None:
         """The hook without the implementations of these packages."""
         wanted = self._implementations(name, unasked)
         if not wanted:
@@ -255,10 +242,7 @@ def ended(session: Any, status: int) -> Dict[str, Any]:
 
 def output(session: Any) -> Dict[str, Any]:
     """A forked worker's workeroutput at its end."""
-    return {
-        **ended(session, int(bool(session.testsfailed))),
-        **session.config.workeroutput,
-    }
+    return {**ended(session, int(bool(session.testsfailed))), **session.config.workeroutput}
 
 
 def _tell_reruns(counts: Any, channel: Channel) -> None:

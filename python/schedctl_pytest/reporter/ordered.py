@@ -11,10 +11,7 @@ from ..reports import deal, relay
 _OF_ITEMS = frozenset(
     (relay.PLAIN, relay.REPORTS, relay.WARNING, relay.STOP, relay.XML, relay.SAID)
 )
-_WISHES = (
-    "shouldfail",
-    "shouldstop",
-)  # they follow their item; what is raised cuts it short
+_WISHES = ("shouldfail", "shouldstop")  # they follow their item; what is raised cuts it short
 
 # A worker's message, packed, since many may have to wait, or what to do in the place of one.
 _Piece = Tuple[Any, Union[bytes, Callable[[], Any]]]
@@ -38,9 +35,7 @@ class Ordered:
         self._halt = halt
         self._next = 0
         self._halted = False
-        self._held: Dict[
-            int, List[_Piece]
-        ] = {}  # of whole items that wait for their turn
+        self._held: Dict[int, List[_Piece]] = {}  # of whole items that wait for their turn
         self._open: Dict[Any, List[_Piece]] = {}  # by worker, of the item that it runs
         self._last: Dict[Any, int] = {}  # by worker, its last whole item
 
@@ -48,9 +43,7 @@ class Ordered:
         kind = message[0]
         if kind not in _OF_ITEMS:
             self._show(handle, message)
-        elif kind == relay.STOP and (
-            message[1] in _WISHES or message[3] == deal.NO_ITEM
-        ):
+        elif kind == relay.STOP and (message[1] in _WISHES or message[3] == deal.NO_ITEM):
             self._follow(handle, message)
         else:
             self._take_of_item(handle, message)

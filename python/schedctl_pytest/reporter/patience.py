@@ -32,18 +32,14 @@ Section = Tuple[str, str]
 class Late:
     """A worker that has taken too long. item: -1 where it was ending."""
 
-    def __init__(
-        self, seconds: float, item: int, sections: List[Section], kill_at: float
-    ) -> None:
+    def __init__(self, seconds: float, item: int, sections: List[Section], kill_at: float) -> None:
         self.item = item
         self.sections = sections
         self.kill_at = kill_at
         self._seconds = seconds
 
     def text(self, stacks: str) -> str:
-        what = (
-            f"exceeded --item-timeout of {self._seconds:g} s, and its worker was ended"
-        )
+        what = f"exceeded --item-timeout of {self._seconds:g} s, and its worker was ended"
         if stacks:
             return f"{what}\n\n{stacks}"
         return f"{what}; no stacks, since the process took no signal but the last"
@@ -61,9 +57,7 @@ class Patience:
     def wait_ms(self, handles: Iterable[Any]) -> int:
         """Ends who is late. Until when nobody else can be."""
         now = Own.clock()
-        until = min(
-            (self._look(handle, now) for handle in handles), default=self._seconds
-        )
+        until = min((self._look(handle, now) for handle in handles), default=self._seconds)
         return max(math.ceil(until * 1000), 0)
 
     def gone(self, handle: Any) -> Optional[Late]:
@@ -101,9 +95,7 @@ class Patience:
         state = self._states.get(handle)
         if state is None:
             try:
-                state = self._states[handle] = deal.Watched(
-                    self._directory, handle.number
-                )
+                state = self._states[handle] = deal.Watched(self._directory, handle.number)
             except (OSError, ValueError):
                 return -1, 0.0  # it has only been started
         return state.get()
@@ -130,8 +122,7 @@ def captured(pid: int, directory: str) -> List[Section]:
 
 class Alarm:
     """A plugin: what the reporter runs itself cannot be ended with its process; an alarm fails the
-    item as soon as the interpreter runs. Suites that use alarms themselves are left alone.
-    """
+    item as soon as the interpreter runs. Suites that use alarms themselves are left alone."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -134,8 +134,7 @@ class Reporter:
         }
         given = self.config.getoption("basetemp", None)
         return bool(given) or any(
-            not wanted.isdisjoint(getattr(item, "fixturenames", ()))
-            for item in self.session.items
+            not wanted.isdisjoint(getattr(item, "fixturenames", ())) for item in self.session.items
         )
 
     def _loop(self) -> None:
@@ -189,9 +188,7 @@ class Reporter:
         if self._ordered is None:
             self._results.crashed_unseen(index)
         else:
-            self._ordered.lost_unseen(
-                index, lambda: self._results.crashed_unseen(index)
-            )
+            self._ordered.lost_unseen(index, lambda: self._results.crashed_unseen(index))
 
     def _start_worker(self, order: Dict[str, Any]) -> None:
         number = order["worker"]
@@ -349,9 +346,7 @@ class Reporter:
         details = deal.take_fault(self.directory, handle.number)
         running = -1 if clean or state in handle.finished else state
         if late is not None and late.item != running:
-            running = (
-                -1
-            )  # it ended just when its patience did, and the next one is not to blame
+            running = -1  # it ended just when its patience did, and the next one is not to blame
         if late is not None and late.item < 0:
             self._ended_late(handle, late.text(details))
         if running < 0 or self._ending is not None or self._interrupted:
@@ -379,15 +374,11 @@ class Reporter:
         serial run; what comes after its last word is nobody's."""
         last = next(reversed(handle.finished), None)
         if last is None or handle.output is not None:
-            self._screen.show(
-                (b"", f"schedctl: gw{handle.number}'s end {text}\n".encode())
-            )
+            self._screen.show((b"", f"schedctl: gw{handle.number}'s end {text}\n".encode()))
         else:
             self._results.broken_end(last, text)
 
-    def _report_lost(
-        self, handle: Handle, index: int, report: Callable[[], bool]
-    ) -> bool:
+    def _report_lost(self, handle: Handle, index: int, report: Callable[[], bool]) -> bool:
         """Whether the item that went down with its worker is to run once more."""
         if self._ordered is None:
             return report()
@@ -418,9 +409,7 @@ class Reporter:
             poll = select.poll()
             for handle in self._handles.values():
                 poll.register(handle.pidfd, select.POLLIN)
-                if (
-                    handle.reports in self._by_fd
-                ):  # one at its end would be ready without end
+                if handle.reports in self._by_fd:  # one at its end would be ready without end
                     poll.register(handle.reports, select.POLLIN)
             ready = {fd for fd, _ in poll.poll(patience_ms)}
             if not ready:

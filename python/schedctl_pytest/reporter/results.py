@@ -12,9 +12,7 @@ from .telling import Tellers
 
 
 class Results:
-    def __init__(
-        self, session: Any, screen: Screen, once_more: Callable[[int, Any], bool]
-    ) -> None:
+    def __init__(self, session: Any, screen: Screen, once_more: Callable[[int, Any], bool]) -> None:
         """once_more: asks whether what a dead worker ran is to run again, of worker and report."""
         self._session = session
         self._screen = screen
@@ -50,12 +48,7 @@ class Results:
         self._relayed = True
 
     def reports(
-        self,
-        index: int,
-        data: List[Any],
-        first: bool,
-        last: bool,
-        spoken: List[relay.Spoken],
+        self, index: int, data: List[Any], first: bool, last: bool, spoken: List[relay.Spoken]
     ) -> None:
         item = self._items[index]
         tell = self._tell(item)
@@ -107,12 +100,7 @@ class Results:
             xml.node_reporter(nodeid).add_attribute(name, value)
 
     def crashed(
-        self,
-        index: int,
-        worker: int,
-        text: str,
-        sections: Sequence[Tuple[str, str]],
-        open: bool,
+        self, index: int, worker: int, text: str, sections: Sequence[Tuple[str, str]], open: bool
     ) -> bool:
         """The item's worker ended while running it; returns whether it is to run once more. text:
         why; open: a part of its reports was relayed."""
@@ -124,9 +112,7 @@ class Results:
     def crashed_unseen(self, index: int) -> None:
         """The engine counts this item as lost with its worker; nothing else is known of it."""
         if index not in self._crashed:
-            report = self._failure(
-                index, "call", "its worker died while running it", ()
-            )
+            report = self._failure(index, "call", "its worker died while running it", ())
             self._fail(index, report, first=True)
 
     def broken_end(self, index: int, text: str) -> None:
@@ -141,13 +127,7 @@ class Results:
         item = self._items[index]
         keywords = {name: 1 for name in item.keywords}
         return TestReport(
-            item.nodeid,
-            item.location,
-            keywords,
-            "failed",
-            text,
-            when,
-            sections=list(sections),
+            item.nodeid, item.location, keywords, "failed", text, when, sections=list(sections)
         )
 
     def _fail(self, index: int, report: Any, first: bool) -> None:

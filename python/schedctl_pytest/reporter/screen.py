@@ -100,9 +100,7 @@ class Screen:
             return
         place = {item.nodeid: number for number, item in enumerate(self._items)}
         for reports in told:
-            reports.sort(
-                key=lambda report: place.get(getattr(report, "nodeid", None), -1)
-            )
+            reports.sort(key=lambda report: place.get(getattr(report, "nodeid", None), -1))
 
 
 def _several_files(items: List[Any]) -> bool:

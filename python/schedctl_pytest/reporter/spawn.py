@@ -43,14 +43,10 @@ def start(reporter: "Reporter", order: Dict[str, Any]) -> Handle:
     return handle
 
 
-def _begin(
-    reporter: "Reporter", order: Dict[str, Any], pipes: Pipes
-) -> "subprocess.Popen[bytes]":
+def _begin(reporter: "Reporter", order: Dict[str, Any], pipes: Pipes) -> "subprocess.Popen[bytes]":
     environ = dict(reporter.surroundings.environ)
     environ.update(
-        worker.xdist_environment(
-            order["worker"], order["count"], reporter.run_id, order["slot"]
-        )
+        worker.xdist_environment(order["worker"], order["count"], reporter.run_id, order["slot"])
     )
     ends = (pipes.worker_reports, pipes.worker_answers, reporter.alive)
     given = _file(_order(reporter, order, reporter.nodes.of(order["worker"]), ends))
@@ -83,9 +79,7 @@ def _flags() -> List[str]:
     return flags
 
 
-def _order(
-    reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any
-) -> Dict[str, Any]:
+def _order(reporter: "Reporter", order: Dict[str, Any], node: "Node", ends: Any) -> Dict[str, Any]:
     config = reporter.config
     reports, answers, alive = ends
     pytest_cov = config.pluginmanager.hasplugin("_cov")
@@ -93,9 +87,7 @@ def _order(
         import socket
 
         node.workerinput.setdefault("cov_master_host", socket.gethostname())
-        node.workerinput.setdefault(
-            "cov_master_topdir", str(config.invocation_params.dir)
-        )
+        node.workerinput.setdefault("cov_master_topdir", str(config.invocation_params.dir))
         node.workerinput.setdefault("cov_master_rsync_roots", [])
     return {
         "package": os.path.dirname(package.PATH),

@@ -58,9 +58,7 @@ def _calls(implementations: List[Any], names: Sequence[str]) -> Optional[List[Ca
     """The last registered first; None where there is more to do than to call them."""
     if not all(map(_is_simple, implementations)):
         return None
-    return [
-        _call(one.function, one.argnames, names) for one in reversed(implementations)
-    ]
+    return [_call(one.function, one.argnames, names) for one in reversed(implementations)]
 
 
 def _is_simple(implementation: Any) -> bool:

@@ -20,15 +20,11 @@ _SUBTEST = "_subtest.context"  # pytest's own, and pytest-subtests'
 
 def revived(config: Any, data: Any) -> Any:
     """The report that a worker made data of."""
-    if (
-        data.get("$report_type") == "SubtestReport"
-    ):  # -p no:subtests: unittest's are made still
+    if data.get("$report_type") == "SubtestReport":  # -p no:subtests: unittest's are made still
         report = sys.modules["_pytest.subtests"].SubtestReport._from_json(data)
     else:
         report = config.hook.pytest_report_from_serializable(config=config, data=data)
-    if (
-        _SUBTEST in data
-    ):  # pytest 9 makes representations of the values' representations
+    if _SUBTEST in data:  # pytest 9 makes representations of the values' representations
         object.__setattr__(report.context, "kwargs", data[_SUBTEST]["kwargs"])
     return report
 
@@ -46,9 +42,7 @@ def restore(item: Any, report: Any) -> None:
     if _STEPS in extra:
         steps = extra.pop(_STEPS)
         reporting: Any = sys.modules["pytest_bdd.reporting"]
-        reporting.test_report_context_registry[report] = reporting.ReportContext(
-            **steps
-        )
+        reporting.test_report_context_registry[report] = reporting.ReportContext(**steps)
 
 
 def _counts(config: Any) -> Any:
@@ -72,11 +66,7 @@ def carriers(config: Any) -> List[Any]:
     written = getattr(option, "cucumber_json_path", None)
     reporting = sys.modules.get("pytest_bdd.reporting")
     registry = getattr(reporting, "test_report_context_registry", None)
-    if (
-        (shown or written)
-        and registry is not None
-        and hasattr(reporting, "ReportContext")
-    ):
+    if (shown or written) and registry is not None and hasattr(reporting, "ReportContext"):
         found.append(Steps(registry))
     return found
 

@@ -21,9 +21,7 @@ def current() -> Any:
 def enter_worker(config: Any) -> None:
     plugin = config.pluginmanager.get_plugin("_cov")
     if plugin is not None and getattr(plugin, "pid", None) is not None:
-        plugin.pid = (
-            os.getpid()
-        )  # else it takes the worker for a test's child, and measures anew
+        plugin.pid = os.getpid()  # else it takes the worker for a test's child, and measures anew
     data = getattr(current(), "_data", None)
     if data is not None:
         # It notices the fork and opens a new base: let that be in memory, and not through the
@@ -52,9 +50,7 @@ def settings() -> Optional[Dict[str, Any]]:
     if measuring is None:
         return None
     config = measuring.config
-    given = {
-        name: getattr(config, attribute, None) for name, attribute in _ARGUMENTS.items()
-    }
+    given = {name: getattr(config, attribute, None) for name, attribute in _ARGUMENTS.items()}
     given = {name: value for name, value in given.items() if value}
     return {"config_file": getattr(config, "config_file", None) or False, **given}
 

@@ -20,9 +20,7 @@ NO_WORKER = 0xFFFF  # records of items that the reporter runs itself
 
 _DEAL = struct.Struct("=II")
 _RECORD = struct.Struct("=HHIddQ")
-_STATE = struct.Struct(
-    "@Id"
-)  # aligned, so that whoever reads it meanwhile sees whole numbers
+_STATE = struct.Struct("@Id")  # aligned, so that whoever reads it meanwhile sees whole numbers
 _BUFFER_MAX = 64
 STATE_SIZE = 64
 
@@ -50,9 +48,7 @@ class Records:
         self._worker = worker
         self._buffer: List[bytes] = []
 
-    def add(
-        self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0
-    ) -> None:
+    def add(self, op: int, arg: int, wall: float = 0.0, cpu: float = 0.0, rss: int = 0) -> None:
         self._buffer.append(_RECORD.pack(op, self._worker, arg, wall, cpu, rss))
         if len(self._buffer) >= _BUFFER_MAX:
             self.flush()

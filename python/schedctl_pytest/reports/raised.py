@@ -55,9 +55,7 @@ def _frames(error: BaseException) -> List[Any]:
         columns = (0, 0)
         if getattr(summary, "end_lineno", None) == line:
             columns = summary.colno or 0, summary.end_colno or 0
-        found.append(
-            (code.co_filename, code.co_name, code.co_firstlineno, line, *columns)
-        )
+        found.append((code.co_filename, code.co_name, code.co_firstlineno, line, *columns))
     return found[-_FRAMES_MAX:]
 
 
@@ -153,11 +151,7 @@ def _stand_in(known: List[Any], data: Dict[str, Any]) -> BaseException:
 
 def _named(base: Any, data: Dict[str, Any]) -> BaseException:
     module, name = data["classes"][0]
-    body = {
-        "__module__": module,
-        "__qualname__": name,
-        "__str__": lambda self: data["text"],
-    }
+    body = {"__module__": module, "__qualname__": name, "__str__": lambda self: data["text"]}
     kind: Any = type(name.rpartition(".")[2], (base,), body)
     made: BaseException = kind.__new__(kind)
     return made

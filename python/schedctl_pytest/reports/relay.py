@@ -56,8 +56,7 @@ def builtin(value: Any, depth: int = 0) -> Any:
         return type(value)(builtin(element, depth + 1) for element in value)
     if type(value) is dict:
         return {
-            builtin(key, depth + 1): builtin(element, depth + 1)
-            for key, element in value.items()
+            builtin(key, depth + 1): builtin(element, depth + 1) for key, element in value.items()
         }
     return plain_subclass(value)
 
@@ -206,9 +205,7 @@ class Plain:
         from pytest import TestReport
 
         self._class: Any = TestReport
-        made = [
-            self._class("", ("", 0, ""), {}, "passed", None, when) for when in _WHENS
-        ]
+        made = [self._class("", ("", 0, ""), {}, "passed", None, when) for when in _WHENS]
         self._templates: List[Dict[str, Any]] = [report.__dict__ for report in made]
         attributes = self._templates[0]
         self._timed = "start" in attributes
@@ -231,10 +228,7 @@ class Plain:
             made["sections"], made["user_properties"] = [], []
             made["duration"] = fields[3 + 3 * number]
             if self._timed:
-                made["start"], made["stop"] = (
-                    fields[4 + 3 * number],
-                    fields[5 + 3 * number],
-                )
+                made["start"], made["stop"] = fields[4 + 3 * number], fields[5 + 3 * number]
             reports.append(report)
         return reports
 

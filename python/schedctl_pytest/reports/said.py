@@ -60,9 +60,7 @@ def _flush() -> None:
 
 
 def _paths(directory: str, worker: int) -> Tuple[str, str]:
-    return os.path.join(directory, f"out-{worker}"), os.path.join(
-        directory, f"err-{worker}"
-    )
+    return os.path.join(directory, f"out-{worker}"), os.path.join(directory, f"err-{worker}")
 
 
 def left_behind(directory: str, worker: int) -> Texts:

@@ -16,9 +16,7 @@ _CHAIN_MAX = 10  # errors that caused each other, from the one reported
 def register(config: Any) -> None:
     """Only where it may be seen; pytest itself hides these frames in every other style."""
     option, manager = config.option, config.pluginmanager
-    shown = getattr(option, "tbstyle", "") == "native" or getattr(
-        option, "fulltrace", False
-    )
+    shown = getattr(option, "tbstyle", "") == "native" or getattr(option, "fulltrace", False)
     if shown and not manager.hasplugin("schedctl-traces"):
         manager.register(Traces(), "schedctl-traces")
 

@@ -25,9 +25,7 @@ class _Ask(object):
         if name == "_pytest.config":
             sys.meta_path.remove(self)
             plugins = os.environ.get("PYTEST_PLUGINS")
-            os.environ["PYTEST_PLUGINS"] = (
-                plugins + "," + _PLUGIN if plugins else _PLUGIN
-            )
+            os.environ["PYTEST_PLUGINS"] = plugins + "," + _PLUGIN if plugins else _PLUGIN
 
 
 def _run_hidden():

@@ -26,9 +26,7 @@ def of_items(
     """patterns: the project's own wishes; exclusive: items that need the machine for themselves."""
     wanted = list(_wanted(config, patterns))
     if exclusive:
-        wanted.insert(
-            0, ("exclusive by a mark or the settings", _among(items, exclusive))
-        )
+        wanted.insert(0, ("exclusive by a mark or the settings", _among(items, exclusive)))
     counts: Dict[str, int] = {}
     found: List[int] = []
     for index, item in enumerate(items) if wanted else ():
@@ -108,9 +106,5 @@ def _imports(package: str) -> Because:
 
 
 def _of(value: Any, package: str) -> bool:
-    named = (
-        value.__name__
-        if isinstance(value, type(sys))
-        else getattr(value, "__module__", "")
-    )
+    named = value.__name__ if isinstance(value, type(sys)) else getattr(value, "__module__", "")
     return str(named).partition(".")[0] == package

@@ -60,7 +60,5 @@ def _listed(value: Any) -> List[Any]:
 def _resource(text: Any) -> "tuple[str, int]":
     found = re.fullmatch(_RESOURCE, text) if isinstance(text, str) else None
     if found is None or int(found[2] or 1) < 1:
-        raise ValueError(
-            f'has to be "NAME", "NAME:AMOUNT" or a list of these, not {text!r}'
-        )
+        raise ValueError(f'has to be "NAME", "NAME:AMOUNT" or a list of these, not {text!r}')
     return found[1], count(int(found[2] or 1))

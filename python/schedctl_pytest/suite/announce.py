@@ -19,12 +19,7 @@ class Suite:
     reporter is to run the items itself."""
 
     def __init__(
-        self,
-        welcome: Dict[str, Any],
-        groups: Groups,
-        start: str,
-        workers: int,
-        run_id: str,
+        self, welcome: Dict[str, Any], groups: Groups, start: str, workers: int, run_id: str
     ) -> None:
         self.directory: str = welcome["dir"]
         self.run_id = run_id
@@ -81,10 +76,7 @@ class _Wishes:
         exclusive = self._needs.exclusive if self._needs is not None else ()
         self.apart = alone.of_items(items, config, settings.alone, exclusive)
         self._serial = serial.groups(
-            items,
-            found,
-            settings.serial,
-            dependent.of_items(items, config, found, groupings),
+            items, found, settings.serial, dependent.of_items(items, config, found, groupings)
         )
         self.ordered = _is_ordered(config)
         self._early = [] if self.ordered else _early(items, config)
@@ -103,9 +95,7 @@ class _Wishes:
         return {name: value for name, value in fields.items() if value}
 
 
-def _needs(
-    items: List[Any], found: marks.Marks, settings: Settings
-) -> "Optional[Needs]":
+def _needs(items: List[Any], found: marks.Marks, settings: Settings) -> "Optional[Needs]":
     if marks.NEEDS not in found.names and not settings.needs:
         return None
     from . import needs
@@ -116,9 +106,7 @@ def _needs(
 def _is_ordered(config: Any) -> bool:
     """--stepwise ends with the first failure in collection order, and goes on from it; who asks for
     new items first wants to hear of them first."""
-    return bool(
-        config.getoption("stepwise", False) or config.getoption("newfirst", False)
-    )
+    return bool(config.getoption("stepwise", False) or config.getoption("newfirst", False))
 
 
 def _early(items: List[Any], config: Any) -> List[int]:

@@ -27,18 +27,14 @@ def of_items(
     if cells is None and marks.names.isdisjoint(groupings):
         return None
     found = [
-        frozenset(
-            groupings[mark.name](item, mark) for mark in its if mark.name in groupings
-        )
+        frozenset(groupings[mark.name](item, mark) for mark in its if mark.name in groupings)
         for item, its in zip(items, marks.of_items)
     ]
     if "dependency" in groupings:
         found = _whole_modules(items, found)
     if cells is not None:
         found = [
-            groups | {f"notebook {item.parent.nodeid}"}
-            if isinstance(item, cells)
-            else groups
+            groups | {f"notebook {item.parent.nodeid}"} if isinstance(item, cells) else groups
             for item, groups in zip(items, found)
         ]
     return found if any(found) else None
@@ -76,9 +72,7 @@ def _module(item: Any) -> str:
     return str(item.nodeid).partition("::")[0]
 
 
-def _whole_modules(
-    items: List[Any], found: List[FrozenSet[str]]
-) -> List[FrozenSet[str]]:
+def _whole_modules(items: List[Any], found: List[FrozenSet[str]]) -> List[FrozenSet[str]]:
     """What an item depends on need not have a mark (automark_dependency), nor be in its module."""
     everywhere = any(_ALL_DEPENDENCIES in groups for groups in found)
     modules = {

@@ -39,9 +39,7 @@ class Groups:
         loose = is_package(node)
         if name is None or (loose and not self._packages):
             return parent
-        self.groups.append(
-            {"id": name, "parent": parent, **({"loose": True} if loose else {})}
-        )
+        self.groups.append({"id": name, "parent": parent, **({"loose": True} if loose else {})})
         return len(self.groups) - 1
 
     def known(self, node: Any) -> int:

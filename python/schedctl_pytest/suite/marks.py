@@ -22,8 +22,7 @@ def register(config: Any) -> None:
 
 class Marks:
     """Those that have one of some names. of_items: per item its own and those of what it is in, the
-    closest first, as pytest's iter_markers() has them; names: of which there are any.
-    """
+    closest first, as pytest's iter_markers() has them; names: of which there are any."""
 
     def __init__(self, items: List[Any], wanted: Container[str]) -> None:
         self._wanted = wanted

@@ -8,18 +8,7 @@ and exclusive is who is called so anywhere.
 
 from __future__ import annotations
 
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    NamedTuple,
-    Optional,
-    Pattern,
-    Set,
-)
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Pattern, Set
 from typing import Tuple
 
 import pytest
@@ -126,9 +115,7 @@ class _Reader:
             try:
                 need = self._known[id(mark)] = _read_mark(mark)
             except ValueError as error:
-                raise pytest.UsageError(
-                    f"{item.nodeid}: mark {NEEDS}: {error}"
-                ) from None
+                raise pytest.UsageError(f"{item.nodeid}: mark {NEEDS}: {error}") from None
         return need
 
 
@@ -140,10 +127,7 @@ def _compiled(named: Dict[str, Need]) -> Iterator[Tuple[Pattern[str], Need]]:
 
 
 def of_items(
-    items: List[Any],
-    marks: List[Found],
-    named: Dict[str, Need],
-    capacities: Dict[str, int],
+    items: List[Any], marks: List[Found], named: Dict[str, Need], capacities: Dict[str, int]
 ) -> Needs:
     """marks: per item; named, capacities: the settings' patterns, and how many there are of each
     resource. pytest.UsageError names the item of what is wrong."""

@@ -14,9 +14,7 @@ def owner(config: Any, items: List[Any]) -> Optional[str]:
     has = config.pluginmanager.hasplugin
     if has("TestmonCollect"):
         return "pytest-testmon follows what each test runs"
-    if getattr(option, "profile", False) is True or getattr(
-        option, "profile_svg", False
-    ):
+    if getattr(option, "profile", False) is True or getattr(option, "profile_svg", False):
         return "pytest-profiling adds up what it measures"
     if getattr(option, "memray", False):
         return "pytest-memray follows this process's memory"

@@ -21,9 +21,7 @@ def decide(wish: str, config: Any, watch: Watch, own: Iterable[int]) -> Tuple[st
     if cannot:
         return (
             "fork",
-            f"asked to start workers afresh, but {cannot}"
-            if wish == "spawn"
-            else cannot,
+            f"asked to start workers afresh, but {cannot}" if wish == "spawn" else cannot,
         )
     if wish == "spawn":
         return "spawn", "asked for"
@@ -71,9 +69,7 @@ def _openblas_threads() -> int:
     if "numpy" not in sys.modules:
         return 0
     with open("/proc/self/maps") as file:
-        copies = {
-            line.split()[-1] for line in file if "openblas" in line or "libblas" in line
-        }
+        copies = {line.split()[-1] for line in file if "openblas" in line or "libblas" in line}
     return len(copies) * (os.cpu_count() or 1)
 
 

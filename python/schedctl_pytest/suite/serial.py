@@ -18,10 +18,7 @@ Names = List[FrozenSet[str]]  # per item
 
 
 def groups(
-    items: List[Any],
-    marks: Marks,
-    named: Dict[str, List[str]],
-    dependent: Optional[Names] = None,
+    items: List[Any], marks: Marks, named: Dict[str, List[str]], dependent: Optional[Names] = None
 ) -> Optional[List[int]]:
     """Per item the number of its group or -1; None where there are none. named: from the settings,
     a group's name to its patterns; a mark of the same name means the same group. dependent: groups
@@ -42,11 +39,7 @@ def groups(
 
 
 def _marked(marks: Found) -> FrozenSet[str]:
-    return (
-        frozenset(_name(mark) for mark in marks if mark.name == MARK)
-        if marks
-        else _NOTHING
-    )
+    return frozenset(_name(mark) for mark in marks if mark.name == MARK) if marks else _NOTHING
 
 
 def _compiled(named: Dict[str, List[str]]) -> Dict[str, Pattern[str]]:

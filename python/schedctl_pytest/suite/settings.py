@@ -36,9 +36,7 @@ class Settings:
 
 def of_project(config: Any) -> Settings:
     """pytest.UsageError names the file and the key of what is wrong."""
-    found = _from_ini(config.inipath) or _from_pyproject(
-        config.rootpath / "pyproject.toml"
-    )
+    found = _from_ini(config.inipath) or _from_pyproject(config.rootpath / "pyproject.toml")
     if found is None:
         return Settings()
     where, table, readers = found
@@ -66,9 +64,7 @@ def _take(settings: Settings, key: str, value: Any, readers: "Readers") -> None:
 
 Reader = Callable[[Any], Any]
 Readers = Dict[str, Reader]
-Found = Tuple[
-    str, Dict[str, Any], Readers
-]  # what to call it in messages, its keys, their readers
+Found = Tuple[str, Dict[str, Any], Readers]  # what to call it in messages, its keys, their readers
 
 
 def _from_ini(path: Optional[Path]) -> Optional[Found]:
@@ -99,9 +95,7 @@ def _from_pyproject(path: Path) -> Optional[Found]:
 
 def _parsed(path: Path, text: str) -> Dict[str, Any]:
     # pytest itself depends on the second where the first is missing.
-    toml: Any = importlib.import_module(
-        "tomllib" if sys.version_info >= (3, 11) else "tomli"
-    )
+    toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         parsed: Dict[str, Any] = toml.loads(text)
     except toml.TOMLDecodeError as error:
@@ -247,9 +241,7 @@ _INI: Readers = {
     "max-worker-memory": _from_text(int, amounts.mebibytes),
     "start": _start,
     "item-timeout": _from_text(float, _seconds),
-    "confirm-failures": _from_text(
-        lambda text: _SWITCHES.get(text.lower(), text), _switch
-    ),
+    "confirm-failures": _from_text(lambda text: _SWITCHES.get(text.lower(), text), _switch),
     "serial": _lines,
     "alone": str.split,
     "resources": _capacities,

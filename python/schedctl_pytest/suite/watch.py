@@ -21,9 +21,7 @@ _WORKER_VARIABLES = frozenset(
 # Modules through which os.environ is read.
 _MAPPINGS = frozenset(("os", "collections", "_collections_abc"))
 # pytest-xdist's functions for everyone.
-_XDIST_ASKS = frozenset(
-    ("is_xdist_worker", "is_xdist_controller", "get_xdist_worker_id")
-)
+_XDIST_ASKS = frozenset(("is_xdist_worker", "is_xdist_controller", "get_xdist_worker_id"))
 
 
 class Watch:
@@ -69,9 +67,7 @@ class Watch:
         def missing(config: Any, name: str) -> Any:
             if name == "workerinput":
                 self._note("config.workerinput")
-            raise AttributeError(
-                f"{type(config).__name__!r} object has no attribute {name!r}"
-            )
+            raise AttributeError(f"{type(config).__name__!r} object has no attribute {name!r}")
 
         if "__getattr__" not in Config.__dict__:
             setattr(Config, "__getattr__", missing)
@@ -90,9 +86,7 @@ def _package(frame: Any) -> str:
 
 def _asks_for_others(frame: Any) -> bool:
     package = _package(frame)
-    return package in _MAPPINGS or (
-        package == "xdist" and frame.f_code.co_name in _XDIST_ASKS
-    )
+    return package in _MAPPINGS or (package == "xdist" and frame.f_code.co_name in _XDIST_ASKS)
 
 
 def _place(frame: Any) -> str:
@@ -146,8 +140,6 @@ def sockets() -> Dict[int, str]:
             target = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             continue  # the listing's own
-        if target.startswith(
-            ("socket:", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")
-        ):
+        if target.startswith(("socket:", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")):
             found[int(name)] = target
     return found

@@ -110,11 +110,7 @@ def _skip_empty_reads(stream: Any) -> None:
     its end is cheaper."""
     seek, end = os.lseek, os.SEEK_END
     try:
-        fd, snap, empty = (
-            stream.tmpfile.fileno(),
-            stream.snap,
-            type(stream).EMPTY_BUFFER,
-        )
+        fd, snap, empty = stream.tmpfile.fileno(), stream.snap, type(stream).EMPTY_BUFFER
     except (AttributeError, OSError, ValueError):
         return  # capture in memory
 

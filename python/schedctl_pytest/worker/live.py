@@ -13,8 +13,7 @@ _MARK = "\0"  # no line that a terminal shows
 
 class Live:
     """A worker's plugin; packer gets what was written before each report. The terminal's writer,
-    which live logs use, knows how wide its line is: whether they began a new one is told too.
-    """
+    which live logs use, knows how wide its line is: whether they began a new one is told too."""
 
     def __init__(self, written: Said, packer: Any, terminal: Any) -> None:
         self._written = written

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Optional, Tuple
 
-Look = Optional[
-    Tuple[bool, int]
-]  # colours, and columns; None without a terminal plugin
+Look = Optional[Tuple[bool, int]]  # colours, and columns; None without a terminal plugin
 
 
 def of_terminal(config: Any) -> Look:

@@ -53,9 +53,7 @@ class Meter:
         self._apart += seconds
 
     @compat.wrapper(tryfirst=True)
-    def pytest_fixture_setup(
-        self, fixturedef: Any, request: Any
-    ) -> Generator[None, Any, Any]:
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
         # A fixture of a class's scope is the item's own where that is in no class.
         if fixturedef.scope == "function" or isinstance(request.node, pytest.Item):
             return (yield)

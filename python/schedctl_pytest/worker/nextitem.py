@@ -31,9 +31,7 @@ def bind_for_plugins(config: Any) -> None:
     """In a worker: what plugins and conftest files implement of these hooks gets no stand-in."""
     for name in _HOOKS:
         for implementation in getattr(config.hook, name).get_hookimpls():
-            package = str(getattr(implementation.function, "__module__", "")).partition(
-                "."
-            )[0]
+            package = str(getattr(implementation.function, "__module__", "")).partition(".")[0]
             if "nextitem" in implementation.argnames and package not in _HAND_ON:
                 place = implementation.argnames.index("nextitem")
                 implementation.function = _binding(implementation.function, place)

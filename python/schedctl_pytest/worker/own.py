@@ -14,10 +14,7 @@ import resource
 import select
 import time
 
-_LOWEST, _ABOVE_ALL = (
-    16,
-    2048,
-)  # the kernel's table of descriptors grows with the highest
+_LOWEST, _ABOVE_ALL = 16, 2048  # the kernel's table of descriptors grows with the highest
 
 
 class Own:

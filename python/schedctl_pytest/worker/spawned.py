@@ -58,9 +58,7 @@ def _session(order: Dict[str, Any], channel: Any, written: Any) -> bool:
 
     arguments = list(order["arguments"])
     if order["pytest_cov"]:
-        arguments.append(
-            "--cov-append"
-        )  # else it begins by erasing what others have measured
+        arguments.append("--cov-append")  # else it begins by erasing what others have measured
     plugin = SpawnedWorker(order, channel, written)
     pytest.main(arguments, plugins=[plugin])
     return plugin.ran
@@ -87,9 +85,7 @@ class SpawnedWorker:
         self.ran = False
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: Any
-    ) -> Generator[None, None, None]:
+    def pytest_load_initial_conftests(self, early_config: Any) -> Generator[None, None, None]:
         self._override(early_config.known_args_namespace)
         standin.prepare(early_config)
         yield
@@ -127,9 +123,7 @@ class SpawnedWorker:
         self._channel.send(relay.encode((relay.JOINED, nodes.about_this())))
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_sessionfinish(
-        self, session: Any, exitstatus: Any
-    ) -> Generator[None, None, None]:
+    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Generator[None, None, None]:
         from ..reporter import nodes
 
         session.config.workeroutput.update(nodes.ended(session, int(exitstatus)))
@@ -187,11 +181,7 @@ def match(ids: List[str], items: List[Any]) -> Dict[int, Any]:
     found: Dict[str, List[Any]] = defaultdict(list)
     for item in reversed(items):
         found[item.nodeid].append(item)
-    return {
-        number: found[nodeid].pop()
-        for number, nodeid in enumerate(ids)
-        if found.get(nodeid)
-    }
+    return {number: found[nodeid].pop() for number, nodeid in enumerate(ids) if found.get(nodeid)}
 
 
 class GroupNumbers:

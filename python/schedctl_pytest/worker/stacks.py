@@ -18,9 +18,7 @@ def enter_worker(directory: str, number: int, patient: bool) -> None:
 
     if not faulthandler.is_enabled() and not patient:
         return
-    fd = high(
-        os.open(deal.fault_path(directory, number), os.O_WRONLY | os.O_CREAT, 0o600)
-    )
+    fd = high(os.open(deal.fault_path(directory, number), os.O_WRONLY | os.O_CREAT, 0o600))
     if faulthandler.is_enabled():
         faulthandler.enable(file=fd)
     if patient:

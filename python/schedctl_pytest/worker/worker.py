@@ -108,9 +108,7 @@ class Worker:
         self._packer.begin(index, item)
         self._began = self.meter.begin()
         self._state.set(index, self._began)
-        item.config.hook.pytest_runtest_protocol(
-            item=item, nextitem=NextItem(self._next)
-        )
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self._next))
         wall, cpu, rss = self.meter.end()
         self._check_process()
         self._records.add(deal.DONE, index, wall, cpu, rss)
@@ -170,9 +168,7 @@ class Worker:
             self._state.set(self._running, 0.0)
         try:
             with open(deal.fault_path(self.directory, self.number), "a") as file:
-                file.write(
-                    "It closed the file descriptors by which its worker reports.\n"
-                )
+                file.write("It closed the file descriptors by which its worker reports.\n")
             self._teardown(None)
         except (Exception, pytest.fail.Exception):
             pass
@@ -294,9 +290,7 @@ class Hooks:
         has shown."""
         if not self.replaying:
             data = relay.warning_data(warning_message)
-            self._worker.channel.send(
-                relay.encode((relay.WARNING, data, when, nodeid, location))
-            )
+            self._worker.channel.send(relay.encode((relay.WARNING, data, when, nodeid, location)))
 
 
 _REPORTING = (
