@@ -244,16 +244,22 @@ static void get_unstuck(struct dispatch *d, struct dispatch_actions *out)
 }
 
 /* A worker that waits has not given back what its last item needed: that is torn down when it knows the next one, or
- * that there is none. Where others wait for that, it ends. */
+ * that there is none. Where others wait for that, it ends; one at a time, for the next may then have what it needs. */
 static void unblock(struct dispatch *d, struct dispatch_actions *out)
 {
+        uint32_t blocking = DISPATCH_NONE;
+
         for (uint32_t i = 0; i < d->max_workers && !d->stopped; i++) {
                 const struct worker *w = &d->workers[i];
 
-                if (w->state == WORKER_ACTIVE && w->waiting && w->dry && w->n_constrained > 0 &&
-                    needs_are_blocked_by(d, i))
-                        workers_retire(d, i, DISPATCH_R_RECYCLED, out);
+                if (w->state == WORKER_RETIRING && w->n_constrained > 0)
+                        return;
+                if (blocking == DISPATCH_NONE && w->state == WORKER_ACTIVE && w->waiting && w->dry &&
+                    w->n_constrained > 0 && needs_are_blocked_by(d, i))
+                        blocking = i;
         }
+        if (blocking != DISPATCH_NONE)
+                workers_retire(d, blocking, DISPATCH_R_RECYCLED, out);
 }
 
 static void conclude(struct dispatch *d, struct dispatch_actions *out)

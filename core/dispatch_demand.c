@@ -335,7 +335,7 @@ void demand_ready(struct dispatch *d, const struct worker *w)
 static bool is_useless(const struct dispatch *d, const struct worker *w)
 {
         return w->extra && w->state == WORKER_ACTIVE && w->dry && needs_has_nothing_else(w) && !w->recalling &&
-               !d->demand.idle && light_left(d) == 0 &&
+               d->n_recalling == 0 && !d->demand.idle && light_left(d) == 0 &&
                (d->demand.last_idle == 0 || d->now > d->demand.last_idle + KEEP_US);
 }
 
