@@ -6,22 +6,32 @@
 #include "cli/plan.h"
 #include "lib/util.h"
 
-static int describe(struct run_suite *s, const struct plan_input *in, const struct plan_result *plan)
+/* The stream owns its text until it is closed. */
+static int print(const struct plan_input *in, const struct plan_result *plan, char **ret_text)
 {
-        CLEANUP_FCLOSE FILE *out = NULL;
-        char *text = NULL;
+        CLEANUP_FREE char *text = NULL;
         size_t size;
+        FILE *out = open_memstream(&text, &size);
         int r;
 
-        out = open_memstream(&text, &size);
         if (!out)
                 return -ENOMEM;
         r = plan_print(in, plan, true, out);
-        if (fflush(out) != 0 && r >= 0)
-                r = -ENOMEM;
-        s->dry_text = text;
+        if (fclose(out) != 0 || !text)
+                return -ENOMEM;
+        if (r == 0)
+                *ret_text = TAKE(text);
+        return r;
+}
+
+static int describe(struct run_suite *s, const struct plan_input *in, const struct plan_result *plan)
+{
+        int r = print(in, plan, &s->dry_text);
+
+        if (r < 0)
+                return r;
         s->dry = plan_json(in, plan, true);
-        return r < 0 || s->dry ? r : -ENOMEM;
+        return s->dry ? 0 : -ENOMEM;
 }
 
 int run_dry_plan(struct run_suite *s, const struct dispatch_params *params, uint32_t n_known)
