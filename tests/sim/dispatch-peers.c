@@ -297,13 +297,14 @@ static void move(struct peer_run *r, uint32_t worker, uint32_t pu)
 /* Which running worker would gain most on another's PU, which is idle; false where nobody would gain much. */
 static bool find_move(const struct peer_run *r, uint32_t *ret_worker, uint32_t *ret_idle)
 {
-        double most = 1.05;
+        static const double MUCH = 1.05;
+        double most = MUCH;
 
-        for (uint32_t i = 0; i < r->sim.n_workers; i++)
-                for (uint32_t k = 0; k < r->sim.n_workers && r->sim.workers[i].load.busy; k++) {
+        for (uint32_t k = 0; k < r->sim.n_workers; k++)
+                for (uint32_t i = 0; i < r->sim.n_workers && !r->sim.workers[k].load.busy; i++) {
                         double gain;
 
-                        if (r->sim.workers[k].load.busy)
+                        if (!r->sim.workers[i].load.busy)
                                 continue;
                         gain = speed_there(r, pu_of(r, k), i) / speed_there(r, pu_of(r, i), i);
                         if (gain > most) {
@@ -312,7 +313,7 @@ static bool find_move(const struct peer_run *r, uint32_t *ret_worker, uint32_t *
                                 *ret_idle = k;
                         }
                 }
-        return most > 1.05;
+        return most > MUCH;
 }
 
 /* Each PU has a worker; who runs on a slow one moves to a faster one that is idle. */
