@@ -115,13 +115,17 @@ static double demand_of_all(const struct dispatch *d)
         return sum;
 }
 
-/* Where all together want more than the PUs, each gets that part of its time on a PU: what it would want if it had one
- * to itself. */
-static double alone(const struct dispatch *d, double demand, double all)
+/* The same if it had a PU to itself. Where all together want more than there is, each gets only so much of the time in
+ * which it is ready; what is expected leaves that out already. */
+static double alone(const struct dispatch *d, const struct worker *w, double all)
 {
-        double used = all > (double)d->n_pus ? demand * (double)d->n_pus / all : demand;
+        double demand = demand_of(d, w), used = demand;
 
-        return demand < 1 ? used / (used + 1 - demand) : demand;
+        if (w->n_samples == 0 || w->n_running == 0 || demand >= 1)
+                return demand;
+        if (all > (double)d->n_pus)
+                used = demand * (double)d->n_pus / all;
+        return used / (used + 1 - demand);
 }
 
 bool demand_is_blocked(const struct dispatch *d, const struct worker *w)
@@ -143,7 +147,7 @@ static struct usage measure(const struct dispatch *d)
 
         for (uint32_t i = 0; i < d->max_workers; i++) {
                 const struct worker *w = &d->workers[i];
-                double wanted = alone(d, demand_of(d, w), usage.ready);
+                double wanted = alone(d, w, usage.ready);
 
                 usage.wanted += wanted;
                 usage.n += is_running(w);
@@ -257,7 +261,7 @@ static bool is_heavy(const struct dispatch *d, const struct worker *w, const str
         double since = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
 
         return w->extra && w->state == WORKER_ACTIVE && is_running(w) && w->n_samples > 0 &&
-               alone(d, w->demand, usage->ready) > HEAVY && since > 2 * crowd * w->fixtures;
+               alone(d, w, usage->ready) > HEAVY && since > 2 * crowd * w->fixtures;
 }
 
 /* Ends extra workers that compute, the busiest first, until the others have room. */
