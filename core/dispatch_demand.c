@@ -23,6 +23,14 @@ static const double HEAVY = 0.75;
 static const double MEMORY = 0.15;
 /* So much of a PU that is idle could serve another worker. */
 static const double IDLE = 0.5;
+/* What waits in a unit, over its set-ups: for less it is kept together. */
+static const double PART = 4;
+/* What waits in a unit, over the set-ups of all who would share it. */
+static const double JOIN = 2;
+/* By so much the rest has to become shorter at best for workers beyond one a PU: they stand in each other's way too. */
+static const double GAIN = 0.15;
+/* And the run by so many times what makes a difference. */
+static const double MUCH = 3;
 /* Of the PUs: what all together may want. Above 1, for workers do not wait in turns. */
 static const double CROWD = 1.25;
 /* PUs by which the demand has to be above that before workers end for it. */
@@ -35,13 +43,38 @@ static bool waits_mostly(struct work work)
 
 bool demand_counts(const struct dispatch *d, const struct item *it)
 {
-        return d->extra_workers > 0 && it->seconds > 0 && it->waits >= LIGHT && !d->pool.units[it->unit].serial;
+        return it->light && d->extra_workers > 0;
+}
+
+static bool may_be_light(const struct dispatch *d, const struct item *it)
+{
+        return it->seconds > 0 && it->waits >= LIGHT && !d->pool.units[it->unit].serial;
+}
+
+/* To part what waits in a unit from what computes sets its fixtures up twice at least. */
+void demand_init(struct dispatch *d)
+{
+        for (uint32_t u = 0; u < d->pool.n_units && d->extra_workers > 0; u++) {
+                const struct unit *unit = &d->pool.units[u];
+                double waits = 0;
+
+                for (uint32_t at = unit->first; at < unit->end; at++) {
+                        const struct item *it = &d->items[d->pool.by_position[at]];
+
+                        waits += may_be_light(d, it) ? it->seconds * it->waits : 0;
+                }
+                for (uint32_t at = unit->first; at < unit->end; at++) {
+                        struct item *it = &d->items[d->pool.by_position[at]];
+
+                        it->light = may_be_light(d, it) && waits >= PART * it->setups;
+                }
+        }
 }
 
 bool demand_is_light(const struct dispatch *d, uint32_t item)
 {
-        if (d->items[item].seconds >= 0 && d->demand.doubtful)
-                return false;
+        if (d->items[item].seconds >= 0 && !d->pool.units[d->items[item].unit].serial)
+                return d->items[item].light && !d->demand.doubtful;
         return pool_item_is_estimated(d, item) && waits_mostly(pool_part_work(d, item));
 }
 
@@ -67,11 +100,21 @@ bool demand_is_choosy(const struct dispatch *d, uint32_t worker)
         return d->workers[worker].extra && !pool_is_bound(d, worker) && base_workers(d) > 0;
 }
 
+/* Whether a unit has enough left that waits for one more worker to set its fixtures up, for which it computes. */
+static bool is_worth_joining(const struct dispatch *d, uint32_t worker, uint32_t item)
+{
+        const struct item *it = &d->items[item];
+        double setup = it->setups > 0 ? pool_setup_seconds(d, d->workers[worker].tail, item) : 0;
+
+        return setup <= 0 || pool_part_work(d, item).waits >= JOIN * setup ||
+               pool_unit_work(d, it->unit).waits >= JOIN * setup * (d->pool.units[it->unit].n_workers + 1);
+}
+
 bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
         if (!demand_is_choosy(d, worker))
                 return true;
-        if (d->items[item].cpus > 1)
+        if (d->items[item].cpus > 1 || !is_worth_joining(d, worker, item))
                 return false;
         if (d->needs.any_wide) /* which want their PUs for themselves */
                 return demand_counts(d, &d->items[item]) && !d->demand.doubtful;
@@ -208,13 +251,22 @@ static bool may_start(const struct dispatch *d)
                d->n_alive < d->max_workers && d->demand.room > 0;
 }
 
+/* Whether the run could end so much sooner with more workers than PUs that they are worth it. */
+static bool is_worthwhile(const struct dispatch *d)
+{
+        double gain = d->outlook.calm - d->outlook.crowded;
+
+        return gain >= GAIN * d->outlook.calm && gain >= MUCH * d->outlook.worth;
+}
+
 /* Whether one more of n that run light items would save more than its start and its fixtures cost. */
 static bool is_worth_it(const struct dispatch *d, uint32_t n)
 {
         double left = d->demand.light.seconds;
         double cost = d->start_cost + d->session_setup + d->demand.setups / d->demand.n_light;
 
-        return left > d->outlook.worth && (n == 0 ? left : left / n - left / (n + 1)) > cost / (double)d->n_pus;
+        return is_worthwhile(d) && left > d->outlook.worth &&
+               (n == 0 ? left : left / n - left / (n + 1)) > cost / (double)d->n_pus;
 }
 
 /* Workers for the light items that nobody is there to take, as long as the PUs have room for them. */
@@ -245,7 +297,8 @@ static bool start_by_samples(struct dispatch *d, const struct usage *usage, stru
         most = most < usage->n ? most : usage->n;
         if (d->demand.retreated)
                 most = 1 + d->n_extra_of_use / REGROWTH;
-        if (!d->demand.idle || count_unemployed(d, true) > 0 || d->outlook.rest <= d->start_cost)
+        if (!d->demand.idle || count_unemployed(d, true) > 0 || d->outlook.rest <= d->start_cost ||
+            (d->pool.n_unknown == 0 && !is_worthwhile(d)))
                 return false;
         while (n + 1 <= most && n < choices && may_start(d) && workers_start_extra(d, DISPATCH_R_WAITS, out)) {
                 n++;

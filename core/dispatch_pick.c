@@ -67,14 +67,15 @@ struct outlook pick_outlook(const struct dispatch *d)
                 based += w->extra ? 0 : w->speed;
                 fastest = w->speed > fastest ? w->speed : fastest;
         }
-        rest = speed > 0 ? work / speed : 0;
-        if (d->n_extra > 0 && based > 0 && computes / based > rest)
-                rest = computes / based;
-        if (rank != RANK_NONE && fastest > 0 && d->pool.lengths_of[rank] / fastest > rest)
-                rest = d->pool.lengths_of[rank] / fastest;
-        rest = longest > rest ? longest : rest;
+        if (rank != RANK_NONE && fastest > 0 && d->pool.lengths_of[rank] / fastest > longest)
+                longest = d->pool.lengths_of[rank] / fastest;
+        rest = fmax(longest, speed > 0 ? work / speed : 0);
+        if (d->n_extra > 0 && based > 0)
+                rest = fmax(rest, computes / based);
         return (struct outlook){
                 .rest = rest,
+                .calm = fmax(longest, based > 0 ? work / based : 0),
+                .crowded = fmax(longest, based > 0 ? computes / based : 0),
                 .worth = WORTH * (rest + (d->began ? (double)(d->now - d->began) / 1e6 : 0)),
         };
 }

@@ -481,6 +481,7 @@ int pool_init(struct dispatch *d, const struct dispatch_params *params)
         name_units(d, params->items, keys, first_of);
         order_positions(d, params->items, keys);
         order_lengths(d, keys);
+        demand_init(d);
         r = needs_init(d, params);
         if (r < 0)
                 goto out;

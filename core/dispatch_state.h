@@ -61,7 +61,8 @@ struct item {
         uint32_t cpus, first_need, n_needs;
         uint32_t kind;                       /* in needs.kinds, or DISPATCH_NONE */
         uint32_t kind_length, kind_position; /* ranks in needs.lengths and .positions */
-        bool early;                          /* it, or another one of its serial unit whose first it is */
+        bool light; /* history has it that it waits, and that this is worth a worker beyond one a PU */
+        bool early; /* it, or another one of its serial unit whose first it is */
         enum item_state state;
 };
 
@@ -213,8 +214,9 @@ struct demand {
 
 /* What the rest of the run looks like, in seconds; made anew in each step. */
 struct outlook {
-        double rest;  /* until the end, at the least */
-        double worth; /* a difference below this is not worth breaking a group's order for */
+        double rest;          /* until the end, at the least */
+        double calm, crowded; /* the same with one worker a PU, and with as many as there are items that wait */
+        double worth;         /* a difference below this is not worth breaking a group's order for */
 };
 
 struct dispatch {
@@ -352,6 +354,8 @@ struct choice {
 };
 
 /* dispatch_demand.c */
+/* Which items are light by history. */
+void demand_init(struct dispatch *d);
 /* Whether the item counts in demand.n_light while it is in the pool. */
 bool demand_counts(const struct dispatch *d, const struct item *it);
 bool demand_is_light(const struct dispatch *d, uint32_t item);
