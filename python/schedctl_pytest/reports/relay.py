@@ -106,6 +106,23 @@ class Inbox:
             yield message
 
 
+class Keywords:
+    """Items' keywords as their reports have them. What an item is in had its own before anything
+    ran; what it gets meanwhile, the other processes do not have."""
+
+    def __init__(self) -> None:
+        self._above: Dict[Any, List[str]] = {}
+
+    def of(self, item: Any) -> Dict[str, int]:
+        own = getattr(item.keywords, "_markers", None)
+        if own is None:
+            return dict.fromkeys(item.keywords, 1)
+        above = self._above.get(item.parent)
+        if above is None:
+            above = self._above[item.parent] = list(item.parent.keywords)
+        return dict.fromkeys((*own, *above), 1)
+
+
 class Packer:
     """In the worker: gathers one item's reports and makes messages of them. failed: one since the
     last message."""
@@ -116,12 +133,13 @@ class Packer:
         self._spoken: List[Spoken] = []
         self._first = True
         self._item = -1
-        self._keywords = 0
+        self._keywords = Keywords()
+        self._n_keywords = 0
         self.failed = False
 
     def begin(self, index: int, item: Any) -> None:
         self._item = index
-        self._keywords = len(item.keywords)
+        self._n_keywords = len(self._keywords.of(item))
         self._first = True
         self.failed = False
         self._reports.clear()
@@ -162,7 +180,7 @@ class Packer:
             return None
         fields: List[Any] = [PLAIN, self._item, self._reports[0].location]
         for report, when in zip(self._reports, _WHENS):
-            if not is_plain(report, when) or len(report.keywords) != self._keywords:
+            if not is_plain(report, when) or len(report.keywords) != self._n_keywords:
                 return None
             attributes = report.__dict__
             fields += (report.duration, attributes.get("start"), attributes.get("stop"))
@@ -210,11 +228,11 @@ class Plain:
         attributes = self._templates[0]
         self._timed = "start" in attributes
         self._parsed = "_id" in attributes  # it takes the item's id in parts
-        self._above: Dict[Any, List[str]] = {}
+        self._keywords = Keywords()
 
     def reports(self, item: Any, fields: Tuple[Any, ...]) -> List[Any]:
         """fields: the message."""
-        own: Dict[str, Any] = {"location": fields[2], "keywords": self._keywords(item)}
+        own: Dict[str, Any] = {"location": fields[2], "keywords": self._keywords.of(item)}
         if self._parsed:
             own["_id"] = item.id
         else:
@@ -231,16 +249,6 @@ class Plain:
                 made["start"], made["stop"] = fields[4 + 3 * number], fields[5 + 3 * number]
             reports.append(report)
         return reports
-
-    def _keywords(self, item: Any) -> Dict[str, int]:
-        """As a serial run's reports have them. What the item is in gets none while items run."""
-        own = getattr(item.keywords, "_markers", None)
-        if own is None:
-            return dict.fromkeys(item.keywords, 1)
-        above = self._above.get(item.parent)
-        if above is None:
-            above = self._above[item.parent] = list(item.parent.keywords)
-        return dict.fromkeys((*own, *above), 1)
 
 
 # Warnings
