@@ -170,6 +170,35 @@ static void test_serial_is_stolen_whole(void)
         scene_close(&s);
 }
 
+/* What failed last time comes first, the longest of that before the others, and a serial group as a whole. */
+static void test_early(void)
+{
+        static const struct dispatch_item items[] = {
+                ITEM(2, DISPATCH_NONE),
+                {.seconds = 0.1, .group = DISPATCH_NONE, .early = true},
+                {.seconds = 0.5, .group = DISPATCH_NONE, .early = true},
+                {.seconds = 0.1, .group = DISPATCH_NONE, .serial = 1},
+                {.seconds = 0.1, .group = DISPATCH_NONE, .serial = 1, .early = true},
+                ITEM(-1, DISPATCH_NONE),
+        };
+        struct scene s;
+
+        scene_open(&s,
+                   &(struct dispatch_params){.items = items, .n_items = 6, .max_workers = 2, .default_seconds = 0.1});
+        ready_both(&s);
+        event(&s, DISPATCH_STARTED, 0, 2);
+        event(&s, DISPATCH_STARTED, 1, 3);
+        event(&s, DISPATCH_STARTED, 1, 4);
+        expect(&s, "start w0 on 0: the CPUs changed\n"
+                   "start w1 on 1: the CPUs changed\n"
+                   "w0 gets 2: failed last time\n"
+                   "w1 gets 3: failed last time\n"
+                   "w0 gets 1: failed last time\n"
+                   "w1 gets 4: of its serial group\n"
+                   "w1 gets 0: the longest left\n");
+        scene_close(&s);
+}
+
 /* Items that run alone are nobody's here. */
 static void test_alone(void)
 {
@@ -224,6 +253,7 @@ int main(void)
         test_serial();
         test_serial_goes_on();
         test_serial_is_stolen_whole();
+        test_early();
         test_alone();
         test_every_item_kills();
         return 0;
