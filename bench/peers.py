@@ -5,7 +5,8 @@ Each is in a folder of its own that PYTHONPATH names, so that nobody pays for lo
 Left out, as tried with the pytest of requirements.txt:
 - xdist's loadgroup: load, for a suite without its marks.
 - pytest-parallel: fixtures of a module are set up once a test, since it takes tests in any order.
-- pytest-fast: a resident daemon; a second run in the same folder ends with a usage error.
+- pytest-fast: a resident daemon, whose test ids differ from pytest's own in most of these folders:
+  usage errors, and failures in click.
 - pytest-mproc: does not end within 20 s on a suite of 2 s. pytest-concurrent: cannot be imported.
 - rpytest: only starts a daemon that the registry does not have.
 - pytest-lanes, pytest-shard, pytest-test-groups, CI shards: parts fixed by hand or by count, which
