@@ -18,7 +18,6 @@ const char *dispatch_reason_text(enum dispatch_reason reason)
                 [DISPATCH_R_OPEN] = "opens a group",
                 [DISPATCH_R_SPLIT] = "shares a group",
                 [DISPATCH_R_STOLEN] = "waited elsewhere",
-                [DISPATCH_R_PLANNED] = "the rest ends sooner so",
                 [DISPATCH_R_EARLY] = "failed last time",
                 [DISPATCH_R_WIDE] = "its CPUs are free",
                 [DISPATCH_R_WAITS] = "waits more than it computes",

@@ -168,7 +168,6 @@ enum dispatch_reason {
         DISPATCH_R_OPEN,     /* opens the group with most work left */
         DISPATCH_R_SPLIT,    /* joins a group that another worker has open: worth a second set-up */
         DISPATCH_R_STOLEN,   /* was waiting behind a longer item elsewhere */
-        DISPATCH_R_PLANNED,  /* the schedule of the rest that ends first has it here */
         DISPATCH_R_EARLY,    /* failed last time */
         DISPATCH_R_WIDE,     /* needs several PUs, and they are free */
         DISPATCH_R_WAITS,    /* uses little CPU, beside others that compute */

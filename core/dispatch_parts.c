@@ -4,6 +4,8 @@
 /* What taking an item back and sending it anew is taken to cost: of its own time, and of everybody's. */
 static const double MOVE_SHARE = 0.02;
 static const double MOVE_SECONDS = 0.0002;
+/* An item decides the end that takes a quarter of the run: so many times what makes a difference. */
+static const double URGENT = 12.5;
 
 static struct plan_block *open_block(struct plan *p, enum plan_kind kind, uint32_t unit, double setup)
 {
@@ -52,7 +54,15 @@ static struct work work_after(const struct dispatch *d, uint32_t before, uint32_
         return work;
 }
 
-/* A large unit in parts of `grain` seconds. */
+/* An item's seconds where they decide the end whatever its group: whoever opens that begins with it. */
+static double urgent_seconds(const struct dispatch *d, uint32_t item)
+{
+        double seconds = pool_item_work(d, item).seconds + d->items[item].spread;
+
+        return seconds > URGENT * d->outlook.worth ? seconds : 0;
+}
+
+/* A large unit in parts of `grain` seconds, and of single items that matter to the end. */
 static void add_chunks(struct dispatch *d, uint32_t unit, double grain)
 {
         const struct unit *u = &d->pool.units[unit];
@@ -64,13 +74,17 @@ static void add_chunks(struct dispatch *d, uint32_t unit, double grain)
 
         for (uint32_t item = pool_unit_next(d, unit, 0); item != DISPATCH_NONE;
              item = pool_unit_next(d, unit, d->items[item].position + 1)) {
+                double urgent = urgent_seconds(d, item);
+                bool apart = part && (seconds >= grain || urgent > 0 || part->urgent > 0);
+
                 p->steps++;
                 if (pick_is_long(d, item))
                         continue;
-                if (!part || (seconds >= grain && p->n_parts + 1 < p->max_parts)) {
+                if (!part || (apart && p->n_parts + 1 < p->max_parts)) {
                         if (part)
                                 part->end = d->items[item].position;
                         part = open_part(p, block, d->items[item].position, u->end);
+                        part->urgent = urgent;
                         seconds = 0;
                 }
                 add_work(p, part, work_after(d, before, item));

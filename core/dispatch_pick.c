@@ -103,6 +103,12 @@ bool pick_is_long(const struct dispatch *d, uint32_t item)
         return it->group == DISPATCH_NONE || (seconds > LONGER * d->pool.mean && seconds >= LOOSE * it->setups);
 }
 
+/* Whether LONGEST is to place it. Whoever is the only one runs all of them, in the order that sets least up. */
+static bool is_for_itself(const struct dispatch *d, uint32_t item)
+{
+        return d->n_of_use > 1 && pick_is_long(d, item);
+}
+
 /* The first item of a unit that this worker can run and that is not for LONGEST to place; where light ones are to be
  * spared for extra workers none of these. */
 static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t unit, uint32_t from_position, bool spare)
@@ -110,7 +116,7 @@ static uint32_t unit_item(const struct dispatch *d, uint32_t worker, uint32_t un
         uint32_t item = pool_unit_next(d, unit, from_position);
 
         while (item != DISPATCH_NONE &&
-               (!may_run(d, worker, item) || pick_is_long(d, item) || (spare && demand_is_light(d, item)))) {
+               (!may_run(d, worker, item) || is_for_itself(d, item) || (spare && demand_is_light(d, item)))) {
                 if (d->pool.units[unit].serial)
                         return DISPATCH_NONE;
                 item = pool_unit_next(d, unit, d->items[item].position + 1);
@@ -382,7 +388,7 @@ static bool pick(struct dispatch *d, uint32_t worker, struct choice *ret_choice)
                 return true;
         if (answer == PLAN_IDLE)
                 return false;
-        if (chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST))
+        if (d->n_of_use > 1 && chosen(ret_choice, long_item(d, worker), DISPATCH_R_LONGEST))
                 return true;
         if (beside && !d->workers[worker].extra && pick_by_rules(d, worker, true, ret_choice))
                 return true;

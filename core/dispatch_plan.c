@@ -271,30 +271,37 @@ static double urgency(const struct dispatch *d, const struct plan_part *part)
         return block->kind == PLAN_LUMP ? 0 : block->seconds + block->spread + block->setup;
 }
 
-/* Among equals the one collected first. */
+/* Within a block first what matters to the end, and then as it was collected. */
+static bool goes_before(const struct dispatch *d, const struct plan_part *a, const struct plan_part *b)
+{
+        double sooner = urgency(d, a) - urgency(d, b);
+
+        if (sooner > 0 || sooner < 0)
+                return sooner > 0;
+        if (a->urgent > b->urgent || a->urgent < b->urgent)
+                return a->urgent > b->urgent;
+        return a->from < b->from;
+}
+
 static bool follow(const struct dispatch *d, uint32_t worker, uint32_t *ret_item, bool *ret_long)
 {
         const struct plan *p = &d->plan;
-        uint32_t best_from = 0;
-        double best = -1;
+        const struct plan_part *best = NULL;
 
         for (uint32_t i = 0; i < p->n_parts; i++) {
                 const struct plan_part *part = &p->parts[i];
-                double urgent = urgency(d, part);
                 uint32_t item;
 
-                if (p->workers[part->worker].number != worker || urgent < best ||
-                    (urgent <= best && part->from > best_from))
+                if (p->workers[part->worker].number != worker || (best && !goes_before(d, part, best)))
                         continue;
                 item = next_item(d, part, worker);
                 if (item == DISPATCH_NONE)
                         continue;
-                best = urgent;
-                best_from = part->from;
+                best = part;
                 *ret_item = item;
                 *ret_long = p->blocks[part->block].kind == PLAN_SINGLE;
         }
-        return best >= 0;
+        return best != NULL;
 }
 
 static enum dispatch_reason reason_of(const struct dispatch *d, uint32_t worker, uint32_t item, bool is_long)

@@ -40,6 +40,7 @@ struct plan_part {
         uint32_t block;
         double cpu, waits; /* seconds on a fast core, with CPU (set-ups of inner groups included) and without */
         uint32_t worker;   /* index in .workers */
+        double urgent;     /* seconds of the one item in it that matters to the end, 0: none does */
         uint32_t holder;   /* number of the worker in whose queue it is, or PLAN_NONE: it is in the pool */
 };
 

@@ -95,7 +95,7 @@ static void test_against_list(uint32_t n, bool grouped)
                         show();
         }
         print_ratios(grouped ? "of the better list schedule, groups with set-ups" : "of the list schedule", &ratios);
-        CHECK(ratios.worst <= (grouped ? 1.15 : 1 + 1e-6));
+        CHECK(ratios.worst <= (grouped ? 1.03 : 1 + 1e-6));
 }
 
 /* Worst-case ratios */
