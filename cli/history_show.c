@@ -1,5 +1,6 @@
 #include "cli/history_show.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
@@ -38,6 +39,14 @@ static struct row *sort_items(const struct history_list *list, size_t *ret_n)
         return sorted;
 }
 
+/* An id may come from anybody's file: no control characters for the terminal. */
+static void print_id(const char *id)
+{
+        for (; *id; id++)
+                putchar(iscntrl((unsigned char)*id) ? '?' : *id);
+        putchar('\n');
+}
+
 static void print_item(const struct history_listed_item *item)
 {
         const struct estimate *e = &item->estimate;
@@ -54,8 +63,9 @@ static void print_item(const struct history_listed_item *item)
                 (void)snprintf(times, sizeof(times), "%u", e->n_samples);
         if (e->rss > 0)
                 (void)snprintf(memory, sizeof(memory), "%.0f MB", (double)e->rss * 1024 / 1e6);
-        printf("%9s  %7s  %5s  %8s  %5s  %-7s  %s\n", seconds, spread, waits, memory, times,
-               e->outcome == ESTIMATE_UNKNOWN ? "-" : history_outcome_text(e->outcome), item->id);
+        printf("%9s  %7s  %5s  %8s  %5s  %-7s  ", seconds, spread, waits, memory, times,
+               e->outcome == ESTIMATE_UNKNOWN ? "-" : history_outcome_text(e->outcome));
+        print_id(item->id);
 }
 
 static void print_speeds(const struct history_listed_speed *speeds, size_t n)

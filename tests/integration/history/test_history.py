@@ -32,6 +32,14 @@ def test_show(project: Project) -> None:
     assert len(project.history("show", "--all").splitlines()) == 6
 
 
+def test_no_control_characters_are_shown(project: Project) -> None:
+    project.history("import", "-", stdin=json.dumps({"a.py::x[\x1b[31m\n]": 1, "a.py::é": 2}))
+    assert project.history("show").splitlines()[3:] == [
+        "    2.000        -      -         -      -  -        a.py::é",
+        "    1.000        -      -         -      -  -        a.py::x[?[31m?]",
+    ]
+
+
 def test_show_for_programs(project: Project) -> None:
     project.history("import", "-", stdin=durations())
     shown = json.loads(project.history("show", "--json"))
