@@ -179,6 +179,19 @@ void deal_recall(struct dispatch *d, uint32_t worker, uint32_t thief, enum dispa
         dispatch_emit(out, DISPATCH_DO_RECALL, reason)->worker = worker;
 }
 
+/* Whom to take waiting items back from. The plan knows nothing of extra workers and what they have. */
+static uint32_t find_victim(struct dispatch *d, uint32_t worker)
+{
+        uint32_t victim;
+
+        if (d->workers[worker].extra || demand_leads(d))
+                return pick_victim(d, worker);
+        victim = plan_victim(d, worker);
+        if (victim == DISPATCH_NONE && d->n_extra > 0)
+                victim = pick_victim(d, worker);
+        return victim;
+}
+
 void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
 {
         struct worker *w = &d->workers[worker];
@@ -216,7 +229,7 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
         w->dry = true;
         if (pool_is_bound(d, worker))
                 return;
-        victim = w->extra || demand_leads(d) ? pick_victim(d, worker) : plan_victim(d, worker);
+        victim = find_victim(d, worker);
         if (victim != DISPATCH_NONE)
                 deal_recall(d, victim, worker, DISPATCH_R_STOLEN, out);
 }

@@ -114,7 +114,7 @@ bool demand_suits(const struct dispatch *d, uint32_t worker, uint32_t item)
 {
         if (!demand_is_choosy(d, worker))
                 return true;
-        if (d->items[item].cpus > 1 || !is_worth_joining(d, worker, item))
+        if (d->items[item].cpus > 1 || (!d->demand.idle && !is_worth_joining(d, worker, item)))
                 return false;
         if (d->needs.any_wide) /* which want their PUs for themselves */
                 return demand_counts(d, &d->items[item]) && !d->demand.doubtful;
