@@ -51,6 +51,25 @@ def check_property_name(name: Any) -> None:
     _check_record_param_type("name", name)
 
 
+def measure_ascii_at_once() -> Callable[[], None]:
+    """pytest measures the terminal's line after each item, character by character. What is returned
+    undoes this."""
+    from _pytest._io import terminalwriter
+
+    measure: Any = getattr(terminalwriter, "wcswidth", None)
+    if measure is None:
+        return lambda: None
+
+    def width(text: str) -> Any:
+        return len(text) if text.isascii() and text.isprintable() else measure(text)
+
+    def undo() -> None:
+        setattr(terminalwriter, "wcswidth", measure)
+
+    setattr(terminalwriter, "wcswidth", width)
+    return undo
+
+
 def has_fixtures_of(session: Any, scope: str) -> bool:
     """Whether some fixture has this scope; true where nobody can tell."""
     manager = getattr(session, "_fixturemanager", None)

@@ -381,6 +381,21 @@ def test_killed_reporter_takes_its_workers_along(suite: Suite, start: str, tmp_p
     wait_until(lambda: all(gone(pid) for pid in workers(notes)))
 
 
+def test_lines_are_as_wide_as_pytest_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(plugin_path())
+    from _pytest._io import terminalwriter
+    from schedctl_pytest import compat
+
+    texts = ["", " ~", "a\tb", "\x1b[0m", "\x7f", "ä", "a\u0301", "\u5bbd", "\u200b"]
+    measure = terminalwriter.wcswidth
+    expected = [measure(text) for text in texts]
+    undo = compat.measure_ascii_at_once()
+    assert [terminalwriter.wcswidth(text) for text in texts] == expected
+    assert terminalwriter.wcswidth is not measure
+    undo()
+    assert terminalwriter.wcswidth is measure
+
+
 def test_passing_reports_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pytest whose reports have an attribute more would take the slow way without a word."""
     monkeypatch.syspath_prepend(plugin_path())

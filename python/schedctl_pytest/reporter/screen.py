@@ -3,8 +3,9 @@ and at the end lists in the order of a serial run."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
+from .. import compat
 from ..reports import said
 
 # pytest's own value of currentfspath for a line that does not begin with a file's name
@@ -37,11 +38,13 @@ class Screen:
         self._writer: Any = getattr(terminal, "_tw", None)
         self._file: Any = None
         self._buffering: Dict[str, bool] = {}
+        self._measure_as_before: Callable[[], None]
 
     def hold(self) -> None:
         self._file = getattr(self._writer, "_file", None)
         if self._file is None:
             return
+        self._measure_as_before = compat.measure_ascii_at_once()
         if self._mixed:
             self._terminal.write_fspath_result = self._write_without_file
         self._writer._file = _Unflushed(self._file)
@@ -75,6 +78,7 @@ class Screen:
     def give_back(self) -> None:
         if self._file is None:
             return
+        self._measure_as_before()
         self._file.flush()
         if self._buffering:
             self._file.reconfigure(**self._buffering)
