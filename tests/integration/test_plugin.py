@@ -383,9 +383,10 @@ def test_killed_reporter_takes_its_workers_along(suite: Suite, start: str, tmp_p
 
 def test_lines_are_as_wide_as_pytest_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(plugin_path())
-    from _pytest._io import terminalwriter
+    import _pytest._io.terminalwriter
     from schedctl_pytest import compat
 
+    terminalwriter: Any = _pytest._io.terminalwriter
     texts = ["", " ~", "a\tb", "\x1b[0m", "\x7f", "ä", "a\u0301", "\u5bbd", "\u200b"]
     measure = terminalwriter.wcswidth
     expected = [measure(text) for text in texts]
