@@ -126,35 +126,43 @@ static bool needs_report(const struct dispatch *d, const struct worker *w, uint3
                2 * w->unreported >= horizon || w->n_unreported >= DISPATCH_QUEUE_MAX / 2;
 }
 
-void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double horizon, struct dispatch_actions *out)
+/* The item comes into the worker's hands. */
+static void take(struct dispatch *d, uint32_t worker, uint32_t item, struct dispatch_actions *out)
 {
         struct worker *w = &d->workers[worker];
-        struct item *it = &d->items[choice.item];
-        struct dispatch_action *action;
+        struct item *it = &d->items[item];
 
-        it->charge = pool_item_work(d, choice.item);
-        it->fixtures = pool_setup_seconds(d, w->tail, choice.item);
+        it->charge = pool_item_work(d, item);
+        it->fixtures = pool_setup_seconds(d, w->tail, item);
         it->charge.seconds += it->fixtures;
-        pool_take(d, choice.item);
+        pool_take(d, item);
         pool_hold(d, it->unit, worker);
         it->state = ITEM_QUEUED;
         it->worker = worker;
-        held_insert(w, w->n_held, choice.item);
+        held_insert(w, w->n_held, item);
+        work_add(&w->queued, it->charge, 1);
+        d->n_queued++;
+        d->busy += it->charge.seconds;
         if (it->constrained) {
                 w->n_constrained++;
-                needs_update(d, worker, choice.item);
+                needs_update(d, worker, item);
         }
         if (it->cpus > 1)
-                wide_begin(d, worker, choice.item, out);
-        work_add(&w->queued, it->charge, 1);
-        w->unreported += it->charge.seconds;
+                wide_begin(d, worker, item, out);
+}
+
+void deal_send(struct dispatch *d, uint32_t worker, struct choice choice, double horizon, struct dispatch_actions *out)
+{
+        struct worker *w = &d->workers[worker];
+        struct dispatch_action *action;
+
+        take(d, worker, choice.item, out);
+        w->unreported += d->items[choice.item].charge.seconds;
         w->n_unreported++;
         w->n_taken++;
         w->dry = w->waiting = false;
         w->tail = choice.item;
-        pool_enter(d, w, it->unit);
-        d->n_queued++;
-        d->busy += it->charge.seconds;
+        pool_enter(d, w, d->items[choice.item].unit);
 
         action = dispatch_emit(out, DISPATCH_DO_SEND, choice.reason);
         action->worker = worker;
@@ -192,10 +200,31 @@ static uint32_t find_victim(struct dispatch *d, uint32_t worker)
         return victim;
 }
 
-void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+/* Until the worker has enough ahead: false where there is nothing for it. */
+static bool fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
 {
         struct worker *w = &d->workers[worker];
         struct choice choice;
+
+        while (deal_has_room(d, w)) {
+                double horizon = pick_horizon(d);
+
+                if (deal_waiting(w) > 0 && w->queued.seconds >= horizon)
+                        return true;
+                if (!pick_item(d, worker, &choice))
+                        break;
+                if (deal_waiting(w) > 0 && !is_tiny(d, choice.item, horizon))
+                        return true;
+                if (d->items[choice.item].constrained && !needs_has_nothing_else(w))
+                        return true; /* it gets it when it has nothing else */
+                deal_send(d, worker, choice, horizon, out);
+        }
+        return deal_waiting(w) > 0;
+}
+
+void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out)
+{
+        struct worker *w = &d->workers[worker];
         uint32_t victim;
 
         if (w->state != WORKER_ACTIVE || w->recalling || d->stopped)
@@ -204,32 +233,17 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
                 workers_retire(d, worker, DISPATCH_R_RECYCLED, out);
                 return;
         }
+        if (d->pool.ordered && w->n_held > 0 && !w->waiting)
+                return; /* what is sent ahead would wait while others go on with later ones */
         if (!wide_leaves_room(d, worker)) {
                 w->dry = true;
                 return;
         }
-        if (d->pool.ordered && w->n_held > 0 && !w->waiting)
-                return; /* what is sent ahead would wait while others go on with later ones */
-        while (deal_has_room(d, w)) {
-                double horizon = pick_horizon(d);
-
-                if (deal_waiting(w) > 0 && w->queued.seconds >= horizon)
-                        return;
-                if (!pick_item(d, worker, &choice))
-                        break;
-                if (deal_waiting(w) > 0 && !is_tiny(d, choice.item, horizon))
-                        return;
-                if (d->items[choice.item].constrained && !needs_has_nothing_else(w))
-                        return; /* it gets it when it has nothing else */
-                deal_send(d, worker, choice, horizon, out);
-        }
-        if (deal_waiting(w) > 0)
+        if (fill(d, worker, out))
                 return;
 
         w->dry = true;
-        if (pool_is_bound(d, worker))
-                return;
-        victim = find_victim(d, worker);
+        victim = pool_is_bound(d, worker) ? DISPATCH_NONE : find_victim(d, worker);
         if (victim != DISPATCH_NONE)
                 deal_recall(d, victim, worker, DISPATCH_R_STOLEN, out);
 }

@@ -3,6 +3,7 @@
  *     dispatch.c          creation, the step, the end
  *     dispatch_events.c   events become facts
  *     dispatch_deal.c     workers' queues: sending, recalling, filling
+ *     dispatch_order.c    making the pool: units, orders
  *     dispatch_pool.c     the items not dealt: by length, by unit; estimates that the run itself teaches
  *     dispatch_serial.c   units whose items run one after the other on one worker
  *     dispatch_needs.c    items that need limited resources, and which of them can begin
@@ -261,9 +262,11 @@ static inline uint32_t base_workers(const struct dispatch *d)
         return d->n_of_use - d->n_extra_of_use;
 }
 
-/* dispatch_pool.c */
+/* dispatch_order.c */
 int pool_init(struct dispatch *d, const struct dispatch_params *params);
 void pool_finish(struct pool *pool);
+
+/* dispatch_pool.c */
 void pool_put(struct dispatch *d, uint32_t item);
 void pool_take(struct dispatch *d, uint32_t item);
 /* A worker's last item is of this unit now (or of none). */
@@ -305,6 +308,8 @@ void pool_let_go(struct dispatch *d, uint32_t unit);
 void pool_begin(struct dispatch *d, uint32_t unit);
 /* The worker owns no unit any more. */
 void pool_disown(struct dispatch *d, uint32_t worker);
+/* Set-up seconds of the groups that `item` is in and `tail` (or DISPATCH_NONE) is not. */
+double pool_group_setups(const struct dispatch *d, uint32_t tail, uint32_t item);
 /* Set-up seconds that `item` costs a worker whose last item was `tail`; DISPATCH_NONE: its first, for which the
  * session is set up too. */
 double pool_setup_seconds(const struct dispatch *d, uint32_t tail, uint32_t item);
