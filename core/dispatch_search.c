@@ -7,6 +7,9 @@
 
 /* A gain below this part of the whole is rounding. */
 static const double EPSILON = 1e-9;
+/* What the order of items is worth, of what splitting their unit has to gain. */
+static const double SLACK = 0.1;
+
 enum {
         ORDERS = 16,  /* so many are tried… */
         SEARCHES = 4, /* …as long as it takes no more than so many searches may */
@@ -395,6 +398,52 @@ static void try_split(struct search *s, uint64_t steps, double worth, double *en
         keep(s->p);
 }
 
+/* Gives each of the workers that share a block as many parts as before, but neighbours, in the order of their first
+ * ones. Tests that depend on the one before, though they should not, meet it more often. */
+static void line_up(struct plan *p, const struct plan_block *block)
+{
+        uint32_t *lined = p->kept + block->first, n = 0;
+
+        for (uint32_t i = block->first; i < block->first + block->n; i++) {
+                uint32_t worker = p->parts[i].worker, before = block->first;
+
+                while (before < i && p->parts[before].worker != worker)
+                        before++;
+                for (uint32_t k = *count_of(p, (uint32_t)(block - p->blocks), worker); before == i && k > 0; k--)
+                        lined[n++] = worker;
+        }
+}
+
+static void give_block(struct plan *p, const struct plan_block *block, const uint32_t *workers)
+{
+        for (uint32_t i = 0; i < block->n; i++)
+                take(p, block->first + i, 1);
+        for (uint32_t i = 0; i < block->n; i++)
+                give(p, block->first + i, 1, workers[i]);
+}
+
+/* slack: seconds by which the end may come later for it. */
+static void tidy(struct plan *p, double slack)
+{
+        double end = find_ends(p) + slack;
+
+        for (uint32_t b = 0; b < p->n_blocks; b++) {
+                const struct plan_block *block = &p->blocks[b];
+
+                if (block->n < 2)
+                        continue;
+                for (uint32_t i = 0; i < block->n; i++)
+                        p->order[i].worker = p->parts[block->first + i].worker;
+                line_up(p, block);
+                give_block(p, block, p->kept + block->first);
+                if (find_ends(p) <= end)
+                        continue;
+                for (uint32_t i = 0; i < block->n; i++)
+                        p->kept[block->first + i] = p->order[i].worker;
+                give_block(p, block, p->kept + block->first);
+        }
+}
+
 void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t max_steps)
 {
         struct search whole = {.p = p, .whole = true}, split = {.p = p};
@@ -413,4 +462,5 @@ void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t 
         if (place_as_before(p, before, &other) && other <= end * (1 + EPSILON))
                 return;
         place_as(p, p->kept);
+        tidy(p, SLACK * worth);
 }
