@@ -7,7 +7,7 @@
 
 /* A gain below this part of the whole is rounding. */
 static const double EPSILON = 1e-9;
-/* What the order of items is worth, of what splitting their unit has to gain. */
+/* What the order of items is worth, and to stay with a plan, of what splitting a unit has to gain. */
 static const double SLACK = 0.1;
 
 enum {
@@ -459,7 +459,7 @@ void plan_search(struct plan *p, const uint32_t *before, double worth, uint64_t 
                 place_greedily(&split);
                 try_split(&split, max_steps, end < unsplit ? 0 : worth, &end);
         }
-        if (place_as_before(p, before, &other) && other <= end * (1 + EPSILON))
+        if (place_as_before(p, before, &other) && other <= end + SLACK * worth)
                 return;
         place_as(p, p->kept);
         tidy(p, SLACK * worth);
