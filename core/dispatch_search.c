@@ -8,7 +8,7 @@
 /* A gain below this part of the whole is rounding. */
 static const double EPSILON = 1e-9;
 /* What the order of items is worth, and to stay with a plan, of what splitting a unit has to gain. */
-static const double SLACK = 0.1;
+static const double SLACK = 0.3;
 
 enum {
         ORDERS = 16,  /* so many are tried… */
