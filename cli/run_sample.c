@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,21 @@ enum { LINE = 2048 }; /* bytes; a process's stat has some 400, and children are 
 static double ticks(uint64_t n)
 {
         return (double)n / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* The number that is the n-th word of a line. */
+static bool word(const char *line, unsigned n, uint64_t *ret_number)
+{
+        char *end;
+
+        for (line += strspn(line, " "); n > 0 && *line; n--) {
+                line += strcspn(line, " ");
+                line += strspn(line, " ");
+        }
+        if (!isdigit((unsigned char)*line))
+                return false;
+        *ret_number = strtoull(line, &end, 10);
+        return *end == '\0' || isspace((unsigned char)*end);
 }
 
 /* A list of numbers with a limit. */
@@ -48,10 +62,11 @@ static int read_process(const char *root, pid_t pid, struct process *ret_process
         if (r < 0)
                 return -ESRCH;
         after = strrchr(line, ')'); /* the second field, in parentheses, may hold anything */
-        if (!after || sscanf(after + 1,
-                             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-                             " %*d %*d %" SCNu64,
-                             &user, &system, &children_user, &children_system, &threads) != 5)
+        /* Of the fields behind it, as proc_pid_stat(5) numbers them less 3: utime, stime, cutime, cstime, num_threads.
+         */
+        if (!after || !word(after + 1, 11, &user) || !word(after + 1, 12, &system) ||
+            !word(after + 1, 13, &children_user) || !word(after + 1, 14, &children_system) ||
+            !word(after + 1, 17, &threads))
                 return -ESRCH;
         *ret_process = (struct process){.used = ticks(user + system),
                                         .of_children = ticks(children_user + children_system),
@@ -147,10 +162,12 @@ int run_sample_used(const char *root, pid_t pid, double *ret_seconds)
 /* "cpu0 USER NICE SYSTEM IDLE IOWAIT …" */
 static bool parse_idle(const char *line, bool with_nice, unsigned *ret_pu, uint64_t *ret_ticks)
 {
-        uint64_t nice, idle, iowait;
+        uint64_t pu, nice, idle, iowait;
 
-        if (sscanf(line, "cpu%u %*u %" SCNu64 " %*u %" SCNu64 " %" SCNu64, ret_pu, &nice, &idle, &iowait) != 4)
+        if (!word(line + strlen("cpu"), 0, &pu) || line[strlen("cpu")] == ' ' || !word(line, 2, &nice) ||
+            !word(line, 4, &idle) || !word(line, 5, &iowait) || pu >= CPUSET_MAX)
                 return false;
+        *ret_pu = (unsigned)pu;
         *ret_ticks = idle + iowait + (with_nice ? nice : 0);
         return true;
 }
@@ -189,7 +206,7 @@ uint64_t run_sample_resident(const char *root, pid_t pid)
         char path[64], line[LINE];
 
         snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-        if (hw_root_read_line(root, path, line, sizeof(line)) < 0 || sscanf(line, "%*u %" SCNu64, &pages) != 1)
+        if (hw_root_read_line(root, path, line, sizeof(line)) < 0 || !word(line, 1, &pages))
                 return 0;
         return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -71,15 +71,17 @@ class Worker:
         self._deal = os.open(f"{directory}/deal-{self.number}", os.O_RDONLY)
         self._done = os.open(f"{directory}/done", os.O_WRONLY)
 
-    def tell(self, op: int, arg: int = 0, wall: float = 0.0) -> None:
-        os.write(self._done, RECORD.pack(op, self.number, arg, wall, wall, 0))
+    def tell(self, op: int, arg: int = 0, wall: float = 0.0, cpu: Optional[float] = None) -> None:
+        """Where nothing is said of the CPU time, all of it."""
+        cpu = wall if cpu is None else cpu
+        os.write(self._done, RECORD.pack(op, self.number, arg, wall, cpu, 0))
 
     def take(self) -> Tuple[int, int]:
         """Waits for the next record."""
         op, item = DEAL.unpack(os.read(self._deal, DEAL.size))
         return op, item
 
-    def work(self, wall: float) -> List[int]:
+    def work(self, wall: float, cpu: Optional[float] = None) -> List[int]:
         """Everything that it is dealt, to the end."""
         done: List[int] = []
         self.tell(READY)
@@ -88,7 +90,7 @@ class Worker:
             if op == END:
                 return done
             self.tell(STARTED, item)
-            self.tell(DONE, item, wall)
+            self.tell(DONE, item, wall, cpu)
             done.append(item)
 
     def close(self) -> None:

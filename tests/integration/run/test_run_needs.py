@@ -7,12 +7,11 @@ import json
 import os
 import subprocess
 from collections import Counter
-from pathlib import Path
 from typing import Any, Dict
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs
+from .conftest import PATIENCE, Barrier, Runs, idle_cpus
 from .test_run_protocol import Scripts, scripts
 from .test_run_suites import ONE_CPU, pytest_command, summaries
 
@@ -62,19 +61,35 @@ class Waiting:
         return self.finish(run)
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_tests_that_wait_run_at_the_same_time(runs: Runs, start: str) -> None:
-    """Nothing is known of them, and then what the first run has shown."""
-    waiting = Waiting(runs)
-    first = waiting.run("--start", start)
-    assert first["extra"] >= N_WAITING - N_CPUS
-    assert first["samples"] > 0
+def test_tests_that_wait_run_at_the_same_time(runs: Runs) -> None:
+    """Nothing is known of them."""
+    with idle_cpus():
+        suite = Waiting(runs).run()
+    assert suite["extra"] >= N_WAITING - N_CPUS
+    assert suite["samples"] > 0
+    assert 0 < suite["bound"] <= suite["seconds"]
     seen = [line.split() for line in (runs.directory / "seen").read_text().splitlines()]
     assert len({slot for slot, _ in seen}) == len({worker for _, worker in seen}) == N_WAITING
-    second = waiting.run("--start", start)
-    assert second["estimated"] == N_WAITING
-    assert second["bound"] <= second["seconds"]
     runs.expect_clean()
+
+
+# Teaches the history what the tests above are to be known for: waiting.
+TEACH = f"""
+reporter = Reporter({{"item_timeout": 60}})
+reporter.suite([f"test_waiting.py::test_waiting[{{n}}]" for n in range({N_WAITING})])
+worker = reporter.start()
+worker.work(5.0, 0.0)
+reporter.exited(worker)
+reporter.receive("finished")
+reporter.result()
+"""
+
+
+def test_tests_known_to_wait_start_at_once(scripts: Scripts) -> None:
+    scripts.play(TEACH, "-w", 1)
+    suite = Waiting(scripts.runs).run()
+    assert suite["estimated"] == N_WAITING
+    assert suite["extra"] >= N_WAITING - N_CPUS
 
 
 @pytest.mark.parametrize("most", [N_CPUS, N_CPUS + 3])
@@ -84,8 +99,9 @@ def test_never_more_than_allowed(runs: Runs, most: int) -> None:
     run = waiting.start("--max-workers", most)
     for first in range(0, N_WAITING, most):
         here = min(most, N_WAITING - first)
-        for _ in range(here):
-            waiting.here.wait()
+        with idle_cpus():
+            for _ in range(here):
+                waiting.here.wait()
         assert not waiting.here.is_there()
         waiting.go.release(here)
     suite = waiting.finish(run)
@@ -250,7 +266,8 @@ reporter.result()
 
 
 def test_workers_that_use_no_cpu_get_company(scripts: Scripts) -> None:
-    ((planned, counts),) = scripts.play(FIRST_RUN)
+    with idle_cpus():
+        ((planned, counts),) = scripts.play(FIRST_RUN)
     assert planned == N_CPUS
     assert counts[:planned] == [planned] * planned
     assert counts == sorted(counts) and counts[-1] == N_WAITING
