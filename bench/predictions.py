@@ -29,7 +29,7 @@ def jobs(tools: Tools, extent: Extent) -> Iterator[Job]:
 
 
 def plan(tools: Tools, job: Job) -> dict[str, Any]:
-    command = [str(tools.build / "cli/schedctl"), "plan", "--json", "-w", str(tools.pus)]
+    command = [str(tools.build / "cli/schedctl"), "plan", "--json"]
     env = contenders.environment(tools)
     answer = subprocess.run(command, cwd=job.folder, env=env, capture_output=True, check=True)
     return dict(json.loads(answer.stdout))
