@@ -2,9 +2,10 @@
  *
  * An item is light that waits for at least half of its time, as history says or as its unit has shown. While there are
  * such items extra workers run them, floating over the PUs, and those on PUs take what computes first. What is not
- * known shows in samples: where PUs are idle although workers run something, as many more are started as are blocked,
- * and they may take anything, until the PUs are wanted. If extra workers turn out to compute, and all of them together
- * want more than there is, they end, and history is not believed about what is light for the rest of the run.
+ * known shows in samples: where PUs are idle although workers run something, more are started, as many as would use
+ * what is idle and at most twice as many each time, and they may take anything until the PUs are wanted. If extra
+ * workers turn out to compute, and all together want more than there is, they end behind their items; if most of them
+ * did, history is not believed any more about what is light.
  */
 #include "core/dispatch_state.h"
 
