@@ -397,6 +397,32 @@ static void test_bound(bool spare, double bound)
         measured_finish(&t);
 }
 
+/* Two items that wait for most of their time, one after the other because of what both need, and a session's fixture:
+ * 4 s are the least that two PUs and any number of workers take. */
+static void test_figures_of_waiting(void)
+{
+        const struct dispatch_params limits = {.extra_workers = 8};
+        struct run_done_record waits = {.op = RUN_DONE_DONE, .wall = 2, .cpu = 0.1};
+        struct run_measure_figures f;
+        struct measured t;
+
+        measured_init(
+                &t,
+                "{\"items\":[\"a\",\"b\"],\"group\":[-1,-1],\"groups\":[],\"start\":\"fork\",\"needs\":[{\"item\":0,"
+                "\"resources\":{\"db\":1}},{\"item\":1,\"resources\":{\"db\":1}}]}");
+        record(&t.measure, 1500000, RUN_DONE_SETUP, RUN_NO_INDEX, 0.5);
+        run_measure_record(&t.measure, 4000000, &waits, 1);
+        waits.arg = 1;
+        run_measure_record(&t.measure, 6000000, &waits, 0.5);
+        CHECK_INT(run_measure_figures(&t.measure, &t.listing, &limits, &f), 0);
+        CHECK(is_near(f.makespan, 5));
+        CHECK(f.bound > 3.9 && f.bound <= 4);
+        CHECK(is_near(f.serial, 0.5 + 2 + 1.95));
+        CHECK(is_near(f.in_use[0], 0.8));
+        run_measure_figures_finish(&f);
+        measured_finish(&t);
+}
+
 int main(void)
 {
         test_suite_messages();
@@ -410,6 +436,7 @@ int main(void)
         test_deal();
         test_done_records();
         test_figures();
+        test_figures_of_waiting();
         test_bound(true, 2);
         test_bound(false, 3);
         return 0;
