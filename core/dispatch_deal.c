@@ -215,8 +215,9 @@ static bool fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *o
                         break;
                 if (deal_waiting(w) > 0 && !is_tiny(d, choice.item, horizon))
                         return true;
-                if (d->items[choice.item].constrained && !needs_has_nothing_else(w))
-                        return true; /* it gets it when it has nothing else */
+                /* It gets it when it has nothing else; what is early would wait while others begin what is not. */
+                if ((d->items[choice.item].constrained || d->items[choice.item].early) && !needs_has_nothing_else(w))
+                        return true;
                 deal_send(d, worker, choice, horizon, out);
         }
         return deal_waiting(w) > 0;
