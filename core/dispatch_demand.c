@@ -24,6 +24,9 @@ static const double HEAVY = 0.75;
 static const double MEMORY = 0.15;
 /* So much of a PU that is idle could serve another worker. */
 static const double IDLE = 0.5;
+/* An item is far over its time that has taken so many times as much, and so many seconds besides. */
+static const double LATE = 2;
+static const double LATE_MIN = 0.1;
 /* What waits in a unit, over its set-ups: for less it is kept together. */
 static const double PART = 4;
 /* What waits in a unit, over the set-ups of all who would share it. */
@@ -288,8 +291,21 @@ static void start_by_history(struct dispatch *d, struct dispatch_actions *out)
         }
 }
 
+/* Whether history can be believed of what runs: what takes far longer than it says may do so with the rest too. */
+static bool history_holds(const struct dispatch *d)
+{
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+                double since = d->now > w->begun ? (double)(d->now - w->begun) / 1e6 : 0;
+
+                if (is_running(w) && since > LATE * work_at(w->running, w->speed) + LATE_MIN)
+                        return false;
+        }
+        return d->pool.n_unknown == 0;
+}
+
 /* As many more as would use what is idle, but no more than there are, once those that were started before have
- * something to do. */
+ * something to do; where history holds only if it promises a gain. */
 static bool start_by_samples(struct dispatch *d, const struct usage *usage, struct dispatch_actions *out)
 {
         double most = usage->left * usage->n / usage->wanted;
@@ -298,8 +314,8 @@ static bool start_by_samples(struct dispatch *d, const struct usage *usage, stru
         most = most < usage->n ? most : usage->n;
         if (d->demand.retreated)
                 most = 1 + d->n_extra_of_use / REGROWTH;
-        if (!d->demand.idle || count_unemployed(d, true) > 0 || d->outlook.rest <= d->start_cost ||
-            (d->pool.n_unknown == 0 && !is_worthwhile(d)))
+        if (!d->demand.idle || count_unemployed(d, true) > 0 ||
+            (history_holds(d) && (d->outlook.rest <= d->start_cost || !is_worthwhile(d))))
                 return false;
         while (n + 1 <= most && n < choices && may_start(d) && workers_start_extra(d, DISPATCH_R_WAITS, out)) {
                 n++;
