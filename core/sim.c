@@ -160,7 +160,7 @@ static void stop(struct sim *s)
 
 static void happen(struct sim *s, enum happening what, uint32_t worker)
 {
-        const struct sim_change *change = &s->p->changes[s->next_change];
+        const struct sim_change *change;
 
         switch (what) {
         case A_RECORD:
@@ -170,7 +170,7 @@ static void happen(struct sim *s, enum happening what, uint32_t worker)
                 sim_worker_is_due(s, worker);
                 break;
         case A_CHANGE:
-                s->next_change++;
+                change = &s->p->changes[s->next_change++];
                 sim_engine_hold(s, change->pus, change->n_pus);
                 break;
         case A_STOP:

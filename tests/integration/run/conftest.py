@@ -88,7 +88,7 @@ class Runs:
             SCHEDCTL_SOCKET=str(directory / "schedd.sock"),
             SCHEDCTL_TEST_MARK=str(directory),
             XDG_RUNTIME_DIR=str(runtime),
-            XDG_STATE_HOME=str(directory / "state"),
+            XDG_STATE_HOME=str(directory / ".state"),  # not for pytest to look into
             PYTHONDONTWRITEBYTECODE="1",
             PYTEST_ADDOPTS=suites.unloaded(()),
         )
