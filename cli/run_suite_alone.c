@@ -14,6 +14,11 @@ enum { EVERY_US = 5000 }; /* between two readings of one worker: some 5 µs of 5
 static const double SHARE_SECONDS = 0.1;   /* of running, until a worker's share of CPU is known well */
 static const double RECENT_SECONDS = 1;    /* CPU time that says how much waiting there was lately… */
 static const double ENOUGH_SECONDS = 0.01; /* …and that has to be there for that */
+/* What is seen when an item's record comes may belong to its neighbours: of that an item takes at most so many times
+ * what its own computing brings along on average, and so many seconds. One that sleeps is not to lose its sleep to
+ * them. */
+static const double CLAIM_TIMES = 3;
+static const double CLAIM_SECONDS = 0.005;
 
 void run_suite_learn_share(struct run_worker *w, double cpu, double wall)
 {
@@ -77,15 +82,25 @@ static double claim(double *of, double most)
         return part;
 }
 
+/* The most that an item can have waited for a PU, of its seconds without CPU. */
+static double most_waited(const struct run_suite *s, const struct run_done_record *done)
+{
+        double likely = CLAIM_TIMES * waiting_lately(s) * done->cpu + CLAIM_SECONDS, most = done->wall - done->cpu;
+
+        return likely < most ? likely : most;
+}
+
 double run_suite_alone(struct run_suite *s, struct run_worker *w, uint64_t now, const struct run_done_record *done)
 {
         double own = 0, waited = 0, alone = done->wall;
         bool known = read_waiting(s, w, now);
 
         if (done->wall > done->cpu) {
+                double most = most_waited(s, done);
+
                 for (size_t i = 0; known && i < 2; i++) {
                         own += claim(&w->unclaimed[i].ran, done->cpu - own);
-                        waited += claim(&w->unclaimed[i].waited, done->wall - done->cpu - waited);
+                        waited += claim(&w->unclaimed[i].waited, most - waited);
                 }
                 alone = own + estimate_alone(done->wall - waited - own, done->cpu - own, 1 + waiting_lately(s));
         }
