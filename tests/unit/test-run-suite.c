@@ -67,7 +67,9 @@ static void test_counted(void)
         CHECK(is_near(alone(&s, 0, 1.6, 1), 1.4)); /* the rest */
         CHECK(is_near(alone(&s, 0, 3, 1), 2.5));   /* children computed, and waited half as long, as is usual */
         CHECK(is_near(alone(&s, 0, 9, 0), 9));     /* nobody ran */
-        CHECK(is_near(alone(&s, 1, 1.2, 1), 1));   /* nobody looked at this one: as much as lately, at most all */
+        workers[0].unclaimed[1] = (struct run_waiting){.ran = 1, .waited = 0.7};
+        CHECK(alone(&s, 0, 1, 0.001) > 0.99);    /* it slept: who waited came before or after it */
+        CHECK(is_near(alone(&s, 1, 1.2, 1), 1)); /* nobody looked at this one: as much as lately, at most all */
         CHECK(is_near(alone(&s, 1, 4, 1), 3.5));
 }
 
