@@ -313,7 +313,7 @@ static bool start_by_samples(struct dispatch *d, const struct usage *usage, stru
 
         most = most < usage->n ? most : usage->n;
         if (d->demand.retreated)
-                most = 1 + d->n_extra_of_use / REGROWTH;
+                most = 1 + (double)d->n_extra_of_use / REGROWTH;
         if (!d->demand.idle || count_unemployed(d, true) > 0 ||
             (history_holds(d) && (d->outlook.rest <= d->start_cost || !is_worthwhile(d))))
                 return false;

@@ -301,7 +301,7 @@ static uint32_t last_core(const struct plan *p)
 /* The end of the core that is TARGETS-th from the first one to end. */
 static double find_target(const struct plan *p)
 {
-        double ends[TARGETS + 1];
+        double ends[TARGETS + 1] = {0};
         uint32_t n = 0;
 
         for (uint32_t i = 0; i < p->n_cores; i++) {
@@ -311,7 +311,7 @@ static double find_target(const struct plan *p)
                         ends[at] = ends[at - 1];
                 ends[at] = p->cores[i].end;
         }
-        return ends[n - 1];
+        return n > 0 ? ends[n - 1] : 0;
 }
 
 static void apply(struct plan *p, const struct best *best)
