@@ -236,6 +236,8 @@ void deal_fill(struct dispatch *d, uint32_t worker, struct dispatch_actions *out
         }
         if (d->pool.ordered && w->n_held > 0 && !w->waiting)
                 return; /* what is sent ahead would wait while others go on with later ones */
+        if (w->wide != DISPATCH_NONE && !w->waiting)
+                return; /* what is sent ahead would begin on all of these PUs */
         if (!wide_leaves_room(d, worker)) {
                 w->dry = true;
                 return;

@@ -119,12 +119,12 @@ static void test_backfilling(void)
         event(&s, DISPATCH_WANT, 0, 0);
         event(&s, DISPATCH_STARTED, 0, 1);
         expect(&s, "widen w0 by 1\n"
-                   "w0 gets 1: its CPUs are free\n"
-                   "w0 gets 5: the longest left\n");
+                   "w0 gets 1: its CPUs are free\n");
         at(&s, 6);
-        event(&s, DISPATCH_STARTED, 0, 5);
+        event(&s, DISPATCH_WANT, 0, 1);
         expect(&s, "pin w0 to 0\n"
-                   "w1 gets 2: the longest left\n");
+                   "w1 gets 2: the longest left\n"
+                   "w0 gets 5: the longest left\n");
         scene_close(&s);
 }
 
