@@ -21,27 +21,43 @@ enum {
         ALLOC_WEIGHT_MIN = 1,        /* weights are integers, as systemd's CPUWeight= */
         ALLOC_WEIGHT_DEFAULT = 100,
         ALLOC_WEIGHT_MAX = 10000,
+        ALLOC_INTERACTIVE_GAIN = 4, /* an interactive lease's weight counts so many times, while it is young */
 };
 
-#define ALLOC_SOFT_US    UINT64_C(1000000) /* wanted back: at the end of the running item, hard after this */
-#define ALLOC_HARD_US    UINT64_C(3000000) /* not answered by then: lent shared, and the lease grows no more */
-#define ALLOC_RECOVER_US UINT64_C(5000000) /* a recovered lease may be claimed this long */
+#define ALLOC_SOFT_US    UINT64_C(1000000)  /* wanted back: at the end of the running item, hard after this */
+#define ALLOC_HARD_US    UINT64_C(3000000)  /* not answered by then: lent shared, and the lease grows no more */
+#define ALLOC_RECOVER_US UINT64_C(5000000)  /* a recovered lease may be claimed this long */
+#define ALLOC_YOUNG_US   UINT64_C(60000000) /* since its opening: an interactive lease is young, and then a normal one \
+                                             */
 #define ALLOC_NEVER      UINT64_MAX
 
 typedef uint64_t alloc_id; /* of a lease; given by the caller, unique for the allocator's life, not 0 */
 
-/* What a client asks for. Validated by alloc_step() (min <= max, 1 <= max, weight in range, allowed not empty). */
+enum alloc_priority {
+        ALLOC_NORMAL,
+        ALLOC_BATCH,       /* takes what others leave; its first PU may wait */
+        ALLOC_INTERACTIVE, /* somebody waits for it, and it is short */
+        ALLOC_PRIORITIES,
+};
+const char *alloc_priority_text(enum alloc_priority priority);
+
+/* What a client asks for, and what the service knows of it (user_weight, paused). Validated by alloc_step() (min <=
+ * max, 1 <= max, weight in range, allowed not empty). */
 struct alloc_request {
         uint32_t uid;
         unsigned min; /* fewer PUs than this: the lease waits (but see rule "first PU never waits") */
         unsigned max;
-        unsigned weight;
+        unsigned weight;            /* among the leases of its user */
+        unsigned user_weight;       /* of its user among users; 0: ALLOC_WEIGHT_DEFAULT */
         unsigned slots;             /* at least so many, as far as there are; 0: one for each PU that it may hold */
         uint64_t memory_per_worker; /* bytes; 0 unknown */
         struct cpuset allowed;      /* what the client's affinity and cpuset leave it */
         double quota; /* PUs that its cgroup's cpu.max is worth; 0 none. Its leases may hold ceil(quota) in sum */
         uint64_t quota_group; /* which cgroup limits it (any number the caller keeps apart); read where quota > 0 */
-        bool background;      /* its first PU may wait */
+        enum alloc_priority priority;
+        bool paused;      /* holds nothing until it goes on */
+        uint64_t ends_at; /* µs: when its client expects to be done; 0 not known. Only estimates for others depend on it
+                           */
 };
 
 enum alloc_error {
@@ -71,6 +87,8 @@ enum alloc_reason {
         ALLOC_ALL_LENT,        /* waits: everything is lent at its minimum */
         ALLOC_SHARED_FIRST,    /* its first PU, shared because everything is lent */
         ALLOC_CLAIMED,         /* claimed after a restart */
+        ALLOC_PAUSED,          /* by its user */
+        ALLOC_HOLD,            /* memory pressure: nobody grows */
         ALLOC_REASONS,
 };
 
@@ -90,13 +108,14 @@ struct alloc_grant {
                                 life */
         enum alloc_reason reason; /* why it holds what it holds, or why it waits */
         unsigned position;        /* in the queue, from 1; 0 when it does not wait */
+        uint64_t expected_at;     /* where it waits: when a PU is expected to be free for it, µs; 0 not known */
 };
 
 enum alloc_event_type {
         ALLOC_MACHINE,    /* machine, usable: topology and what policy leaves of it; machine NULL keeps the topology */
-        ALLOC_BUDGET_SET, /* budget: PUs that may be lent at once, >= 1 */
+        ALLOC_BUDGET_SET, /* budget: PUs that may be lent at once, >= 1; aim, hot_package, hold */
         ALLOC_OPEN,       /* lease, request */
-        ALLOC_UPDATE,     /* lease, request (uid, allowed and quota as before) */
+        ALLOC_UPDATE,     /* lease, request (uid as before; allowed and quota may have changed with its cgroups) */
         ALLOC_RETURN,     /* lease, generation, pus: only those lent at or before generation count; idempotent */
         ALLOC_REFUSED,    /* lease, generation, pus: unusable there (EINVAL on pinning); never lent to it again */
         ALLOC_CLOSE,      /* lease: ends, everything it held is free */
@@ -113,6 +132,9 @@ struct alloc_event {
         const struct machine *machine; /* copied; NULL with ALLOC_MACHINE: as before, the first time it must be there */
         const struct cpuset *usable;
         unsigned budget;
+        enum placement_aim aim;              /* what is taken back first, and lent last */
+        unsigned hot_package;                /* with PLACEMENT_COOL */
+        bool hold;                           /* nobody gets more than it has, first PUs excepted */
         const struct alloc_request *request; /* copied */
         uint64_t generation;
         const struct cpuset *pus;

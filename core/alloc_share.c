@@ -99,7 +99,7 @@ static void plan_all(const struct alloc *a, struct alloc_solution *s)
                 struct cpuset allowed = cpuset_and(&l->request.allowed, &a->usable);
 
                 *p = (struct alloc_plan){.weight = l->request.weight, .limit = ALLOC_REASONS, .forgiven = p->forgiven};
-                p->entitled = (!l->request.background && !l->detached) || alloc_lease_holds_any(l);
+                p->entitled = (l->request.priority != ALLOC_BATCH && !l->detached) || alloc_lease_holds_any(l);
                 s->match.may[i] = cpuset_andnot(&allowed, &l->unusable);
                 s->match.takes[i] = (struct cpuset){0};
                 plan_cap(a, l, &s->match.may[i], p);

@@ -53,8 +53,27 @@ const char *alloc_reason_text(enum alloc_reason reason)
                 return "shared, every CPU is lent";
         case ALLOC_CLAIMED:
                 return "claimed";
+        case ALLOC_PAUSED:
+                return "paused";
+        case ALLOC_HOLD:
+                return "memory pressure";
         case ALLOC_REASONS:
                 break;
         }
         return "unknown reason";
+}
+
+const char *alloc_priority_text(enum alloc_priority priority)
+{
+        switch (priority) {
+        case ALLOC_NORMAL:
+                return "normal";
+        case ALLOC_BATCH:
+                return "batch";
+        case ALLOC_INTERACTIVE:
+                return "interactive";
+        case ALLOC_PRIORITIES:
+                break;
+        }
+        return "unknown priority";
 }

@@ -26,6 +26,7 @@ const char *dispatch_reason_text(enum dispatch_reason reason)
                 [DISPATCH_R_DRY] = "nothing left to deal",
                 [DISPATCH_R_STOPPED] = "stopped",
                 [DISPATCH_R_PUS] = "the CPUs changed",
+                [DISPATCH_R_MEMORY] = "no memory for so many",
                 [DISPATCH_R_AGAIN] = "in place of one that died",
         };
 
@@ -284,7 +285,7 @@ static void conclude(struct dispatch *d, struct dispatch_actions *out)
 
 static bool is_of_worker(enum dispatch_event_type type)
 {
-        return type != DISPATCH_SAMPLED && type != DISPATCH_PUS && type != DISPATCH_STOP && type != DISPATCH_TIME;
+        return type != DISPATCH_SAMPLED && type != DISPATCH_PUS && type != DISPATCH_LIMIT && type != DISPATCH_STOP && type != DISPATCH_TIME;
 }
 
 static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)

@@ -127,6 +127,8 @@ enum dispatch_event_type {
         DISPATCH_EXITED,      /* worker, item (was running; lost, not dealt again) or NONE, list: what it had
                                * finished although no DONE came; the rest of what it had is dealt anew */
         DISPATCH_NO_WORKER,   /* worker: could not be started */
+        DISPATCH_LIMIT,       /* room: the most workers that may be alive from now on, >= 1 (UINT32_MAX any number):
+                               * of more the youngest retire behind what they run, and none starts */
         DISPATCH_STOP,        /* deal nothing more; what runs finishes */
         DISPATCH_TIME,
 };
@@ -140,7 +142,7 @@ struct dispatch_event {
         double wall, cpu;
         uint64_t rss;  /* KiB, peak of the worker */
         double idle;   /* PUs: how much of the suite's was idle while the samples were taken, 0..number of them */
-        uint32_t room; /* workers that may be started, as far as memory goes */
+        uint32_t room; /* workers that may be started, or be alive, as far as memory goes */
         const struct dispatch_pu *pus;
         size_t n_pus;
         const uint32_t *list;
@@ -175,8 +177,9 @@ enum dispatch_reason {
         DISPATCH_R_RECYCLED, /* has run its number of items, or grown too large */
         DISPATCH_R_DRY,      /* nothing left to deal */
         DISPATCH_R_STOPPED,
-        DISPATCH_R_PUS,   /* the PUs held changed */
-        DISPATCH_R_AGAIN, /* in place of a worker that died */
+        DISPATCH_R_PUS,    /* the PUs held changed */
+        DISPATCH_R_MEMORY, /* there is no memory for so many */
+        DISPATCH_R_AGAIN,  /* in place of a worker that died */
         DISPATCH_REASONS,
 };
 const char *dispatch_reason_text(enum dispatch_reason reason);

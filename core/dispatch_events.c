@@ -251,6 +251,8 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
                 forget(d, e->worker, false);
                 workers_start(d, DISPATCH_R_AGAIN, out);
                 break;
+        case DISPATCH_LIMIT:
+                break;
         case DISPATCH_STOP:
                 on_stop(d, out);
                 break;

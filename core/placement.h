@@ -35,6 +35,13 @@ struct placement_choice {
         enum placement_reason reason;
 };
 
+/* What decides among PUs besides the work they add. */
+enum placement_aim {
+        PLACEMENT_WORK,      /* nothing */
+        PLACEMENT_EFFICIENT, /* work per watt: on battery or at a power limit */
+        PLACEMENT_COOL,      /* the hottest package's PUs go last, and are given up first */
+};
+
 /* The next PU for a lease that holds `own`, out of `free`, while `busy` (own included) are lent.
  * False where free is empty (or has no PU of the machine); *ret_choice is then untouched. */
 bool placement_next(const struct machine *m, const struct cpuset *free, const struct cpuset *busy,

@@ -1,18 +1,21 @@
-"""Writes interface files as C string constants: embed.py OUTPUT INPUT...
+"""Writes interface files as C strings: embed.py OUTPUT INPUT...
 
-a.b.c.varlink becomes interface_a_b_c, which daemon/interfaces.h declares.
+a.b.c.varlink becomes interface_a_b_c, which daemon/interfaces.h declares. Byte by byte, since no
+compiler has to take a string literal of more than 4,095 bytes (C17, 5.2.4.1).
 """
 
-import json
 import pathlib
 import sys
+
+COLUMNS = 20
 
 
 def constant(path: pathlib.Path) -> str:
     name = "interface_" + path.name.removesuffix(".varlink").replace(".", "_")
-    lines = path.read_text(encoding="ascii").splitlines(keepends=True)
-    literals = "\n".join(f"        {json.dumps(line)}" for line in lines)
-    return f"const char {name}[] =\n{literals};\n"
+    codes = [str(byte) for byte in path.read_text(encoding="ascii").encode() + b"\0"]
+    rows = [", ".join(codes[i : i + COLUMNS]) for i in range(0, len(codes), COLUMNS)]
+    body = ",\n        ".join(rows)
+    return f"const char {name}[] = {{\n        {body}}};\n"
 
 
 def main() -> None:

@@ -161,7 +161,7 @@ static const struct param acquire_table[] = {
         {ASK("min", PARAM_UNSIGNED, request.min), .least = 1, .most = CPUSET_MAX},
         {ASK("weight", PARAM_UNSIGNED, request.weight), .least = ALLOC_WEIGHT_MIN, .most = ALLOC_WEIGHT_MAX},
         {ASK("label", PARAM_STRING, label), .most = LEASE_LABEL_MAX},
-        {ASK("background", PARAM_BOOL, request.background)},
+        {ASK("priority", PARAM_CHOICE, request.priority), .choices = params_priorities},
         {ASK("bootId", PARAM_STRING, boot_id), .most = BOOT_ID_MAX},
 };
 

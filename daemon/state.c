@@ -79,13 +79,14 @@ int state_put(struct state *s, const struct state_record *record)
         char hash[TOKEN_HASH_DIGITS + 1];
 
         token_hash_format(&record->hash, hash);
-        return add_line(s, json_pack("{s:I, s:I, s:s, s:s*, s:I, s:I, s:I, s:I, s:b, s:o, s:f, s:I, s:I, s:o, s:o}",
+        return add_line(s, json_pack("{s:I, s:I, s:s, s:s*, s:I, s:I, s:I, s:I, s:s, s:o, s:f, s:I, s:I, s:o, s:o}",
                                      "lease", (json_int_t)record->id, "uid", (json_int_t)q->uid, "token", hash, "label",
                                      record->label, "min", (json_int_t)q->min, "max", (json_int_t)q->max, "weight",
-                                     (json_int_t)q->weight, "memory", (json_int_t)q->memory_per_worker, "background",
-                                     (int)q->background, "allowed", cpulist(&q->allowed), "quota", q->quota, "group",
-                                     (json_int_t)q->quota_group, "generation", (json_int_t)record->grant->generation,
-                                     "pus", cpulist(&record->grant->pus), "slots", cpulist(&record->grant->slots)));
+                                     (json_int_t)q->weight, "memory", (json_int_t)q->memory_per_worker, "priority",
+                                     alloc_priority_text(q->priority), "allowed", cpulist(&q->allowed), "quota",
+                                     q->quota, "group", (json_int_t)q->quota_group, "generation",
+                                     (json_int_t)record->grant->generation, "pus", cpulist(&record->grant->pus),
+                                     "slots", cpulist(&record->grant->slots)));
 }
 
 int state_forget(struct state *s, alloc_id id)
@@ -249,7 +250,7 @@ static int read_record(json_t *json, struct state_leases *leases)
                 {PARAM("max", PARAM_UNSIGNED, struct line, request.max)},
                 {PARAM("weight", PARAM_UNSIGNED, struct line, request.weight)},
                 {PARAM("memory", PARAM_U64, struct line, request.memory_per_worker)},
-                {PARAM("background", PARAM_BOOL, struct line, request.background)},
+                {PARAM("priority", PARAM_CHOICE, struct line, request.priority), .choices = params_priorities},
                 {PARAM("allowed", PARAM_CPULIST, struct line, request.allowed)},
                 {PARAM("quota", PARAM_DOUBLE, struct line, request.quota)},
                 {PARAM("group", PARAM_U64, struct line, request.quota_group)},

@@ -67,12 +67,13 @@ static json_t *lease_json(const struct server *s, const struct alloc_lease_view 
         char id[24];
 
         snprintf(id, sizeof(id), "%llu", (unsigned long long)view->id);
-        json_t *json = json_pack(
-                "{s:s, s:I, s:s*, s:o, s:o, s:i, s:i, s:i, s:b, s:s, s:b, s:I}", "lease", id, "uid", (json_int_t)q->uid,
-                "label", visible ? lease->label : NULL, "pus", grants_pus_json(&s->leases, &view->grant->pus), "shared",
-                grants_pus_json(&s->leases, &view->grant->shared), "min", (int)q->min, "max", (int)q->max, "weight",
-                (int)q->weight, "background", (int)q->background, "reason", alloc_reason_text(view->grant->reason),
-                "detached", (int)view->detached, "ageMs", (json_int_t)((now - view->opened) / 1000));
+        json_t *json = json_pack("{s:s, s:I, s:s*, s:o, s:o, s:i, s:i, s:i, s:s, s:s, s:b, s:I}", "lease", id, "uid",
+                                 (json_int_t)q->uid, "label", visible ? lease->label : NULL, "pus",
+                                 grants_pus_json(&s->leases, &view->grant->pus), "shared",
+                                 grants_pus_json(&s->leases, &view->grant->shared), "min", (int)q->min, "max",
+                                 (int)q->max, "weight", (int)q->weight, "priority", alloc_priority_text(q->priority),
+                                 "reason", alloc_reason_text(view->grant->reason), "detached", (int)view->detached,
+                                 "ageMs", (json_int_t)((now - view->opened) / 1000));
         if (view->grant->position > 0)
                 json_object_set_new(json, "position", json_integer(view->grant->position));
         return json;

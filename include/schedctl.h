@@ -24,6 +24,12 @@ extern "C" {
 
 struct schedctl_lease;
 
+enum {
+        SCHEDCTL_NORMAL,
+        SCHEDCTL_BATCH,       /* takes what others leave; may wait even for the first PU */
+        SCHEDCTL_INTERACTIVE, /* somebody waits for it, and it is short: ahead of normal ones for its first minute */
+};
+
 /* What is asked for. Zero in every field is a good request; set size to sizeof(struct schedctl_request). */
 struct schedctl_request {
         size_t size;                /* of this struct, so that it can grow */
@@ -32,7 +38,7 @@ struct schedctl_request {
         unsigned weight;            /* share against other leases, 1 to 10000; 0 means 100 */
         uint64_t memory_per_worker; /* bytes; 0 means unknown */
         const char *label;          /* shown to the same user; at most 128 bytes; NULL none */
-        int background;             /* not 0: may wait even for the first PU */
+        int priority;               /* SCHEDCTL_NORMAL, _BATCH or _INTERACTIVE */
         int no_start;               /* not 0: -ENOENT rather than starting a service where none runs */
 };
 

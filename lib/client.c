@@ -9,6 +9,7 @@
 
 #include "lib/call.h"
 #include "lib/grant.h"
+#include "lib/params.h"
 
 #define METHOD(name) "org.schedctl.Scheduler." name
 
@@ -56,6 +57,8 @@ static int check_request(const struct schedctl_request *request)
 {
         if (request->size < sizeof(*request))
                 return -EINVAL;
+        if (request->priority < SCHEDCTL_NORMAL || request->priority > SCHEDCTL_INTERACTIVE)
+                return -EINVAL;
         return request->label && strlen(request->label) > LABEL_MAX ? -EINVAL : 0;
 }
 
@@ -68,7 +71,8 @@ static int acquire_parameters(const struct schedctl_request *request, json_t **r
                 return r;
         if (request->label && json_object_set_new(o, "label", json_string(request->label)) < 0)
                 return -EINVAL; /* not UTF-8 */
-        if (request->background && json_object_set_new(o, "background", json_true()) < 0)
+        if (request->priority &&
+            json_object_set_new(o, "priority", json_string(params_priorities[request->priority])) < 0)
                 return -ENOMEM;
         *ret_parameters = TAKE(o);
         return 0;
@@ -391,16 +395,29 @@ int client_lease_set_slots(struct schedctl_lease *lease, unsigned slots)
         return call(lease, METHOD("Update"), o);
 }
 
-int client_lease_set_work_rate(struct schedctl_lease *lease, double rate)
+int client_lease_report(struct schedctl_lease *lease, double work_rate, uint64_t ends_in_ms)
 {
-        json_t *o = lease_parameters(lease);
+        CLEANUP_JSON json_t *o = lease_parameters(lease);
+        int r;
 
         /* json_real() refuses what JSON cannot hold: infinities and NaN. */
-        if (json_object_set_new(o, "workRate", json_real(rate)) < 0) {
-                json_decref(o);
+        if (json_object_set_new(o, "workRate", json_real(work_rate)) < 0)
                 return -EINVAL;
-        }
-        return call(lease, METHOD("Update"), o);
+        r = set_number(o, "endsInMs", ends_in_ms);
+        return r < 0 ? r : call(lease, METHOD("Update"), TAKE(o));
+}
+
+int client_lease_set_priority(struct schedctl_lease *lease, int priority)
+{
+        struct schedctl_request request = {.size = sizeof(request), .priority = priority};
+        CLEANUP_JSON json_t *o = lease_parameters(lease);
+        int r = check_request(&request);
+
+        if (r < 0)
+                return r;
+        if (json_object_set_new(o, "priority", json_string(params_priorities[priority])) < 0)
+                return -ENOMEM;
+        return call(lease, METHOD("Update"), TAKE(o));
 }
 
 int schedctl_suggest(const struct schedctl_request *request, unsigned *ret_workers)

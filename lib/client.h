@@ -26,7 +26,10 @@ struct client_grant {
         char *lost_reason;      /* NULL where nothing is lost */
         char *reason;
         uint64_t generation;
-        unsigned position; /* in the queue, from 1; 0: does not wait */
+        unsigned position;    /* in the queue, from 1; 0: does not wait */
+        uint64_t expected_ms; /* where it waits: until a PU is expected to be free; 0 not known */
+        int nice;             /* that the run's processes are to have at least; 0: as they are */
+        bool paused;          /* by its user: everything is wanted back until it goes on */
 };
 
 /* The latest grant: owned by the lease, valid until the next call on it. */
@@ -35,8 +38,14 @@ const struct client_grant *client_lease_grant(const struct schedctl_lease *lease
 const char *client_lease_id(const struct schedctl_lease *lease);
 /* Whether the service is there; false between its end and a successful claim. */
 bool client_lease_is_connected(const struct schedctl_lease *lease);
-/* Reports the work rate: seconds of estimated work done per second. */
-int client_lease_set_work_rate(struct schedctl_lease *lease, double rate);
+/* What the run reports of itself, about once a second: seconds of estimated work done per second, and milliseconds
+ * until it expects to be done (0: not known). */
+int client_lease_report(struct schedctl_lease *lease, double work_rate, uint64_t ends_in_ms);
+/* Reads again what this process's cgroups allow it (its affinity counts as it was when the lease began), and tells the
+ * service where that has changed: 1 it had. */
+int client_lease_refresh(struct schedctl_lease *lease);
+/* Changes the priority: SCHEDCTL_NORMAL, _BATCH or _INTERACTIVE. */
+int client_lease_set_priority(struct schedctl_lease *lease, int priority);
 /* Sets max exactly (at the end of a suite it falls to what still runs); at least 1. */
 int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
 /* Asks for at least so many slots; they come with a later grant, as many as the service has. */

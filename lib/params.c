@@ -13,7 +13,10 @@ union value {
         uint64_t u64;
         double real;
         struct cpuset pus;
+        int choice; /* enums are as large */
 };
+
+const char *const params_priorities[] = {"normal", "batch", "interactive", NULL};
 
 static bool in_range(const struct param *p, uint64_t number)
 {
@@ -70,6 +73,18 @@ static int read_pus(json_t *json, struct cpuset *pus)
         return 0;
 }
 
+static int read_choice(json_t *json, const char *const *choices, int *ret_choice)
+{
+        const char *text = json_string_value(json);
+
+        for (int i = 0; text && choices[i]; i++)
+                if (strcmp(text, choices[i]) == 0) {
+                        *ret_choice = i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
 /* The value and the size of its member, or -EINVAL. */
 static int read_value(json_t *json, const struct param *p, union value *value, size_t *size)
 {
@@ -103,6 +118,9 @@ static int read_value(json_t *json, const struct param *p, union value *value, s
         case PARAM_PUS:
                 *size = sizeof(value->pus);
                 return read_pus(json, &value->pus);
+        case PARAM_CHOICE:
+                *size = sizeof(value->choice);
+                return read_choice(json, p->choices, &value->choice);
         }
         return -EINVAL;
 }

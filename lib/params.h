@@ -10,6 +10,7 @@
  *   PARAM_DOUBLE   double          an integer or a real, least to most
  *   PARAM_CPULIST  struct cpuset   from text, "0-3,8"
  *   PARAM_PUS      struct cpuset   from an array of numbers
+ *   PARAM_CHOICE   an enum from 0 on, as large as int; from one of the texts in choices
  */
 #pragma once
 
@@ -26,6 +27,7 @@ enum param_type {
         PARAM_DOUBLE,
         PARAM_CPULIST,
         PARAM_PUS,
+        PARAM_CHOICE,
 };
 
 struct param {
@@ -35,10 +37,14 @@ struct param {
         uint64_t most; /* 0: no limit but the type's own */
         enum param_type type;
         bool required;
+        const char *const *choices; /* NULL-terminated */
 };
 
 /* The first three of a field: {PARAM("min", PARAM_UNSIGNED, struct ask, min), .least = 1}. */
 #define PARAM(name_, type_, struct_, member_) .name = (name_), .type = (type_), .offset = offsetof(struct_, member_)
+
+/* "normal", "batch", "interactive": enum alloc_priority. */
+extern const char *const params_priorities[];
 
 /* 0, or -EINVAL with *ret_bad the name of the first field, in the table's order, that is missing, of the wrong type or
  * out of range; `values` is then untouched. */

@@ -37,8 +37,10 @@ LIBRARIES = {
     "hwloc": re.compile(r"hwloc(\.h|/)"),
     "jansson": re.compile(r"jansson"),
     "libuv": re.compile(r"uv(\.h|/)"),
+    "inih": re.compile(r"ini\.h"),
     "libmd": re.compile(r"sha2\.h"),
     "libsystemd": re.compile(r"systemd/"),
+    "ncurses": re.compile(r"n?curses"),
     "sqlite3": re.compile(r"sqlite3"),
 }
 
@@ -62,8 +64,8 @@ ROOMS = {
     "core": Room(frozenset({"core"}), libc=LIBC_CORE, libc_folders=()),
     "hw": room("hw core lib/util.h", "hwloc"),
     "lib": room("lib include core hw/root.h hw/usable.h", "jansson"),
-    "daemon": room("daemon core hw lib include", "libuv libsystemd libmd jansson"),
-    "cli": room("cli core hw lib include", "libuv sqlite3 jansson expat"),
+    "daemon": room("daemon core hw lib include", "libuv libsystemd libmd jansson inih"),
+    "cli": room("cli core hw lib include", "libuv sqlite3 jansson expat ncurses"),
     "examples": room("include"),
     "bench": room("bench include core lib hw/usable.h", "jansson"),
 }

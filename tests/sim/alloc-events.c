@@ -38,7 +38,8 @@ static struct alloc_request random_request(struct history *h)
                 r.quota_group = rng_below(&h->rng, 2);
                 r.quota = 0.5 + rng_below(&h->rng, h->n_pus);
         }
-        r.background = h->backgrounds && history_chance(h, 4);
+        if (h->backgrounds && history_chance(h, 4))
+                r.priority = ALLOC_BATCH;
         return r;
 }
 

@@ -31,7 +31,7 @@ const char *laws_nobody_starves(const struct alloc *a, const struct laws_facts *
                 struct alloc_lease_view v = alloc_lease_at(a, i);
                 struct cpuset may = may_use(a, facts, i);
 
-                if (v.request->background || v.detached || !cpuset_is_empty(&v.grant->pus))
+                if (v.request->priority == ALLOC_BATCH || v.detached || !cpuset_is_empty(&v.grant->pus))
                         continue;
                 CPUSET_FOREACH (pu, &may)
                         if (count_sharers(a, pu) < ALLOC_SHARED_PER_PU_MAX)

@@ -141,7 +141,7 @@ static void print_lease(FILE *f, const struct alloc_lease_view *v)
         const struct alloc_grant *g = v->grant;
 
         fprintf(f, "%" PRIu64 " min=%u max=%u weight=%u%s%s generation=%" PRIu64, v->id, v->request->min,
-                v->request->max, v->request->weight, v->request->background ? " background" : "",
+                v->request->max, v->request->weight, v->request->priority == ALLOC_BATCH ? " batch" : "",
                 v->detached ? " detached" : "", g->generation);
         print_set(f, "pus", &g->pus);
         print_set(f, "shared", &g->shared);

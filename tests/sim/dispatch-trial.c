@@ -120,6 +120,7 @@ static void on_event(void *data, double now, const struct dispatch_event *e)
         case DISPATCH_SETUP:
         case DISPATCH_SAMPLE:
         case DISPATCH_SAMPLED:
+        case DISPATCH_LIMIT:
         case DISPATCH_TIME:
                 break;
         }

@@ -63,7 +63,7 @@ static void leases_of_a_user_are_bounded(void)
 
         scene_begin(&s, 2);
         r.max = 1;
-        r.background = true;
+        r.priority = ALLOC_BATCH;
         for (alloc_id id = 1; id <= ALLOC_LEASES_PER_UID_MAX; id++)
                 CHECK_INT(try_open(&s, id, r), 0);
         CHECK_INT(try_open(&s, ALLOC_LEASES_MAX, r), ALLOC_ERROR_TOO_MANY_OF_UID);
@@ -79,7 +79,7 @@ static void leases_are_bounded(void)
         struct alloc_request r = scene_request();
 
         scene_begin(&s, 2);
-        r.background = true;
+        r.priority = ALLOC_BATCH;
         for (alloc_id id = 1; id <= ALLOC_LEASES_MAX; id++) {
                 r.uid = (uint32_t)(id / ALLOC_LEASES_PER_UID_MAX);
                 CHECK_INT(try_open(&s, id, r), 0);

@@ -109,7 +109,7 @@ static void the_first_pu_is_shared_when_all_are_lent(void)
                   "  3/2 has 0: fair share\n");
 }
 
-static void a_background_run_waits(void)
+static void a_batch_run_waits(void)
 {
         struct scene s;
         struct alloc_request r = scene_request();
@@ -118,7 +118,7 @@ static void a_background_run_waits(void)
         r.max = 1;
         scene_open(&s, 1, r);
         scene_open(&s, 2, r);
-        r.background = true;
+        r.priority = ALLOC_BATCH;
         scene_open(&s, 3, r);
         scene_open(&s, 4, r);
         scene_close(&s, 1);
@@ -459,7 +459,7 @@ static void a_waiting_run_hears_what_it_waits_for(void)
         r.max = 1;
         scene_open(&s, 1, r);
         scene_step(&s, "detach", (struct alloc_event){.type = ALLOC_DETACH, .lease = 1});
-        r.background = true;
+        r.priority = ALLOC_BATCH;
         r.allowed = scene_set("0");
         CHECK_INT(alloc_suggest(s.alloc, &r, &pus, &reason), 0);
         CHECK(cpuset_is_empty(&pus));
@@ -479,7 +479,7 @@ int main(void)
         a_minimum_comes_before_fair_shares();
         weights_divide();
         the_first_pu_is_shared_when_all_are_lent();
-        a_background_run_waits();
+        a_batch_run_waits();
         a_waiting_run_hears_what_it_waits_for();
         a_run_that_does_not_answer_shares();
         a_late_return_names_an_old_generation();

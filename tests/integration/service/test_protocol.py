@@ -65,7 +65,8 @@ def test_unknown_description(connection: Connection) -> None:
         ("memoryPerWorker", "1G"),
         ("label", 7),
         ("label", "x" * 129),
-        ("background", 1),
+        ("priority", 1),
+        ("priority", "urgent"),
         ("allowed", [0, 1]),
         ("allowed", "3-1"),
         ("allowed", "4096"),
@@ -93,7 +94,7 @@ def test_required_parameters(connection: Connection) -> None:
 
 
 def test_absent_and_null_are_the_same(service: Service) -> None:
-    names = ("min", "max", "weight", "memoryPerWorker", "label", "background", "allowed", "quota")
+    names = ("min", "max", "weight", "memoryPerWorker", "label", "priority", "allowed", "quota")
     with service.connect() as connection:
         plain = connection.acquire()
     with service.connect() as connection:

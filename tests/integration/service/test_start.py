@@ -404,7 +404,7 @@ def test_status_lists_leases(build: Path, service: Service, env: dict[str, str])
     assert status().splitlines()[1] == "Nothing is lent."
     with service.connect() as a, service.connect() as b:
         a.acquire(label="make check\x1b[31m")
-        b.acquire(background=True, allowed="0")
+        b.acquire(priority="batch", allowed="0")
         lines = status().splitlines()
         assert lines[2].split()[:3] == ["LEASE", "USER", "CPUS"]
         assert lines[3].split()[2] == "0-7" and "make check\\x1b[31m" in lines[3]
