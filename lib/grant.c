@@ -6,6 +6,10 @@
 
 #include "lib/params.h"
 
+enum {
+        NICE_MAX = 19, /* setpriority(2) */
+};
+
 /* The grant's plain fields as they are on the wire. */
 struct fields {
         const char *lease;
@@ -13,6 +17,9 @@ struct fields {
         const char *reason;
         uint64_t generation;
         unsigned position;
+        uint64_t expected_ms;
+        unsigned nice;
+        bool paused;
         struct cpuset shared;
 };
 
@@ -31,6 +38,9 @@ static int read_fields(json_t *json, struct fields *fields)
                 {PARAM("reason", PARAM_STRING, struct fields, reason), .required = true},
                 {PARAM("generation", PARAM_U64, struct fields, generation), .required = true},
                 {PARAM("position", PARAM_UNSIGNED, struct fields, position)},
+                {PARAM("expectedMs", PARAM_U64, struct fields, expected_ms)},
+                {PARAM("nice", PARAM_UNSIGNED, struct fields, nice), .most = NICE_MAX},
+                {PARAM("paused", PARAM_BOOL, struct fields, paused)},
                 {PARAM("shared", PARAM_PUS, struct fields, shared)},
         };
         const char *bad;
@@ -109,6 +119,9 @@ static int fill(json_t *json, const struct fields *fields, struct client_grant *
 
         grant->generation = fields->generation;
         grant->position = fields->position;
+        grant->expected_ms = fields->expected_ms;
+        grant->nice = (int)fields->nice;
+        grant->paused = fields->paused;
         grant->shared = fields->shared;
         if ((r = read_numbers(json_object_get(json, "pus"), &grant->pus, &grant->n_pus)) < 0 ||
             (r = read_numbers(json_object_get(json, "slots"), &grant->slots, &grant->n_slots)) < 0 ||
