@@ -29,6 +29,7 @@ import predictions
 import real
 import reporting
 import scale
+import sharing
 import simulated
 import suites
 import waiting
@@ -48,6 +49,7 @@ MEASURED: dict[str, tuple[str, Callable[[Tools, Extent], str]]] = {
     "simulated": ("Simulated machines", simulated.run),
     "micro": ("What schedctl itself costs", micro.run),
     "memory": ("Memory of a run", memory.run),
+    "sharing": ("Several runs at once", sharing.run),
 }
 REPORTING = "What the reporting process pays for an item"
 GROUPS = (*TITLES, *MEASURED, "reporting")
