@@ -33,6 +33,8 @@ struct readings_zone {
         int error;
         int64_t millicelsius;
         int64_t passive, hot, critical; /* its own trip points, m°C; READINGS_NONE where it has none */
+        bool powers_off; /* the kernel powers the machine off at `critical`: a thermal zone's trip. Else (hwmon's crit)
+                            it is the hardware's own limit, at which a die runs by design */
 };
 
 /* One CPU package. */
