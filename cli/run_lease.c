@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cli/run_lease.h"
+#include "cli/run_wait.h"
 #include "hw/usable.h"
 #include "lib/client.h"
 
@@ -63,6 +64,8 @@ static int take_grant(struct run_lease *l)
                 cpuset_add(&l->wanted, g->wanted[i]);
         l->kept = cpuset_andnot(&l->pus, &l->wanted);
         l->wanted_by = g->n_wanted ? now_us() + (uint64_t)g->wanted_within * 1000 : 0;
+        l->paused = g->paused;
+        l->nice = g->nice;
         return 0;
 }
 
@@ -119,26 +122,13 @@ static bool is_refusal(int r)
         return r == -EINVAL || r == -ENOMEM;
 }
 
-/* Says that it waits, and for what; then waits for the first PU. */
-static int wait_for_first(struct schedctl_lease *lease, bool quiet)
-{
-        int r = 0;
-
-        if (schedctl_lease_n_pus(lease) == 0 && !quiet)
-                fprintf(stderr, "schedctl run: waiting for CPUs: %s (place %u in the queue)\n",
-                        schedctl_lease_reason(lease), client_lease_grant(lease)->position);
-        while (r >= 0 && schedctl_lease_n_pus(lease) == 0)
-                r = schedctl_lease_wait(lease, -1);
-        return r < 0 ? r : 0;
-}
-
 static int acquire(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
 {
         CLEANUP_LEASE struct schedctl_lease *lease = NULL;
         int r = client_acquire(request, CLIENT_NO_WAIT | CLIENT_NO_RESTART, &lease);
 
         if (r >= 0)
-                r = wait_for_first(lease, quiet);
+                r = run_wait_first(lease, quiet);
         if (r < 0)
                 return r;
         *ret_lease = TAKE(lease);
@@ -152,6 +142,8 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
                 .size = sizeof(request),
                 .min = options->min,
                 .max = least_of(least_of(options->max, options->workers), options->max_workers),
+                .weight = options->weight,
+                .priority = options->priority,
                 .label = options->label,
         };
         struct run_lease l = {0};
@@ -293,6 +285,23 @@ int run_lease_want_slots(struct run_lease *l, unsigned n)
         if (!l->lease)
                 return count_slots(l, n);
         return run_lease_is_connected(l) ? client_lease_set_slots(l->lease, n) : 0;
+}
+
+int run_lease_report(struct run_lease *l, double work_rate, uint64_t ends_in_ms)
+{
+        return run_lease_is_connected(l) ? client_lease_report(l->lease, work_rate, ends_in_ms) : -ENOTCONN;
+}
+
+int run_lease_set_priority(struct run_lease *l, int priority)
+{
+        return run_lease_is_connected(l) ? client_lease_set_priority(l->lease, priority) : -ENOTCONN;
+}
+
+int run_lease_set_memory(struct run_lease *l, uint64_t bytes)
+{
+        const struct schedctl_request request = {.size = sizeof(request), .memory_per_worker = bytes};
+
+        return run_lease_is_connected(l) ? schedctl_lease_update(l->lease, &request) : -ENOTCONN;
 }
 
 /* A claim asks for all that the service had lent, what was given back since included. */

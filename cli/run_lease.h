@@ -27,6 +27,8 @@ struct run_lease {
         struct cpuset unsaid_refused;  /* likewise, as unusable */
         unsigned unsaid_max;           /* likewise, the new max; 0: as it was */
         unsigned slots_wanted;         /* the most that were asked for */
+        bool paused;                   /* by its user: all is wanted back until it goes on */
+        int nice;                      /* that the run's processes are to have at least */
 };
 
 /* Borrows. Without a service: a warning to stderr and the own mask, cut to --max. Negative errno where there is
@@ -49,6 +51,10 @@ int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
 /* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
+/* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told. */
+int run_lease_report(struct run_lease *lease, double work_rate, uint64_t ends_in_ms);
+int run_lease_set_priority(struct run_lease *lease, int priority);
+int run_lease_set_memory(struct run_lease *lease, uint64_t bytes_per_worker);
 /* Asks for so many slots in all, where there are fewer. The service lends them with a later grant, as many as it has;
  * without a service they are there at once. */
 int run_lease_want_slots(struct run_lease *lease, unsigned n);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cli/run_options.h"
+#include "include/schedctl.h"
+#include "lib/params.h"
 #include "lib/util.h"
 
 enum {
@@ -21,6 +23,8 @@ enum {
         OPT_MAX_ITEMS,
         OPT_MAX_WORKER_MEMORY,
         OPT_DRY_RUN,
+        OPT_PRIORITY,
+        OPT_WEIGHT,
         OPT_JSON
 };
 
@@ -32,6 +36,8 @@ static const struct option long_options[] = {
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"min", required_argument, NULL, OPT_MIN},
         {"max", required_argument, NULL, OPT_MAX},
+        {"priority", required_argument, NULL, OPT_PRIORITY},
+        {"weight", required_argument, NULL, OPT_WEIGHT},
         {"start", required_argument, NULL, OPT_START},
         {"no-pin", no_argument, NULL, OPT_NO_PIN},
         {"label", required_argument, NULL, OPT_LABEL},
@@ -57,6 +63,8 @@ static const struct {
         {"SCHEDCTL_DRY_RUN", OPT_DRY_RUN},
         {"SCHEDCTL_MIN", OPT_MIN},
         {"SCHEDCTL_MAX", OPT_MAX},
+        {"SCHEDCTL_PRIORITY", OPT_PRIORITY},
+        {"SCHEDCTL_WEIGHT", OPT_WEIGHT},
         {"SCHEDCTL_START", OPT_START},
         {"SCHEDCTL_PIN", OPT_NO_PIN},
         {"SCHEDCTL_LABEL", OPT_LABEL},
@@ -104,6 +112,9 @@ static void print_help(void)
              "      --dry-run          collect, and say what would run where\n"
              "      --min N            ask for at least N CPUs\n"
              "      --max N            borrow at most N CPUs\n"
+             "      --priority WHICH   interactive, normal or batch (takes what others leave);\n"
+             "                         otherwise interactive while it is short\n"
+             "      --weight N         its share against your other runs, 100 by default\n"
              "      --start HOW        start workers by fork (after collection) or spawn\n"
              "                         (afresh); auto, the default, forks where that is safe\n"
              "      --no-pin           set nobody's CPU affinity\n"
@@ -240,6 +251,13 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
                 return parse_count(value, &o->min);
         case OPT_MAX:
                 return parse_count(value, &o->max);
+        case OPT_PRIORITY:
+                ok = parse_choice(value, params_priorities, SCHEDCTL_INTERACTIVE + 1, &choice);
+                o->priority = (int)choice;
+                o->priority_given = true;
+                return ok;
+        case OPT_WEIGHT:
+                return parse_number(value, 1, RUN_WEIGHT_MAX, &o->weight);
         case OPT_START:
                 o->start_given = true;
                 return run_start_parse(value, &o->start);

@@ -17,6 +17,7 @@ enum run_engine {
 enum {
         RUN_COUNT_MAX = 4096,               /* of workers or PUs; CPUSET_MAX */
         RUN_LABEL_MAX = 128,                /* bytes; the service's limit */
+        RUN_WEIGHT_MAX = 10000,             /* the service's limit */
         RUN_TURNS_MAX = 1000 * 1000 * 1000, /* items of one worker */
 };
 
@@ -33,11 +34,14 @@ struct run_options {
         unsigned max_items;         /* that a worker runs; 0: any number */
         unsigned max_worker_memory; /* MiB that a worker may have needed; 0: any */
         unsigned min, max;          /* PUs of the lease; 0: the service's default */
+        unsigned weight;            /* of the lease; 0: the service's default */
+        int priority;               /* SCHEDCTL_NORMAL, _BATCH or _INTERACTIVE; not given: run_priority.h's to find */
         enum run_start start;
         enum run_engine engine;
         double item_timeout; /* seconds an item may take; 0: any time */
         bool confirm_failures;
         bool start_given, item_timeout_given, confirm_failures_given, max_items_given, max_worker_memory_given;
+        bool priority_given;
         bool dry_run; /* say what would run where, and run nothing */
         bool no_pin;
         bool verbose;
