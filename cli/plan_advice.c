@@ -311,7 +311,7 @@ static int try_worker(const struct advising *a, struct dispatch_pu *pus)
                 order[i] = a->in->pus[i].os;
                 cpuset_add(&own, order[i]);
         }
-        if (!placement_next(&a->in->machine->machine, &a->in->spare, &own, &own, &choice))
+        if (!placement_next(&a->in->machine->machine, NULL, &a->in->spare, &own, &own, &choice))
                 return 0;
         order[a->in->n_pus] = choice.pu;
         run_machine_rate(a->in->machine, order, a->in->n_pus + 1, pus);

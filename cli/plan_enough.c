@@ -22,7 +22,7 @@ static void order_pus(const struct plan_input *in, unsigned *order)
         }
         if (!in->machine || !in->machine->known)
                 return;
-        n = placement_order(&in->machine->machine, &own, choices);
+        n = placement_order(&in->machine->machine, NULL, &own, choices);
         for (unsigned i = 0; n == in->n_pus && i < n; i++)
                 order[i] = choices[i].pu;
 }

@@ -222,7 +222,7 @@ size_t plan_machine_choose(const struct plan_machine *m, const struct cpuset *of
                            struct cpuset *ret_spare)
 {
         struct placement_choice order[CPUSET_MAX];
-        unsigned taken[CPUSET_MAX], n_all = placement_order(&m->of.machine, of, order);
+        unsigned taken[CPUSET_MAX], n_all = placement_order(&m->of.machine, NULL, of, order);
         struct cpuset set = {0};
 
         n = n < n_all ? n : n_all;

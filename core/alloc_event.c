@@ -271,6 +271,8 @@ void alloc_event_apply(struct alloc *a, const struct alloc_event *e, struct mach
                 break;
         case ALLOC_BUDGET_SET:
                 a->budget = e->budget;
+                a->goal = (struct placement_goal){.aim = e->aim, .hot_package = e->hot_package};
+                a->hold = e->hold;
                 break;
         case ALLOC_OPEN:
                 open_lease(a, e);

@@ -15,7 +15,7 @@ static unsigned pick_withdrawn(const struct alloc *a, const struct alloc_solutio
         struct placement_choice choice = {.pu = cpuset_next(wanted, 0)};
         struct cpuset own = cpuset_andnot(&l->own, wanted);
 
-        placement_next(&a->machine, wanted, &s->lent, &own, &choice);
+        placement_next(&a->machine, &a->goal, wanted, &s->lent, &own, &choice);
         return choice.pu;
 }
 
@@ -154,7 +154,7 @@ static unsigned pick_untaken(const struct alloc *a, const struct alloc_solution 
 
         struct placement_choice choice = {.pu = cpuset_next(&from, 0)};
 
-        placement_next(&a->machine, &from, &s->lent, &s->match.takes[index], &choice);
+        placement_next(&a->machine, &a->goal, &from, &s->lent, &s->match.takes[index], &choice);
         return choice.pu;
 }
 
@@ -167,7 +167,7 @@ static unsigned take_spare(const struct alloc *a, struct alloc_solution *s, uint
 
                 if (s->plans[i].surplus == 0 || pu == CPUSET_NONE)
                         continue;
-                placement_worst(&a->machine, &s->lent, &found, &pu);
+                placement_worst(&a->machine, &a->goal, &s->lent, &found, &pu);
                 cpuset_remove(&s->match.takes[i], pu);
                 s->plans[i].surplus--;
                 s->plans[i].taken--;
@@ -253,7 +253,7 @@ static void trim(const struct alloc *a, struct alloc_solution *s, size_t index)
                 struct cpuset *takes = &s->match.takes[index];
                 unsigned pu = cpuset_next(takes, 0);
 
-                placement_worst(&a->machine, &s->lent, takes, &pu);
+                placement_worst(&a->machine, &a->goal, &s->lent, takes, &pu);
                 cpuset_remove(takes, pu);
         }
 }

@@ -77,6 +77,8 @@ struct alloc {
         struct cpuset online; /* the machine's PUs */
         struct cpuset usable; /* of these, what policy leaves */
         unsigned budget;
+        struct placement_goal goal; /* which PUs are taken back first, and lent last */
+        bool hold;                  /* nobody gets more than it has, first PUs excepted */
         uint64_t now;
         bool restless;              /* the latest step's last round still changed something */
         struct alloc_lease *leases; /* by opening */

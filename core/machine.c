@@ -1,6 +1,7 @@
 #include "core/machine.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ static bool kinds_are_valid(const struct machine_kind *kinds, unsigned n_kinds)
                 if (!(kinds[i].speed > 0) || kinds[i].speed > 1)
                         return false;
                 if (i > 0 && kinds[i].speed > kinds[i - 1].speed)
+                        return false;
+                if (!(kinds[i].power >= 0) || isinf(kinds[i].power))
                         return false;
                 if (!memchr(kinds[i].name, '\0', sizeof(kinds[i].name)))
                         return false;
@@ -99,8 +102,11 @@ int machine_init(struct machine_pu *pus, unsigned n_pus, const struct machine_ki
                 return -EINVAL;
 
         memcpy(m.kinds, kinds, n_kinds * sizeof(*kinds));
-        for (unsigned i = 0; i < n_kinds; i++)
+        for (unsigned i = 0; i < n_kinds; i++) {
                 m.kinds[i].n_cores = 0;
+                if (!(kinds[i].power > 0))
+                        m.kinds[i].power = kinds[i].speed * kinds[i].speed;
+        }
         for (unsigned i = 0; i < n_pus; i++)
                 if (pus[i].smt_rank == 0)
                         m.kinds[pus[i].kind].n_cores++;

@@ -17,11 +17,17 @@ enum {
  * and Pratt 2004 found a fifth on average for mixed programs on the first SMT processors; later cores gain more. */
 #define MACHINE_SMT_GAIN_DEFAULT 0.25
 
+/* What a further busy sibling adds to the power of its core, where that core alone takes 1: Li, Brooks, Hu, Skadron and
+ * Bose 2004 (Understanding the energy efficiency of simultaneous multithreading) found roughly 24 % for two threads. So
+ * a sibling does about as much work for its energy as a core of its kind, and neither needs the other's place. */
+#define MACHINE_SMT_POWER 0.24
+
 /* What a class of cores is called: on a hybrid machine P, E and LP-E, elsewhere a number, and nothing where
  * all cores are alike. */
 struct machine_kind {
         char name[MACHINE_KIND_NAME_MAX]; /* "P", "E", "LP-E", "0", "1"…; "" on a uniform machine */
         double speed;                     /* of one core alone, relative to the fastest kind: (0, 1] */
+        double power;                     /* of one busy core, relative to the fastest kind; 0: derived from speed */
         unsigned n_cores;
 };
 
@@ -48,8 +54,12 @@ struct machine {
 };
 
 /* Takes over `pus` (malloc'ed), sorts it, derives the counts (kinds' n_cores too) and checks it: distinct OS
- * indices, dense numbers, one kind a core, SMT ranks 0 to k - 1 in each core, speeds within (0, 1] and falling.
- * -EINVAL where that does not hold; ret_machine is then untouched and pus still the caller's. */
+ * indices, dense numbers, one kind a core, SMT ranks 0 to k - 1 in each core, speeds within (0, 1] and falling, powers
+ * finite and not negative. -EINVAL where that does not hold; ret_machine is then untouched and pus still the caller's.
+ *
+ * Where a kind's power is not given it is the square of its speed: power goes with a core's complexity and speed with
+ * the square root of that (Pollack's rule; Borkar and Chien 2011, The future of microprocessors). A core at half the
+ * speed takes a quarter of the power, and so does twice the work for its energy. */
 int machine_init(struct machine_pu *pus, unsigned n_pus, const struct machine_kind *kinds, unsigned n_kinds,
                  struct machine *ret_machine);
 void machine_finish(struct machine *m);

@@ -14,7 +14,8 @@ struct tally {
 
 /* What a PU is worth to the lease. Compared field by field, in this order. */
 struct rank {
-        double gain;         /* work it adds, in fast cores; more is better */
+        bool hot;            /* in the package that is to cool down; worse than not */
+        double gain;         /* work it adds, in fast cores, or the same for its power; more is better */
         bool free_core;      /* better than not */
         unsigned core_other; /* PUs of its core that others hold; less is better, as in all that follow but own */
         unsigned core_busy;
@@ -82,13 +83,29 @@ static void tally_init(struct tally *t, const struct machine *m, const struct cp
         }
 }
 
-static struct rank rank_of(const struct machine *m, const struct tally *t, const struct machine_pu *pu)
+/* The question put to every PU of one choice. */
+struct asked {
+        const struct machine *m;
+        const struct placement_goal *goal;
+};
+
+static double gain_of(const struct asked *q, const struct machine_pu *pu, bool free_core)
+{
+        const struct machine_kind *kind = &q->m->kinds[pu->kind];
+        double gain = free_core ? kind->speed : kind->speed * q->m->smt_gain;
+
+        if (!q->goal || q->goal->aim != PLACEMENT_EFFICIENT)
+                return gain;
+        return gain / (free_core ? kind->power : kind->power * MACHINE_SMT_POWER);
+}
+
+static struct rank rank_of(const struct asked *q, const struct tally *t, const struct machine_pu *pu)
 {
         const struct count *core = &t->core[pu->core], *cache = &t->cache[pu->cache], *node = &t->node[pu->node];
-        double speed = m->kinds[pu->kind].speed;
 
         return (struct rank){
-                .gain = core->busy == 0 ? speed : speed * m->smt_gain,
+                .hot = q->goal && q->goal->aim == PLACEMENT_COOL && pu->package == q->goal->hot_package,
+                .gain = gain_of(q, pu, core->busy == 0),
                 .free_core = core->busy == 0,
                 .core_other = (unsigned)(core->busy - core->own),
                 .core_busy = core->busy,
@@ -103,6 +120,8 @@ static struct rank rank_of(const struct machine *m, const struct tally *t, const
 
 static bool rank_is_better(const struct rank *a, const struct rank *b)
 {
+        if (a->hot != b->hot)
+                return b->hot;
         if (a->gain > b->gain || a->gain < b->gain)
                 return a->gain > b->gain;
         if (a->free_core != b->free_core)
@@ -132,9 +151,10 @@ static enum placement_reason reason_of(const struct machine_pu *pu, const struct
 }
 
 /* The best PU of `free` by its index in m->pus; returns how many candidates there were. */
-static unsigned choose(const struct machine *m, const struct tally *t, const struct cpuset *free, unsigned *ret_index,
+static unsigned choose(const struct asked *q, const struct tally *t, const struct cpuset *free, unsigned *ret_index,
                        enum placement_reason *ret_reason)
 {
+        const struct machine *m = q->m;
         struct rank best = {0};
         unsigned n = 0, index = 0;
 
@@ -142,7 +162,7 @@ static unsigned choose(const struct machine *m, const struct tally *t, const str
                 if (!cpuset_has(free, m->pus[i].os))
                         continue;
 
-                struct rank rank = rank_of(m, t, &m->pus[i]);
+                struct rank rank = rank_of(q, t, &m->pus[i]);
 
                 if (n++ == 0 || rank_is_better(&rank, &best)) {
                         best = rank;
@@ -156,30 +176,33 @@ static unsigned choose(const struct machine *m, const struct tally *t, const str
         return n;
 }
 
-bool placement_next(const struct machine *m, const struct cpuset *free, const struct cpuset *busy,
-                    const struct cpuset *own, struct placement_choice *ret_choice)
+bool placement_next(const struct machine *m, const struct placement_goal *goal, const struct cpuset *free,
+                    const struct cpuset *busy, const struct cpuset *own, struct placement_choice *ret_choice)
 {
+        const struct asked asked = {m, goal};
         struct tally tally;
         enum placement_reason reason;
         unsigned index, n;
 
         tally_init(&tally, m, busy, own);
-        n = choose(m, &tally, free, &index, &reason);
+        n = choose(&asked, &tally, free, &index, &reason);
         if (n == 0)
                 return false;
         *ret_choice = (struct placement_choice){.pu = m->pus[index].os, .reason = n == 1 ? PLACEMENT_ONLY : reason};
         return true;
 }
 
-unsigned placement_order(const struct machine *m, const struct cpuset *usable, struct placement_choice *ret_choices)
+unsigned placement_order(const struct machine *m, const struct placement_goal *goal, const struct cpuset *usable,
+                         struct placement_choice *ret_choices)
 {
+        const struct asked asked = {m, goal};
         struct cpuset free = *usable;
         struct tally tally;
         enum placement_reason reason;
         unsigned n_written = 0, index;
 
         tally_clear(&tally, m);
-        while (choose(m, &tally, &free, &index, &reason) > 0) {
+        while (choose(&asked, &tally, &free, &index, &reason) > 0) {
                 const struct machine_pu *pu = &m->pus[index];
 
                 ret_choices[n_written++] = (struct placement_choice){.pu = pu->os, .reason = reason};
@@ -189,8 +212,10 @@ unsigned placement_order(const struct machine *m, const struct cpuset *usable, s
         return n_written;
 }
 
-bool placement_worst(const struct machine *m, const struct cpuset *busy, const struct cpuset *own, unsigned *ret_pu)
+bool placement_worst(const struct machine *m, const struct placement_goal *goal, const struct cpuset *busy,
+                     const struct cpuset *own, unsigned *ret_pu)
 {
+        const struct asked asked = {m, goal};
         struct tally tally;
         struct rank worst = {0};
         bool found = false;
@@ -204,7 +229,7 @@ bool placement_worst(const struct machine *m, const struct cpuset *busy, const s
 
                 /* Ranked as if it were not held and the question were whether to take it. */
                 tally_remove_own(&tally, pu);
-                struct rank rank = rank_of(m, &tally, pu);
+                struct rank rank = rank_of(&asked, &tally, pu);
                 tally_add(&tally, pu, true);
 
                 if (!found || rank_is_better(&worst, &rank)) {

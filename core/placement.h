@@ -12,6 +12,9 @@
  * forked from one process and read the same interpreter, modules and page cache: one copy of these serves a whole
  * cache, and stays local to a node. Each lease then has caches to itself as long as there are enough.
  *
+ * On battery, at a power limit or at a temperature something else comes before the work a PU adds: struct
+ * placement_goal. Everything after it is as above.
+ *
  * Pure and deterministic: ties go to the lowest SMT rank and then to the lowest OS index. A choice is
  * O(PUs of the machine).
  */
@@ -42,15 +45,27 @@ enum placement_aim {
         PLACEMENT_COOL,      /* the hottest package's PUs go last, and are given up first */
 };
 
-/* The next PU for a lease that holds `own`, out of `free`, while `busy` (own included) are lent.
- * False where free is empty (or has no PU of the machine); *ret_choice is then untouched. */
-bool placement_next(const struct machine *m, const struct cpuset *free, const struct cpuset *busy,
-                    const struct cpuset *own, struct placement_choice *ret_choice);
+/* With PLACEMENT_EFFICIENT PUs go by what they add to the work over what they add to the power: a free core adds its
+ * kind's speed and power, a sibling smt_gain and MACHINE_SMT_POWER of these. That is the greedy rule for the most work
+ * under a limit of power, as Dantzig's for the knapsack (1957): slower kinds before faster ones. What the package takes
+ * whether its cores are busy or not is left out: it is there as long as anything is lent. */
+struct placement_goal {
+        enum placement_aim aim;
+        unsigned hot_package; /* with PLACEMENT_COOL; one that the machine does not have: PLACEMENT_WORK */
+};
 
-/* The whole order over `usable` on an idle machine, as `schedctl topo` and SuggestWorkers show it.
- * ret_choices has room for n_pus; returns how many were written. */
-unsigned placement_order(const struct machine *m, const struct cpuset *usable, struct placement_choice *ret_choices);
+/* The next PU for a lease that holds `own`, out of `free`, while `busy` (own included) are lent. goal NULL:
+ * PLACEMENT_WORK. False where free is empty (or has no PU of the machine); *ret_choice is then untouched. */
+bool placement_next(const struct machine *m, const struct placement_goal *goal, const struct cpuset *free,
+                    const struct cpuset *busy, const struct cpuset *own, struct placement_choice *ret_choice);
+
+/* The whole order over `usable` on an idle machine, as `schedctl topo` and SuggestWorkers show it. goal NULL:
+ * PLACEMENT_WORK. ret_choices has room for n_pus; returns how many were written. */
+unsigned placement_order(const struct machine *m, const struct placement_goal *goal, const struct cpuset *usable,
+                         struct placement_choice *ret_choices);
 
 /* The PU a lease should give up first: the reverse of placement_next over what it holds, so the one that adds
- * least, and among equals the one furthest from its others. False if own is empty. */
-bool placement_worst(const struct machine *m, const struct cpuset *busy, const struct cpuset *own, unsigned *ret_pu);
+ * least (or least for its power, or is in the hot package), and among equals the one furthest from its others. goal
+ * NULL: PLACEMENT_WORK. False if own is empty. */
+bool placement_worst(const struct machine *m, const struct placement_goal *goal, const struct cpuset *busy,
+                     const struct cpuset *own, unsigned *ret_pu);

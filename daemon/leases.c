@@ -345,7 +345,7 @@ static int rank_pus(struct leases *l, const struct machine *machine, const struc
 
         if (!order)
                 return -ENOMEM;
-        n = placement_order(machine, usable, order);
+        n = placement_order(machine, NULL, usable, order);
         memset(l->rank, 0, sizeof(l->rank));
         for (unsigned i = 0; i < n; i++)
                 l->rank[order[i].pu] = i + 1;

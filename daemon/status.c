@@ -30,7 +30,7 @@ static json_t *order_json(const struct machine *m, const struct cpuset *usable)
 {
         CLEANUP_FREE struct placement_choice *order = calloc(m->n_pus + 1, sizeof(*order));
         json_t *array = json_array();
-        unsigned n = order ? placement_order(m, usable, order) : 0;
+        unsigned n = order ? placement_order(m, NULL, usable, order) : 0;
 
         for (unsigned i = 0; i < n; i++)
                 json_array_append_new(array, json_pack("{s:i, s:s}", "pu", (int)order[i].pu, "reason",

@@ -68,7 +68,7 @@ static int draw_order(const struct machine *m, const struct cpuset *usable, cons
 
         if (!order || !choices)
                 return -ENOMEM;
-        n = placement_order(m, usable, order);
+        n = placement_order(m, NULL, usable, order);
         for (unsigned i = 0; i < n; i++)
                 choices[i] = (struct topo_choice){order[i].pu, placement_reason_text(order[i].reason)};
         return topo_render_order(choices, n, style, stdout);

@@ -44,6 +44,33 @@ static void check_kinds_refused(double first, double second)
         free(pus);
 }
 
+static void check_near(double actual, double expected)
+{
+        CHECK(fabs(actual - expected) < 1e-9);
+}
+
+/* Power is the square of speed where nothing better is known, and must be a number. */
+static void test_power(void)
+{
+        struct machine_kind kinds[] = {{.name = "P", .speed = 1, .power = 0}, {.name = "E", .speed = 0.5, .power = 0}};
+        struct machine_pu *pus = copy_pus();
+        struct machine m;
+
+        kinds[1].power = -0.1;
+        CHECK_INT(machine_init(pus, 6, kinds, 2, &m), -EINVAL);
+        kinds[1].power = (double)INFINITY;
+        CHECK_INT(machine_init(pus, 6, kinds, 2, &m), -EINVAL);
+        kinds[1].power = 0;
+        CHECK_INT(machine_init(pus, 6, kinds, 2, &m), 0);
+        check_near(m.kinds[0].power, 1);
+        check_near(m.kinds[1].power, 0.25);
+        machine_finish(&m);
+        kinds[1].power = 0.4;
+        CHECK_INT(machine_init(copy_pus(), 6, kinds, 2, &m), 0);
+        check_near(m.kinds[1].power, 0.4);
+        machine_finish(&m);
+}
+
 static void test_refused(void)
 {
         check_refused(0, (struct machine_pu){.os = 0, .core = 3, .kind = 1, .cache = 1});    /* twice */
@@ -69,11 +96,6 @@ static void check_cpuset(struct cpuset set, const char *expected)
 
         CHECK(cpuset_format(&set, text, sizeof(text)) >= 0);
         CHECK_STR(text, expected);
-}
-
-static void check_near(double actual, double expected)
-{
-        CHECK(fabs(actual - expected) < 1e-9);
 }
 
 static void test_speeds(const struct machine *m)
@@ -116,6 +138,7 @@ int main(void)
         check_cpuset(machine_kind_cpuset(&copy, 1), "4-5");
         test_speeds(&copy);
         test_refused();
+        test_power();
         machine_finish(&copy);
         machine_finish(NULL);
         return 0;

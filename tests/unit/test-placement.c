@@ -40,19 +40,24 @@ static struct machine make(const struct shape *shape)
         return m;
 }
 
-static void check_order(const struct shape *shape, const char *expected)
+static void check_goal(const struct shape *shape, const struct placement_goal *goal, const char *expected)
 {
         struct machine m = make(shape);
         struct cpuset all = machine_cpuset(&m);
         struct placement_choice choices[64];
         char text[512] = "";
-        unsigned n = placement_order(&m, &all, choices);
+        unsigned n = placement_order(&m, goal, &all, choices);
 
         for (unsigned i = 0; i < n; i++)
                 (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%u%c", i ? " " : "", choices[i].pu,
                                "FESOL"[choices[i].reason]);
         CHECK_STR(text, expected);
         machine_finish(&m);
+}
+
+static void check_order(const struct shape *shape, const char *expected)
+{
+        check_goal(shape, NULL, expected);
 }
 
 static void test_orders(void)
@@ -67,6 +72,28 @@ static void test_orders(void)
         check_order(&(struct shape){1, 1, 2, 2, 2, 0.6}, "0F 2F 4E 5E 1O 3O");
         check_order(&(struct shape){1, 1, 2, 2, 2, 0.25}, "0F 2F 4E 5E 1O 3O");
         check_order(&(struct shape){1, 1, 2, 2, 2, 0.2}, "0F 2F 1O 3O 4E 5E");
+}
+
+/* Work per watt: slow cores first; a sibling (0.25 of the work for 0.24 of the power) just before the next fast core.
+ */
+static void test_efficient_orders(void)
+{
+        const struct placement_goal goal = {.aim = PLACEMENT_EFFICIENT};
+
+        check_goal(&(struct shape){1, 1, 2, 1, 2, 0.6}, &goal, "2E 3E 0F 1F");
+        check_goal(&(struct shape){1, 1, 2, 2, 2, 0.6}, &goal, "4E 5E 0F 1O 2F 3O");
+        check_goal(&(struct shape){2, 1, 2, 1, 0, 0}, &goal, "0F 1F 2F 3F");
+}
+
+/* The hot package's PUs last, each in the usual order; a package that is not there changes nothing. */
+static void test_cool_orders(void)
+{
+        check_goal(&(struct shape){2, 1, 2, 2, 0, 0}, &(struct placement_goal){PLACEMENT_COOL, 0},
+                   "4F 6F 5O 7O 0F 2F 1O 3O");
+        check_goal(&(struct shape){2, 1, 2, 2, 0, 0}, &(struct placement_goal){PLACEMENT_COOL, 1},
+                   "0F 2F 1O 3O 4F 6F 5O 7O");
+        check_goal(&(struct shape){2, 1, 2, 2, 0, 0}, &(struct placement_goal){PLACEMENT_COOL, 7},
+                   "0F 2F 4F 6F 1O 3O 5O 7O");
 }
 
 static struct cpuset set_of(const char *list)
@@ -84,7 +111,7 @@ static void check_next(const struct machine *m, const char *busy_list, const cha
         struct cpuset free = cpuset_andnot(&all, &busy);
         struct placement_choice choice;
 
-        CHECK(placement_next(m, &free, &busy, &own, &choice));
+        CHECK(placement_next(m, NULL, &free, &busy, &own, &choice));
         CHECK_INT(choice.pu, pu);
         CHECK_STR(placement_reason_text(choice.reason), placement_reason_text(reason));
 }
@@ -106,8 +133,8 @@ static void test_next(void)
         struct cpuset none = {0}, elsewhere = set_of("64");
         struct placement_choice choice = {.pu = 77};
 
-        CHECK(!placement_next(&m, &none, &none, &none, &choice));
-        CHECK(!placement_next(&m, &elsewhere, &none, &none, &choice));
+        CHECK(!placement_next(&m, NULL, &none, &none, &none, &choice));
+        CHECK(!placement_next(&m, NULL, &elsewhere, &none, &none, &choice));
         CHECK_INT(choice.pu, 77);
         machine_finish(&m);
 }
@@ -117,7 +144,7 @@ static void check_worst(const struct machine *m, const char *busy_list, const ch
         struct cpuset busy = set_of(busy_list), own = set_of(own_list);
         unsigned worst;
 
-        CHECK(placement_worst(m, &busy, &own, &worst));
+        CHECK(placement_worst(m, NULL, &busy, &own, &worst));
         CHECK_INT(worst, pu);
 }
 
@@ -132,7 +159,7 @@ static void test_worst(void)
         check_worst(&m, "0-1,4", "0,4", 0);   /* the core shared with another */
         check_worst(&m, "0,2,4", "0,2,4", 4); /* the one alone on its cache */
         check_worst(&m, "0,2,8", "0,2,8", 8); /* and on its node */
-        CHECK(!placement_worst(&m, &none, &none, &pu));
+        CHECK(!placement_worst(&m, NULL, &none, &none, &pu));
         CHECK_INT(pu, 77);
         machine_finish(&m);
 
@@ -140,6 +167,32 @@ static void test_worst(void)
         check_worst(&m, "0,2,4", "0,2,4", 4);     /* the slow core */
         check_worst(&m, "0,1,2,4", "0,1,2,4", 1); /* before it a sibling */
         machine_finish(&m);
+}
+
+/* What is taken back one after the other when the aim changes over a machine that is lent as a whole. */
+static void check_given_up(const struct shape *shape, const struct placement_goal *goal, const char *expected)
+{
+        struct machine m = make(shape);
+        struct cpuset held = machine_cpuset(&m);
+        char text[512] = "";
+        unsigned pu;
+
+        while (placement_worst(&m, goal, &held, &held, &pu)) {
+                (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%u", text[0] ? " " : "", pu);
+                cpuset_remove(&held, pu);
+        }
+        CHECK_STR(text, expected);
+        machine_finish(&m);
+}
+
+static void test_given_up(void)
+{
+        const struct placement_goal efficient = {.aim = PLACEMENT_EFFICIENT}, cool = {PLACEMENT_COOL, 0};
+
+        /* Work: siblings, slow cores, fast cores. Efficiency: fast cores, one as a whole after the other. */
+        check_given_up(&(struct shape){1, 1, 2, 2, 2, 0.6}, NULL, "3 1 5 4 2 0");
+        check_given_up(&(struct shape){1, 1, 2, 2, 2, 0.6}, &efficient, "3 2 1 0 5 4");
+        check_given_up(&(struct shape){2, 1, 2, 1, 0, 0}, &cool, "1 0 3 2");
 }
 
 static double total_speed(const struct machine *m, const struct cpuset *held)
@@ -159,7 +212,7 @@ static void check_greedy(const struct shape *shape)
         struct cpuset all = machine_cpuset(&m), held = {0};
         struct placement_choice choices[128];
 
-        CHECK_INT(placement_order(&m, &all, choices), m.n_pus);
+        CHECK_INT(placement_order(&m, NULL, &all, choices), m.n_pus);
         for (unsigned i = 0; i < m.n_pus; i++) {
                 struct cpuset chosen = held;
                 unsigned worst;
@@ -173,7 +226,7 @@ static void check_greedy(const struct shape *shape)
                         CHECK(total_speed(&m, &other) <= total_speed(&m, &chosen) + 1e-9);
                 }
                 held = chosen;
-                CHECK(placement_worst(&m, &held, &held, &worst));
+                CHECK(placement_worst(&m, NULL, &held, &held, &worst));
                 chosen = held;
                 cpuset_remove(&chosen, worst);
                 CPUSET_FOREACH (pu, &held) {
@@ -201,6 +254,9 @@ int main(void)
         test_orders();
         test_next();
         test_worst();
+        test_efficient_orders();
+        test_cool_orders();
+        test_given_up();
         test_greedy();
         for (enum placement_reason reason = 0; reason < PLACEMENT_REASONS; reason++)
                 CHECK(strcmp(placement_reason_text(reason), "unknown") != 0);
