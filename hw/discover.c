@@ -39,10 +39,14 @@ static bool is_set(const char *variable)
         return value && *value;
 }
 
-/* Whether the environment tells hwloc to describe something else than this system. */
 static bool has_stand_in(void)
 {
         return is_set("HWLOC_XMLFILE") || is_set("HWLOC_SYNTHETIC") || is_set("HWLOC_FSROOT");
+}
+
+bool hw_discover_elsewhere(void)
+{
+        return has_stand_in() && !is_set("HWLOC_THISSYSTEM");
 }
 
 /* Only what the model needs, since reading I/O devices takes longest. The x86 back end would bind this thread to
@@ -67,7 +71,7 @@ static int configure(hwloc_topology_t topology)
 /* Where it cannot read what its environment names, hwloc complains and describes this system instead. */
 static bool stand_in_is_ignored(hwloc_topology_t topology)
 {
-        return has_stand_in() && !is_set("HWLOC_THISSYSTEM") && hwloc_topology_is_thissystem(topology);
+        return hw_discover_elsewhere() && hwloc_topology_is_thissystem(topology);
 }
 
 /* What hwloc needs so that it neither gives up on sysfs nor on itself: it asserts that some node is online. */

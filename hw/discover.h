@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/machine.h"
 #include "hw/notes.h"
 
@@ -17,3 +19,7 @@
  * -ENOMEM; -ENOENT where root has no /sys/devices/system/cpu; -EINVAL where hwloc refuses the description; -EOVERFLOW
  * above CPUSET_MAX PUs. notes may be NULL. */
 int hw_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_lendable, struct hw_notes *notes);
+
+/* Whether the environment makes hwloc describe another machine than this one, to which this system's sensors then do
+ * not belong. */
+bool hw_discover_elsewhere(void);
