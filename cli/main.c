@@ -15,6 +15,9 @@ static const struct verb verbs[] = {
         {"plan", verb_plan, "say how long a project's tests would take, and what would help"},
         {"history", verb_history, "show, export, import and forget what earlier runs measured"},
         {"status", verb_status, "list the runs, their CPUs and who waits"},
+        {"explain", verb_explain, "say what limits the CPUs that are lent, and why each run has what it has"},
+        {"set", verb_set, "change a run's priority or weight, pause it, let it go on"},
+        {"reload", verb_reload, "have the service read its configuration again"},
         {"nproc", verb_nproc, "print how many workers a run would get now"},
         {"topo", verb_topo, "draw the machine and what is lent"},
 };

@@ -1,16 +1,11 @@
 /* schedctl nproc: how many workers a run started now would get. */
 #include <errno.h>
-#include <getopt.h>
 #include <sched.h>
 #include <string.h>
 
+#include "cli/options.h"
 #include "cli/verbs.h"
 #include "lib/client.h"
-
-enum {
-        OPTION_MAX = 256,
-        OPTION_JSON,
-};
 
 struct options {
         unsigned max; /* 0: no limit */
@@ -23,44 +18,6 @@ static const char usage[] = "usage: schedctl nproc [--max N] [--json]\n"
                             "\n"
                             "  --max N   at most N\n"
                             "  --json    the CPUs and the reason as well\n";
-
-/* 0 to go on, else the exit status + 1. */
-static int parse_options(int argc, char **argv, struct options *options)
-{
-        static const struct option table[] = {
-                {"max", required_argument, NULL, OPTION_MAX},
-                {"json", no_argument, NULL, OPTION_JSON},
-                {"help", no_argument, NULL, 'h'},
-                {0},
-        };
-        unsigned long max;
-        char *end;
-        int option;
-
-        while ((option = getopt_long(argc, argv, "h", table, NULL)) >= 0)
-                switch (option) {
-                case OPTION_MAX:
-                        max = strtoul(optarg, &end, 10);
-                        if (*optarg < '0' || *optarg > '9' || *end || max < 1 || max > CPUSET_MAX) {
-                                fprintf(stderr, "schedctl nproc: --max takes a number from 1 to %d\n", CPUSET_MAX);
-                                return VERB_USAGE + 1;
-                        }
-                        options->max = (unsigned)max;
-                        break;
-                case OPTION_JSON:
-                        options->json = true;
-                        break;
-                case 'h':
-                        fputs(usage, stdout);
-                        return 0 + 1;
-                default:
-                        return VERB_USAGE + 1;
-                }
-        if (optind == argc)
-                return 0;
-        fprintf(stderr, "schedctl nproc: '%s' is not understood; see schedctl nproc --help\n", argv[optind]);
-        return VERB_USAGE + 1;
-}
 
 static int ask(const struct options *options, json_t **ret_answer)
 {
@@ -101,7 +58,11 @@ int verb_nproc(int argc, char **argv)
 {
         struct options options = {0};
         CLEANUP_JSON json_t *answer = NULL;
-        int r = parse_options(argc, argv, &options);
+        const struct option_rule rules[] = {
+                OPTION_NUMBER("max", 0, &options.max, 1, CPUSET_MAX),
+                OPTION_FLAG("json", 0, &options.json),
+        };
+        int r = options_read(argc, argv, usage, rules, ELEMENTSOF(rules), NULL);
 
         if (r != 0)
                 return r - 1;

@@ -1,23 +1,15 @@
 /* schedctl plan: what a project's tests would take on some machine, and what would help. */
 #include <errno.h>
-#include <getopt.h>
 #include <string.h>
 #include <time.h>
 
+#include "cli/options.h"
 #include "cli/plan.h"
 #include "cli/plan_machine.h"
 #include "cli/plan_past.h"
 #include "cli/run_worth.h"
 #include "cli/verbs.h"
 #include "lib/client.h"
-
-enum {
-        OPTION_PROJECT = 256,
-        OPTION_MACHINE,
-        OPTION_CPUS,
-        OPTION_JSON,
-        OPTION_SCHEDULE,
-};
 
 struct options {
         const char *project, *machine; /* NULL: here */
@@ -43,21 +35,6 @@ static const char usage[] = "usage: schedctl plan [options] [PATTERN…]\n"
                             "\n"
                             "'man schedctl-plan' explains the figures.\n";
 
-static bool parse_workers(const char *text, unsigned *ret_workers)
-{
-        unsigned long value;
-        char *end;
-
-        errno = 0;
-        value = strtoul(text, &end, 10);
-        if (*text < '0' || *text > '9' || errno || *end || value < 1 || value > DISPATCH_WORKERS_MAX) {
-                fprintf(stderr, "schedctl plan: --workers takes a number from 1 to %d\n", DISPATCH_WORKERS_MAX);
-                return false;
-        }
-        *ret_workers = (unsigned)value;
-        return true;
-}
-
 static bool parse_cpus(const char *text, struct cpuset *ret_cpus)
 {
         if (cpuset_parse(text, strlen(text), ret_cpus) == 0 && !cpuset_is_empty(ret_cpus))
@@ -67,51 +44,23 @@ static bool parse_cpus(const char *text, struct cpuset *ret_cpus)
 }
 
 /* 0 to go on, else the exit status + 1. */
-static int apply(int option, struct options *o)
-{
-        switch (option) {
-        case OPTION_PROJECT:
-                o->project = optarg;
-                return 0;
-        case OPTION_MACHINE:
-                o->machine = optarg;
-                return 0;
-        case 'w':
-                return parse_workers(optarg, &o->workers) ? 0 : VERB_USAGE + 1;
-        case OPTION_CPUS:
-                return parse_cpus(optarg, &o->cpus) ? 0 : VERB_USAGE + 1;
-        case OPTION_JSON:
-                o->json = true;
-                return 0;
-        case OPTION_SCHEDULE:
-                o->schedule = true;
-                return 0;
-        case 'h':
-                fputs(usage, stdout);
-                return 0 + 1;
-        default:
-                return VERB_USAGE + 1;
-        }
-}
-
 static int parse_options(int argc, char **argv, struct options *o)
 {
-        static const struct option table[] = {
-                {"project", required_argument, NULL, OPTION_PROJECT},
-                {"machine", required_argument, NULL, OPTION_MACHINE},
-                {"workers", required_argument, NULL, 'w'},
-                {"cpus", required_argument, NULL, OPTION_CPUS},
-                {"schedule", no_argument, NULL, OPTION_SCHEDULE},
-                {"json", no_argument, NULL, OPTION_JSON},
-                {"help", no_argument, NULL, 'h'},
-                {0},
+        const char *cpus = NULL;
+        const struct option_rule rules[] = {
+                OPTION_TEXT("project", 0, &o->project),
+                OPTION_TEXT("machine", 0, &o->machine),
+                OPTION_NUMBER("workers", 'w', &o->workers, 1, DISPATCH_WORKERS_MAX),
+                OPTION_TEXT("cpus", 0, &cpus),
+                OPTION_FLAG("schedule", 0, &o->schedule),
+                OPTION_FLAG("json", 0, &o->json),
         };
-        int option, r = 0;
+        int first, r = options_read(argc, argv, usage, rules, ELEMENTSOF(rules), &first);
 
-        while (r == 0 && (option = getopt_long(argc, argv, "w:h", table, NULL)) >= 0)
-                r = apply(option, o);
-        o->patterns = argv + optind;
-        return r;
+        if (r != 0)
+                return r;
+        o->patterns = argv + first;
+        return !cpus || parse_cpus(cpus, &o->cpus) ? 0 : VERB_USAGE + 1;
 }
 
 /* Which of the machine's PUs may be used; false, and said why, where one of those asked for may not. */

@@ -1,20 +1,13 @@
 /* schedctl topo: the machine as the service lends it. */
 #include <errno.h>
-#include <getopt.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
+#include "cli/ask.h"
 #include "cli/machine_reply.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
 #include "cli/topo_render.h"
 #include "cli/verbs.h"
-#include "lib/client.h"
-
-enum {
-        OPTION_JSON = 256,
-        OPTION_ORDER,
-};
 
 struct options {
         bool json, order;
@@ -26,55 +19,6 @@ static const char usage[] = "usage: schedctl topo [--order] [--json]\n"
                             "\n"
                             "  --order   the order in which PUs are lent, with the reasons\n"
                             "  --json    all of it, for programs\n";
-
-/* 0 to go on, else the exit status + 1. */
-static int parse_options(int argc, char **argv, struct options *options)
-{
-        static const struct option table[] = {
-                {"json", no_argument, NULL, OPTION_JSON},
-                {"order", no_argument, NULL, OPTION_ORDER},
-                {"help", no_argument, NULL, 'h'},
-                {0},
-        };
-        int option;
-
-        while ((option = getopt_long(argc, argv, "h", table, NULL)) >= 0)
-                switch (option) {
-                case OPTION_JSON:
-                        options->json = true;
-                        break;
-                case OPTION_ORDER:
-                        options->order = true;
-                        break;
-                case 'h':
-                        fputs(usage, stdout);
-                        return 0 + 1;
-                default:
-                        return VERB_USAGE + 1;
-                }
-        if (optind == argc)
-                return 0;
-        fprintf(stderr, "schedctl topo: '%s' is not understood; see schedctl topo --help\n", argv[optind]);
-        return VERB_USAGE + 1;
-}
-
-static int ask(const char *method, json_t **ret_reply)
-{
-        CLEANUP_JSON json_t *reply = NULL;
-        CLEANUP_FREE char *error = NULL;
-        int r = client_call(method, NULL, 0, &reply, &error);
-
-        if (r < 0) {
-                fprintf(stderr, "schedctl topo: cannot ask the service: %s\n", strerror(-r));
-                return r;
-        }
-        if (r > 0) {
-                fprintf(stderr, "schedctl topo: the service answers %s\n", error);
-                return -EPROTO;
-        }
-        *ret_reply = TAKE(reply);
-        return 0;
-}
 
 /* What any lease holds. */
 static struct cpuset lent_of(const json_t *status)
@@ -88,30 +32,6 @@ static struct cpuset lent_of(const json_t *status)
                         if (json_is_integer(pu) && json_integer_value(pu) >= 0 && json_integer_value(pu) < CPUSET_MAX)
                                 cpuset_add(&lent, (unsigned)json_integer_value(pu));
         return lent;
-}
-
-static unsigned terminal_width(void)
-{
-        const char *variable = getenv("COLUMNS");
-        unsigned long columns = variable ? strtoul(variable, NULL, 10) : 0;
-        struct winsize size;
-
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-                return size.ws_col;
-        return columns > 0 && columns <= TOPO_WIDTH_MAX ? (unsigned)columns : 80;
-}
-
-/* Colour as https://no-color.org has it. */
-static struct topo_style terminal_style(void)
-{
-        const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-
-        (void)setlocale(LC_CTYPE, "");
-        return (struct topo_style){
-                .width = terminal_width(),
-                .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-                .colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0,
-        };
 }
 
 static int print_order(const json_t *reply, const struct topo_style *style)
@@ -167,15 +87,20 @@ int verb_topo(int argc, char **argv)
 {
         CLEANUP_JSON json_t *reply = NULL, *status = NULL;
         struct options options = {0};
-        struct topo_style style;
-        int r = parse_options(argc, argv, &options);
+        const struct option_rule rules[] = {
+                OPTION_FLAG("order", 0, &options.order),
+                OPTION_FLAG("json", 0, &options.json),
+        };
+        int r = options_read(argc, argv, usage, rules, ELEMENTSOF(rules), NULL);
 
         if (r != 0)
                 return r - 1;
-        if (ask("org.schedctl.Scheduler.GetMachine", &reply) < 0 ||
-            ask("org.schedctl.Scheduler.GetStatus", &status) < 0)
+        if (ask_service("topo", ASK_METHOD("GetMachine"), NULL, 0, &reply) < 0 ||
+            ask_service("topo", ASK_METHOD("GetStatus"), NULL, 0, &status) < 0)
                 return VERB_FAILED;
-        style = terminal_style();
+
+        struct terminal t = terminal_look();
+        struct topo_style style = {.width = t.columns, .utf8 = t.utf8, .colour = t.colour};
         if (options.json)
                 r = print_json(reply, status);
         else if (options.order)

@@ -14,5 +14,8 @@ int verb_run(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_status(int argc, char **argv);
+int verb_explain(int argc, char **argv);
+int verb_set(int argc, char **argv);
+int verb_reload(int argc, char **argv);
 int verb_nproc(int argc, char **argv);
 int verb_topo(int argc, char **argv);

@@ -1,0 +1,22 @@
+/* schedctl reload: the service reads its configuration and the machine again. */
+#include "cli/ask.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
+
+static const char usage[] = "usage: schedctl reload\n"
+                            "\n"
+                            "Has the service read its configuration and the machine again, as SIGHUP does.\n";
+
+int verb_reload(int argc, char **argv)
+{
+        CLEANUP_JSON json_t *reply = NULL;
+        int r = options_read(argc, argv, usage, NULL, 0, NULL);
+
+        if (r != 0)
+                return r - 1;
+        r = ask_service("reload", ASK_METHOD("Reload"), NULL, CLIENT_NO_START, &reply);
+        if (r > 0)
+                fputs("schedctl reload: no service is running; one that starts reads its configuration anyway\n",
+                      stderr);
+        return r == 0 ? 0 : VERB_FAILED;
+}
