@@ -6,16 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "hw/root.h"
 #include "lib/util.h"
-
-/* Where one controller's files for the process are: the directory of its group, and how much of that path is the
- * mount point. */
-struct place {
-        char directory[HW_PATH_MAX];
-        size_t mount_length;
-        bool v2;
-};
 
 /* Part of a text; next_part() cuts the first part off a rest. */
 struct part {
@@ -186,9 +177,10 @@ static bool find_mount(const char *mounts, const char *controller, bool v2, cons
         return found;
 }
 
-static bool find_place(const char *membership, const char *mounts, const char *controller, struct place *ret_place)
+static bool find_place(const char *membership, const char *mounts, const char *controller,
+                       struct hw_cgroup_place *ret_place)
 {
-        struct place place = {0};
+        struct hw_cgroup_place place = {0};
         struct mount mount;
         struct part path, below;
 
@@ -203,7 +195,7 @@ static bool find_place(const char *membership, const char *mounts, const char *c
 }
 
 /* Steps up to the parent group; false at the mount point. */
-static bool place_up(struct place *place)
+static bool place_up(struct hw_cgroup_place *place)
 {
         char *slash = strrchr(place->directory + place->mount_length, '/');
 
@@ -213,7 +205,7 @@ static bool place_up(struct place *place)
         return true;
 }
 
-static int read_file(const char *root, const struct place *place, const char *name, char *buf, size_t size)
+static int read_file(const char *root, const struct hw_cgroup_place *place, const char *name, char *buf, size_t size)
 {
         char path[HW_PATH_MAX + 64];
 
@@ -243,7 +235,7 @@ static int parse_quota(const char *quota, const char *period, double *ret_pus)
         return 0;
 }
 
-static int read_quota_v2(const char *root, const struct place *place, double *ret_pus)
+static int read_quota_v2(const char *root, const struct hw_cgroup_place *place, double *ret_pus)
 {
         char line[64];
         int r = read_file(root, place, "cpu.max", line, sizeof(line));
@@ -255,7 +247,7 @@ static int read_quota_v2(const char *root, const struct place *place, double *re
         return period ? parse_quota(line, period, ret_pus) : -EINVAL;
 }
 
-static int read_quota_v1(const char *root, const struct place *place, double *ret_pus)
+static int read_quota_v1(const char *root, const struct hw_cgroup_place *place, double *ret_pus)
 {
         char quota[32], period[32];
         int r = read_file(root, place, "cpu.cfs_quota_us", quota, sizeof(quota));
@@ -274,7 +266,7 @@ static uint64_t inode_of(const char *root, const char *path)
         return n > 0 && (size_t)n < sizeof(full) && stat(full, &st) == 0 ? st.st_ino : 0;
 }
 
-static void set_quota(const char *root, const struct place *place, double pus, struct hw_allowance *allowance)
+static void set_quota(const char *root, const struct hw_cgroup_place *place, double pus, struct hw_allowance *allowance)
 {
         const char *path = place->directory + place->mount_length;
 
@@ -283,14 +275,15 @@ static void set_quota(const char *root, const struct place *place, double pus, s
                        *path ? path : "/", inode_of(root, place->directory));
 }
 
-static void note(struct hw_notes *notes, const struct place *place, const char *what, int error)
+static void note(struct hw_notes *notes, const struct hw_cgroup_place *place, const char *what, int error)
 {
         if (error < 0 && error != -ENOENT)
                 hw_note(notes, "%s: %s: %s; taken as unlimited", place->directory, what, strerror(-error));
 }
 
 /* The least of the group's own and its ancestors'; the nearest group where several are equal. */
-static void read_quota(const char *root, struct place place, struct hw_allowance *allowance, struct hw_notes *notes)
+static void read_quota(const char *root, struct hw_cgroup_place place, struct hw_allowance *allowance,
+                       struct hw_notes *notes)
 {
         do {
                 double pus = 0;
@@ -304,7 +297,8 @@ static void read_quota(const char *root, struct place place, struct hw_allowance
 
 /* "Effective" is what the ancestors leave, so the nearest group that has the file says it all. Version 1's
  * cpuset.cpus is that too, before Linux 3.17 had both. An empty list is a group that was never set up. */
-static bool read_cpuset_of(const char *root, const struct place *place, struct cpuset *cpuset, struct hw_notes *notes)
+static bool read_cpuset_of(const char *root, const struct hw_cgroup_place *place, struct cpuset *cpuset,
+                           struct hw_notes *notes)
 {
         static const char *const names[] = {"cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"};
 
@@ -324,7 +318,7 @@ static bool read_cpuset_of(const char *root, const struct place *place, struct c
         return false;
 }
 
-static void read_cpuset(const char *root, struct place place, struct cpuset *cpuset, struct hw_notes *notes)
+static void read_cpuset(const char *root, struct hw_cgroup_place place, struct cpuset *cpuset, struct hw_notes *notes)
 {
         while (!read_cpuset_of(root, &place, cpuset, notes))
                 if (!place_up(&place))
@@ -359,7 +353,7 @@ int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset,
                    struct hw_notes *notes)
 {
         CLEANUP_FREE char *membership = NULL, *mounts = NULL;
-        struct place place;
+        struct hw_cgroup_place place;
         int r = read_texts(root, process, &membership, &mounts, notes);
 
         if (r <= 0)
@@ -372,7 +366,7 @@ int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset,
 }
 
 /* Bytes; "max", of version 2, is no limit. */
-static bool read_bytes(const char *root, const struct place *place, const char *name, uint64_t *ret_bytes)
+static bool read_bytes(const char *root, const struct hw_cgroup_place *place, const char *name, uint64_t *ret_bytes)
 {
         char line[32], *end;
         unsigned long long bytes;
@@ -387,7 +381,7 @@ static bool read_bytes(const char *root, const struct place *place, const char *
 }
 
 /* The cache of files that were not used lately: charged to the group, and dropped before anything of it fails. */
-static uint64_t read_droppable(const char *root, const struct place *place)
+static uint64_t read_droppable(const char *root, const struct hw_cgroup_place *place)
 {
         const char *key = place->v2 ? "inactive_file " : "total_inactive_file ";
         CLEANUP_FREE char *text = NULL;
@@ -405,7 +399,7 @@ static uint64_t read_droppable(const char *root, const struct place *place)
 }
 
 /* What the group may still take; UINT64_MAX where it has no limit. */
-static uint64_t read_memory_left(const char *root, const struct place *place)
+static uint64_t read_memory_left(const char *root, const struct hw_cgroup_place *place)
 {
         uint64_t limit = UINT64_MAX, high, used, droppable;
 
@@ -420,21 +414,31 @@ static uint64_t read_memory_left(const char *root, const struct place *place)
         return used < limit ? limit - used : 0;
 }
 
-int hw_cgroup_memory_left(const char *root, const char *process, uint64_t *ret_bytes)
+int hw_cgroup_memory_place(const char *root, const char *process, struct hw_cgroup_place *ret_place)
 {
         CLEANUP_FREE char *membership = NULL, *mounts = NULL;
-        uint64_t least = UINT64_MAX;
-        struct place place;
+        struct hw_cgroup_place place = {0};
         int r = read_texts(root, process, &membership, &mounts, NULL);
 
         if (r < 0)
                 return r;
-        if (r > 0 && find_place(membership, mounts, "memory", &place))
-                do {
-                        uint64_t left = read_memory_left(root, &place);
-
-                        least = left < least ? left : least;
-                } while (place_up(&place));
-        *ret_bytes = least;
+        if (r == 0 || !find_place(membership, mounts, "memory", &place))
+                place.directory[0] = '\0';
+        *ret_place = place;
         return 0;
+}
+
+uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *place)
+{
+        struct hw_cgroup_place group = *place;
+        uint64_t least = UINT64_MAX;
+
+        if (!*group.directory)
+                return least;
+        do {
+                uint64_t left = read_memory_left(root, &group);
+
+                least = left < least ? left : least;
+        } while (place_up(&group));
+        return least;
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "hw/root.h"
 #include "hw/usable.h"
 
 /* Sets *cpuset where a cpuset limits, and quota and group of *allowance where a cpu.max does; both stay
@@ -15,6 +16,17 @@
 int hw_cgroup_read(const char *root, const char *process, struct cpuset *cpuset, struct hw_allowance *allowance,
                    struct hw_notes *notes);
 
-/* Bytes that its memory cgroup, or an ancestor, leaves it before anything has to be reclaimed; UINT64_MAX where none
- * limits it. -ENOMEM. */
-int hw_cgroup_memory_left(const char *root, const char *process, uint64_t *ret_bytes);
+/* Where one controller's files for a process are: the directory of its group, and how much of that path is the mount
+ * point, above which nothing can be seen. */
+struct hw_cgroup_place {
+        char directory[HW_PATH_MAX]; /* "" where there is none */
+        size_t mount_length;
+        bool v2;
+};
+
+/* Where the process's memory cgroup is, for who asks it often. -ENOMEM. */
+int hw_cgroup_memory_place(const char *root, const char *process, struct hw_cgroup_place *ret_place);
+
+/* Bytes that the memory cgroup, or an ancestor, leaves before anything has to be reclaimed; UINT64_MAX where none
+ * limits it. */
+uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *place);
