@@ -1,0 +1,117 @@
+#include "core/governor_state.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+/* K below a critical trip at which the machine would be switched off, or data be lost. */
+#define MARGIN   4.0
+/* K above what is a die's own limit: there the hardware itself has failed to keep it. */
+#define BEYOND   3.0
+/* K below which it is calm again. */
+#define CALM     10.0
+#define CALM_US  (30 * GOVERNOR_SECOND)
+/* Between halvings, for the last one to show: a sensor's delay and the die's time constant. */
+#define HALVE_US (4 * GOVERNOR_SECOND)
+/* Samples in a row: one alone may be garbage. */
+enum { IN_A_ROW = 2 };
+
+static double trigger_of(const struct governor_zone *zone)
+{
+        bool own_limit = zone->reading.place == READINGS_DIE && !zone->reading.powers_off;
+
+        return own_limit ? zone->critical + BEYOND : zone->critical - MARGIN;
+}
+
+/* The believed zone that is furthest above its trigger, or least below. */
+static const struct governor_zone *hottest(const struct governor *g)
+{
+        const struct governor_zone *found = NULL;
+
+        for (unsigned i = 0; i < g->sensors.n_zones; i++) {
+                const struct governor_zone *zone = &g->sensors.zones[i];
+
+                if (zone->why || !isfinite(zone->critical))
+                        continue;
+                if (!found || zone->celsius - trigger_of(zone) > found->celsius - trigger_of(found))
+                        found = zone;
+        }
+        return found;
+}
+
+static void halve(struct governor *g, const struct governor_zone *zone)
+{
+        struct governor_critical *c = &g->critical;
+        unsigned from = c->engaged && c->n < g->n_usable ? c->n : g->n_usable;
+
+        if (g->n_lent > 0 && g->n_lent < from)
+                from = g->n_lent;
+        c->n = from / 2 > g->floor ? from / 2 : g->floor;
+        c->engaged = true;
+        c->changed = g->now;
+        c->at_cut = zone->celsius;
+}
+
+static void too_hot(struct governor *g, const struct governor_zone *zone)
+{
+        struct governor_critical *c = &g->critical;
+        bool again = c->engaged && g->now - c->changed >= HALVE_US && zone->celsius >= c->at_cut;
+
+        c->calm_since = UINT64_MAX;
+        if (!c->engaged || again)
+                halve(g, zone);
+}
+
+/* Doubles after every CALM_US; slow up. */
+static void cool(struct governor *g, bool calm)
+{
+        struct governor_critical *c = &g->critical;
+
+        if (!calm)
+                c->calm_since = UINT64_MAX;
+        else if (c->calm_since == UINT64_MAX)
+                c->calm_since = g->now;
+        else if (g->now - c->calm_since >= CALM_US) {
+                c->n = c->n < g->n_usable / 2 ? 2 * c->n : g->n_usable;
+                c->calm_since = g->now;
+                c->changed = g->now;
+        }
+        if (c->n >= g->n_usable)
+                c->engaged = false;
+}
+
+static void say(struct governor *g, const struct governor_zone *zone)
+{
+        struct governor_critical *c = &g->critical;
+        char name[READINGS_NAME_MAX];
+
+        governor_say(c->what, "%s at %.0f °C of critical %.0f °C", governor_zone_text(g, zone, name, sizeof(name)),
+                     zone->celsius, zone->critical);
+        governor_say(c->until, "below %.0f °C for %u s", trigger_of(zone) - CALM,
+                     (unsigned)(CALM_US / GOVERNOR_SECOND));
+        c->package = zone->reading.place == READINGS_DIE ? zone->reading.package : UINT_MAX;
+}
+
+void governor_limit_critical(struct governor *g)
+{
+        const struct governor_zone *zone = hottest(g);
+        struct governor_critical *c = &g->critical;
+        struct governor_limit *limit;
+        double left = zone ? trigger_of(zone) - zone->celsius : GOVERNOR_ENDLESS;
+
+        if (g->dt > 0 || left > 0)
+                c->in_a_row = left <= 0 ? c->in_a_row + 1 : 0;
+        if (c->in_a_row >= IN_A_ROW)
+                too_hot(g, zone);
+        else if (c->engaged && left > 0)
+                cool(g, left >= CALM);
+        if (!c->engaged)
+                return;
+        if (zone)
+                say(g, zone);
+        limit = governor_add_limit(g, GOVERNOR_CRITICAL, c->n);
+        limit->next = c->n < g->n_usable / 2 ? 2 * c->n : g->n_usable;
+        memcpy(limit->what, c->what, sizeof(limit->what));
+        memcpy(limit->until, c->until, sizeof(limit->until));
+        g->hot[GOVERNOR_CRITICAL] = c->package;
+}
