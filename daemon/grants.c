@@ -32,18 +32,33 @@ static json_t *numbers_json(const struct cpuset *set)
         return array;
 }
 
-static json_t *wanted_json(const struct leases *l, const struct alloc_grant *grant)
+json_t *grants_until_json(uint64_t at)
 {
         uint64_t now = server_now();
-        uint64_t within = grant->wanted_deadline > now ? grant->wanted_deadline - now : 0;
 
-        return json_pack("{s:o, s:s, s:I}", "pus", grants_pus_json(l, &grant->wanted), "reason",
-                         alloc_reason_text(grant->wanted_reason), "withinMs", (json_int_t)(within / 1000));
+        return json_integer(at > now ? (json_int_t)((at - now) / 1000) : 0);
+}
+
+static json_t *wanted_json(const struct leases *l, const struct alloc_grant *grant)
+{
+        return json_pack("{s:o, s:s, s:o}", "pus", grants_pus_json(l, &grant->wanted), "reason",
+                         alloc_reason_text(grant->wanted_reason), "withinMs",
+                         grants_until_json(grant->wanted_deadline));
+}
+
+void grants_add_waiting(json_t *json, const struct alloc_grant *grant)
+{
+        if (grant->position == 0)
+                return;
+        json_object_set_new(json, "position", json_integer(grant->position));
+        if (grant->expected_at > 0)
+                json_object_set_new(json, "expectedMs", grants_until_json(grant->expected_at));
 }
 
 json_t *grants_json(const struct leases *l, const struct lease *lease)
 {
         const struct alloc_grant *grant = &lease->grant;
+        struct alloc_lease_view view;
         char id[24];
         json_t *json;
 
@@ -59,7 +74,10 @@ json_t *grants_json(const struct leases *l, const struct lease *lease)
                 json_object_set_new(json, "lost",
                                     json_pack("{s:o, s:s}", "pus", grants_pus_json(l, &grant->lost), "reason",
                                               alloc_reason_text(grant->lost_reason)));
-        if (grant->position > 0)
-                json_object_set_new(json, "position", json_integer(grant->position));
+        grants_add_waiting(json, grant);
+        if (alloc_lease_find(l->alloc, lease->id, &view) && view.request->paused)
+                json_object_set_new(json, "paused", json_true());
+        if (lease->nice > 0)
+                json_object_set_new(json, "nice", json_integer(lease->nice));
         return json;
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/connection.h"
 #include "daemon/grants.h"
+#include "daemon/leases_record.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
 #include "daemon/server.h"
@@ -23,7 +24,7 @@ static void lease_free(struct lease *lease)
 
 DEFINE_CLEANUP(struct lease, lease_free);
 
-static struct lease *by_id(const struct leases *l, alloc_id id)
+struct lease *leases_by_id(const struct leases *l, alloc_id id)
 {
         for (size_t i = 0; i < l->n; i++)
                 if (l->items[i]->id == id)
@@ -57,75 +58,32 @@ static void forget(struct leases *l, struct lease *lease)
         lease_free(lease);
 }
 
-struct lease *leases_find(struct leases *l, const char *id, const char *token, uint32_t uid)
+/* Only the number's one way of being written counts. */
+static struct lease *by_name(struct leases *l, const char *id)
 {
-        struct token_hash hash = token_hash_of(token);
         char text[24];
 
         for (size_t i = 0; i < l->n; i++) {
-                struct lease *lease = l->items[i];
-
-                snprintf(text, sizeof(text), "%llu", (unsigned long long)lease->id);
+                snprintf(text, sizeof(text), "%llu", (unsigned long long)l->items[i]->id);
                 if (strcmp(text, id) == 0)
-                        return lease->uid == uid && token_hash_equal(&lease->hash, &hash) ? lease : NULL;
+                        return l->items[i];
         }
         return NULL;
 }
 
-/* Recording. */
-
-static int record(struct leases *l, alloc_id id)
+struct lease *leases_find(struct leases *l, const char *id, const char *token, uint32_t uid)
 {
-        const struct lease *lease = by_id(l, id);
-        struct alloc_lease_view view;
+        struct token_hash hash = token_hash_of(token);
+        struct lease *lease = by_name(l, id);
 
-        if (!lease || !alloc_lease_find(l->alloc, id, &view))
-                return 0;
-        return state_put(l->state, &(struct state_record){.id = id,
-                                                          .hash = lease->hash,
-                                                          .label = lease->label,
-                                                          .request = view.request,
-                                                          .grant = view.grant});
+        return lease && lease->uid == uid && token_hash_equal(&lease->hash, &hash) ? lease : NULL;
 }
 
-static int record_all(struct leases *l)
+struct lease *leases_find_own(struct leases *l, const char *id, uint32_t uid)
 {
-        int r = 0;
+        struct lease *lease = by_name(l, id);
 
-        state_rewrite(l->state);
-        for (size_t i = 0; i < l->n && r == 0; i++)
-                r = record(l, l->items[i]->id);
-        return r;
-}
-
-static int record_actions(struct leases *l, bool *ret_any)
-{
-        int r = 0;
-
-        for (size_t i = 0; i < l->actions.n && r == 0; i++) {
-                const struct alloc_action *action = &l->actions.items[i];
-
-                if (action->type != ALLOC_DO_PERSIST && action->type != ALLOC_DO_FORGET)
-                        continue;
-                *ret_any = true;
-                r = action->type == ALLOC_DO_PERSIST ? record(l, action->lease) : state_forget(l->state, action->lease);
-        }
-        return r;
-}
-
-/* Without its record a lease could not be claimed after a restart; it is no reason to lend nothing. */
-static void write_state(struct leases *l)
-{
-        bool any = false;
-        int r;
-
-        if (!l->state)
-                return;
-        r = state_is_large(l->state) ? record_all(l) : record_actions(l, &any);
-        if (r == 0 && (any || state_is_large(l->state)))
-                r = state_commit(l->state);
-        if (r < 0)
-                log_error("cannot write the state file: %s", strerror(-r));
+        return lease && (lease->uid == uid || uid == 0) ? lease : NULL;
 }
 
 /* Granting. */
@@ -145,7 +103,7 @@ void leases_send(struct leases *l, struct lease *lease)
 
 static void take_grant(struct leases *l, const struct alloc_action *action)
 {
-        struct lease *lease = by_id(l, action->lease);
+        struct lease *lease = leases_by_id(l, action->lease);
 
         if (!lease)
                 return;
@@ -158,7 +116,7 @@ static void take_grant(struct leases *l, const struct alloc_action *action)
 
 static void send_to(struct leases *l, alloc_id id)
 {
-        struct lease *lease = by_id(l, id);
+        struct lease *lease = leases_by_id(l, id);
 
         if (lease)
                 leases_send(l, lease);
@@ -167,7 +125,7 @@ static void send_to(struct leases *l, alloc_id id)
 /* The allocator has ended it: say why, and end the stream. */
 static void end(struct leases *l, const struct alloc_action *action)
 {
-        struct lease *lease = by_id(l, action->lease);
+        struct lease *lease = leases_by_id(l, action->lease);
 
         if (!lease)
                 return;
@@ -187,8 +145,9 @@ static void act(struct leases *l)
          * grants are taken first, so that none of them replaces a newer one of that step. */
         struct alloc_actions actions = l->actions;
 
-        write_state(l);
+        leases_record(l);
         l->actions = (struct alloc_actions){0};
+        l->changed |= actions.n > 0;
         for (size_t i = 0; i < actions.n; i++)
                 if (actions.items[i].type == ALLOC_DO_GRANT)
                         take_grant(l, &actions.items[i]);
@@ -231,6 +190,8 @@ static int lease_new(struct leases *l, const struct lease_ask *ask, struct lease
         lease->hash = token_hash_of(lease->token.digits);
         lease->uid = ask->request.uid;
         lease->id = l->next_id;
+        lease->work_rate = -1;
+        lease->nice = l->nice;
         *ret_lease = TAKE(lease);
         return 0;
 }
@@ -293,8 +254,30 @@ int leases_claim(struct leases *l, struct connection *c, struct lease *lease, ui
         return 0;
 }
 
+/* Within a second, or an eighth of what is left: a client's idea of its end moves a little with every report. */
+static bool ends_alike(uint64_t a, uint64_t b, uint64_t now)
+{
+        uint64_t late = a > b ? a : b, early = a > b ? b : a;
+        uint64_t left = late > now ? late - now : 0;
+
+        return (a == 0) == (b == 0) && late - early <= (left / 8 > 1000000 ? left / 8 : 1000000);
+}
+
+static bool is_same(const struct alloc_request *a, const struct alloc_request *b)
+{
+        return a->min == b->min && a->max == b->max && a->weight == b->weight && a->user_weight == b->user_weight &&
+               a->slots == b->slots && a->memory_per_worker == b->memory_per_worker &&
+               cpuset_equal(&a->allowed, &b->allowed) && memcmp(&a->quota, &b->quota, sizeof(a->quota)) == 0 &&
+               a->quota_group == b->quota_group && a->priority == b->priority && a->paused == b->paused &&
+               ends_alike(a->ends_at, b->ends_at, server_now());
+}
+
 int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request)
 {
+        struct alloc_lease_view view;
+
+        if (alloc_lease_find(l->alloc, lease->id, &view) && is_same(view.request, request))
+                return 0;
         return step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
 }
 
@@ -354,7 +337,6 @@ static int rank_pus(struct leases *l, const struct machine *machine, const struc
 
 int leases_set_machine(struct leases *l, struct machine *machine, const struct cpuset *usable)
 {
-        unsigned budget = cpuset_count(usable);
         int r = rank_pus(l, machine, usable);
 
         if (r < 0)
@@ -366,7 +348,34 @@ int leases_set_machine(struct leases *l, struct machine *machine, const struct c
         l->machine = *machine;
         *machine = (struct machine){0};
         l->usable = *usable;
-        return step(l, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = budget > 0 ? budget : 1});
+        return 0;
+}
+
+int leases_set_budget(struct leases *l, const struct governor_decision *decision)
+{
+        l->nice = decision->nice;
+        return step(l, (struct alloc_event){.type = ALLOC_BUDGET_SET,
+                                            .budget = decision->budget,
+                                            .aim = decision->aim,
+                                            .hot_package = decision->hot_package,
+                                            .hold = decision->hold});
+}
+
+int leases_set_weights(struct leases *l, const struct config *config)
+{
+        int r = 0;
+
+        /* From the last, since a step may end leases. */
+        for (size_t i = l->n; i > 0 && r == 0; i--) {
+                struct alloc_lease_view view;
+
+                if (i > l->n || !alloc_lease_find(l->alloc, l->items[i - 1]->id, &view))
+                        continue;
+                struct alloc_request request = *view.request;
+                request.user_weight = config_weight(config, request.uid);
+                r = leases_update(l, l->items[i - 1], &request);
+        }
+        return r;
 }
 
 /* Starting and stopping. */
@@ -384,6 +393,8 @@ static int recover(struct leases *l, struct state_lease *kept)
         lease->uid = kept->request.uid;
         lease->hash = kept->hash;
         lease->label = TAKE(kept->label);
+        lease->work_rate = -1;
+        lease->nice = kept->nice;
         lease->grant.generation = kept->generation;
         if (kept->id >= l->next_id)
                 l->next_id = kept->id + 1;
@@ -422,7 +433,7 @@ static int open_state(struct leases *l, const char *path, const char *boot_id)
         state_leases_finish(&kept);
         l->state = state;
         if (r == 0)
-                r = record_all(l);
+                r = leases_record_all(l);
         return r < 0 ? r : state_commit(state);
 }
 

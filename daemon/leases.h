@@ -10,6 +10,8 @@
 #pragma once
 
 #include "core/alloc.h"
+#include "core/governor.h"
+#include "daemon/config.h"
 #include "daemon/state.h"
 #include "daemon/token.h"
 
@@ -28,9 +30,12 @@ struct lease {
         struct connection *stream; /* NULL: recovered and not yet claimed, or being dropped */
         struct alloc_grant grant;  /* the latest; lost gathers what unsent grants said */
         bool unsent;
-        bool greeted;     /* a grant has gone out over the present stream */
-        bool dropped;     /* its stream is gone and it is to end, as soon as there is memory for that */
-        double work_rate; /* seconds of estimated work done per second, as reported; 0 unknown */
+        bool greeted;      /* a grant has gone out over the present stream */
+        bool dropped;      /* its stream is gone and it is to end, as soon as there is memory for that */
+        double work_rate;  /* seconds of estimated work done per second, as reported; < 0 unknown */
+        uint64_t reported; /* when, µs */
+        uint64_t ends_at;  /* µs: when its client expects to be done, as reported; 0 unknown */
+        int nice;          /* that its processes are to have at least; kept for its life, for niceness only rises */
 };
 
 struct leases {
@@ -43,6 +48,8 @@ struct leases {
         struct cpuset usable;
         unsigned rank[CPUSET_MAX]; /* of a PU in placement's order, from 1; 0: not usable */
         struct state *state;       /* NULL: nothing is recorded */
+        int nice;                  /* of leases that are opened from now on */
+        bool changed;              /* a lease has, since somebody has last taken this back */
         bool keep;                 /* the service stops: dropped connections leave their leases recorded */
 };
 
@@ -58,14 +65,20 @@ int leases_init(struct leases *l, struct machine *machine, const struct cpuset *
 /* Removes the state file if no lease is left in it. */
 void leases_finish(struct leases *l);
 
-/* Takes over the machine. */
+/* Takes over the machine. What headroom allows stays as it was. */
 int leases_set_machine(struct leases *l, struct machine *machine, const struct cpuset *usable);
+
+/* How much of it may be lent: the governor's budget, what is taken back first, hold and niceness. */
+int leases_set_budget(struct leases *l, const struct governor_decision *decision);
+/* The configuration's weights of users, for every lease that there is. */
+int leases_set_weights(struct leases *l, const struct config *config);
 
 /* Opens a lease whose grants go to c, the first of them at once. */
 int leases_acquire(struct leases *l, struct connection *c, const struct lease_ask *ask);
 /* Puts a lease's stream on c; a connection that had it before is ended. */
 int leases_claim(struct leases *l, struct connection *c, struct lease *lease, uint64_t generation,
                  const struct cpuset *pus);
+/* Costs nothing where the request is as it was. An end that moved by little is as it was. */
 int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request);
 int leases_return(struct leases *l, struct lease *lease, uint64_t generation, const struct cpuset *pus, bool unusable);
 /* Its connection is gone: the lease ends, unless the service itself does. */
@@ -73,6 +86,9 @@ void leases_drop(struct leases *l, struct lease *lease);
 
 /* The lease of that number, token and user; NULL where one of them is wrong. */
 struct lease *leases_find(struct leases *l, const char *id, const char *token, uint32_t uid);
+/* The lease of that number if it is the user's, or the user is root; else NULL. */
+struct lease *leases_find_own(struct leases *l, const char *id, uint32_t uid);
+struct lease *leases_by_id(const struct leases *l, alloc_id id);
 
 /* Sends the latest grant if it is unsent and the connection has nothing else to write. */
 void leases_send(struct leases *l, struct lease *lease);

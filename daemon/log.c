@@ -15,20 +15,30 @@ enum {
 
 static enum log_level threshold = LOG_LEVEL_NOTICE;
 
-int log_set_level(const char *name)
-{
-        static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
-                                            [LOG_LEVEL_WARNING] = "warning",
-                                            [LOG_LEVEL_NOTICE] = "notice",
-                                            [LOG_LEVEL_INFO] = "info",
-                                            [LOG_LEVEL_DEBUG] = "debug"};
+static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
+                                    [LOG_LEVEL_WARNING] = "warning",
+                                    [LOG_LEVEL_NOTICE] = "notice",
+                                    [LOG_LEVEL_INFO] = "info",
+                                    [LOG_LEVEL_DEBUG] = "debug"};
 
+int log_level_parse(const char *name, enum log_level *ret_level)
+{
         for (unsigned i = LOG_LEVEL_ERROR; i < ELEMENTSOF(names); i++)
                 if (strcmp(name, names[i]) == 0) {
-                        threshold = (enum log_level)i;
+                        *ret_level = (enum log_level)i;
                         return 0;
                 }
         return -EINVAL;
+}
+
+const char *log_level_text(enum log_level level)
+{
+        return names[level];
+}
+
+void log_set_level(enum log_level level)
+{
+        threshold = level;
 }
 
 /* JOURNAL_STREAM names the journal's socket; standard error may have been redirected since. */

@@ -14,8 +14,11 @@ enum {
         LOG_FILE_MAX = 1024 * 1024,
 };
 
-/* By name, "error" to "debug"; -EINVAL. Until then the level is notice. */
-int log_set_level(const char *name);
+/* By name, "error" to "debug"; -EINVAL. */
+int log_level_parse(const char *name, enum log_level *ret_level);
+const char *log_level_text(enum log_level level);
+/* Until then it is notice. */
+void log_set_level(enum log_level level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
 #include "daemon/status.h"
@@ -13,8 +14,10 @@ enum {
         OPTION_SOCKET = 256,
         OPTION_IDLE_EXIT,
         OPTION_DEFER_TO,
+        OPTION_CONFIG,
         OPTION_ROOT,
         OPTION_LOG_LEVEL,
+        OPTION_CHECK_CONFIG,
         OPTION_SHOW_MACHINE,
         OPTION_VERSION,
 };
@@ -26,8 +29,10 @@ static const char usage[] =
         "  --socket PATH        listen on PATH, and remove it when leaving\n"
         "  --idle-exit SECONDS  leave after so long without leases and connections; 0 never (default)\n"
         "  --defer-to PATH      lend nothing while a service answers on PATH\n"
-        "  --root DIR           read the machine from DIR/sys and DIR/proc\n"
-        "  --log-level LEVEL    error, warning, notice (default), info or debug\n"
+        "  --config FILE        read the configuration from FILE alone\n"
+        "  --root DIR           read the machine and its configuration below DIR\n"
+        "  --log-level LEVEL    error, warning, notice, info or debug; otherwise the configuration's\n"
+        "  --check-config       print the configuration, or what is wrong with it, and leave\n"
         "  --show-machine       print the machine as GetMachine answers it, and leave\n"
         "  --help, --version\n";
 
@@ -43,15 +48,23 @@ static int parse_seconds(const char *text, double *ret_seconds)
         return 0;
 }
 
+/* What to do in place of serving. */
+struct instead {
+        bool show_machine;
+        bool check_config;
+};
+
 /* 0 to go on, else the exit status + 1. */
-static int parse_options(int argc, char **argv, struct server_settings *settings, bool *ret_show)
+static int parse_options(int argc, char **argv, struct server_settings *settings, struct instead *instead)
 {
         static const struct option options[] = {
                 {"socket", required_argument, NULL, OPTION_SOCKET},
                 {"idle-exit", required_argument, NULL, OPTION_IDLE_EXIT},
                 {"defer-to", required_argument, NULL, OPTION_DEFER_TO},
+                {"config", required_argument, NULL, OPTION_CONFIG},
                 {"root", required_argument, NULL, OPTION_ROOT},
                 {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+                {"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
                 {"show-machine", no_argument, NULL, OPTION_SHOW_MACHINE},
                 {"help", no_argument, NULL, 'h'},
                 {"version", no_argument, NULL, OPTION_VERSION},
@@ -71,14 +84,20 @@ static int parse_options(int argc, char **argv, struct server_settings *settings
                 case OPTION_DEFER_TO:
                         settings->defer_to = optarg;
                         break;
+                case OPTION_CONFIG:
+                        settings->config = optarg;
+                        break;
                 case OPTION_ROOT:
                         settings->root = optarg;
                         break;
                 case OPTION_LOG_LEVEL:
-                        r = log_set_level(optarg);
+                        r = log_level_parse(optarg, &settings->log_level);
+                        break;
+                case OPTION_CHECK_CONFIG:
+                        instead->check_config = true;
                         break;
                 case OPTION_SHOW_MACHINE:
-                        *ret_show = true;
+                        instead->show_machine = true;
                         break;
                 case OPTION_VERSION:
                         puts("schedd " SCHEDCTL_VERSION);
@@ -111,14 +130,40 @@ static int show_machine(const char *root)
         return r;
 }
 
+/* The configuration as it is merged; or everything that is wrong with it. */
+static int check_config(const struct server_settings *settings)
+{
+        CLEANUP_FREE char *problem = NULL;
+        CLEANUP(config_finish) struct config config;
+        int r;
+
+        config_init(&config);
+        r = config_load(settings->root, settings->config, &config, &problem);
+        if (r < 0) {
+                fprintf(stderr, "schedd: %s\n", problem ? problem : strerror(-r));
+                return r;
+        }
+        for (size_t i = 0; i < config.n_problems; i++)
+                fprintf(stderr, "schedd: %s\n", config.problems[i]);
+        if (config.n_problems > 0)
+                return -EINVAL;
+        config_print(&config, stdout);
+        return fflush(stdout) == 0 ? 0 : -EIO;
+}
+
 int main(int argc, char **argv)
 {
         struct server_settings settings = {.root = ""};
-        bool show = false;
-        int r = parse_options(argc, argv, &settings, &show);
+        struct instead instead = {0};
+        int r = parse_options(argc, argv, &settings, &instead);
 
         if (r != 0)
                 return r - 1;
-        r = show ? show_machine(settings.root) : server_run(&settings);
+        if (settings.log_level)
+                log_set_level(settings.log_level);
+        if (instead.check_config)
+                r = check_config(&settings);
+        else
+                r = instead.show_machine ? show_machine(settings.root) : server_run(&settings);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,8 @@ int notify_listen_fd(int *ret_fd);
 /* READY=1 with a status line. */
 void notify_ready(const char *status);
 void notify_status(const char *status);
+/* The configuration is being read again; notify_ready() says when that is done. */
+void notify_reloading(void);
 void notify_stopping(void);
 void notify_watchdog(void);
 /* µs between two notify_watchdog() calls, half of what the manager allows; 0 where it does not watch. */

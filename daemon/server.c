@@ -16,6 +16,7 @@
 #include "lib/start.h"
 #include "lib/util.h"
 
+#define STATUS  "Lending CPUs"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -148,10 +149,11 @@ static void on_idle(uv_timer_t *timer)
 static void on_signal(uv_signal_t *handle, int signum)
 {
         struct server *s = handle->data;
+        CLEANUP_FREE char *problem = NULL;
         CLEANUP_CLOSE int lock = -1;
 
         if (signum == SIGHUP) {
-                server_read_machine(s);
+                server_reload(s, &problem);
                 return;
         }
         log_info("signal %d, stopping", signum);
@@ -241,6 +243,49 @@ void server_read_machine(struct server *s)
                           r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
         report_machine(s);
         server_update(s);
+}
+
+/* The configuration. */
+
+static int read_config(struct server *s, char **ret_problem)
+{
+        struct config config;
+        int r = config_load(s->settings->root, s->settings->config, &config, ret_problem);
+
+        if (r < 0) {
+                log_error("the configuration cannot be read: %s", *ret_problem ? *ret_problem : strerror(-r));
+                return r;
+        }
+        for (size_t i = 0; i < config.n_problems; i++)
+                log_warning("%s", config.problems[i]);
+        config_finish(&s->config);
+        s->config = config;
+        if (!s->settings->log_level)
+                log_set_level(config.log_level);
+        return 0;
+}
+
+/* What cannot be read is no reason to lend nothing, unless it was asked for by name. */
+static int start_config(struct server *s)
+{
+        CLEANUP_FREE char *problem = NULL;
+
+        config_init(&s->config);
+        int r = read_config(s, &problem);
+        return s->settings->config || r == -ENOMEM ? r : 0;
+}
+
+int server_reload(struct server *s, char **ret_problem)
+{
+        notify_reloading();
+        int r = read_config(s, ret_problem);
+        int weighed = leases_set_weights(&s->leases, &s->config);
+        if (weighed != 0)
+                log_error("cannot take the users' weights: %s",
+                          weighed > 0 ? alloc_error_text((enum alloc_error)weighed) : strerror(-weighed));
+        server_read_machine(s);
+        notify_ready(STATUS);
+        return r;
 }
 
 /* Starting. */
@@ -341,7 +386,7 @@ static int serve(struct server *s, int fd)
                 log_error("cannot start: %s", uv_strerror(r));
         else {
                 report_machine(s);
-                notify_ready("Lending CPUs");
+                notify_ready(STATUS);
                 server_update(s);
         }
         if (r < 0)
@@ -360,7 +405,9 @@ int server_run(const struct server_settings *settings)
                 return r;
         signal(SIGPIPE, SIG_IGN);
         raise_limit();
-        r = open_socket(&s, &fd);
+        r = start_config(&s);
+        if (r == 0)
+                r = open_socket(&s, &fd);
         if (r == 0) {
                 read_address(&s, fd);
                 r = start_leases(&s);
@@ -368,6 +415,7 @@ int server_run(const struct server_settings *settings)
         if (r == 0)
                 r = serve(&s, fd);
         leases_finish(&s.leases);
+        config_finish(&s.config);
         peers_finish(&s.peers);
         uv_loop_close(&s.loop);
         return r;

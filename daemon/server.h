@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/config.h"
 #include "daemon/leases.h"
 #include "daemon/peers.h"
 #include "lib/address.h"
@@ -12,10 +13,12 @@
 struct connection;
 
 struct server_settings {
-        const char *root;     /* "" or a directory that stands in for / when the machine is read */
-        const char *socket;   /* NULL: passed by systemd, which also removes it */
-        const char *defer_to; /* the system service's socket; NULL: lend whatever happens */
-        double idle_exit;     /* seconds without connections and leases after which to leave; 0 never */
+        const char *root;         /* "" or a directory that stands in for / when the machine is read */
+        const char *socket;       /* NULL: passed by systemd, which also removes it */
+        const char *defer_to;     /* the system service's socket; NULL: lend whatever happens */
+        const char *config;       /* the file that is the configuration; NULL: the usual places */
+        enum log_level log_level; /* 0: the configuration's */
+        double idle_exit;         /* seconds without connections and leases after which to leave; 0 never */
 };
 
 struct server {
@@ -28,6 +31,7 @@ struct server {
         unsigned n_connections;
         struct peers peers;
         struct leases leases;
+        struct config config;
         struct address address; /* of the socket; its path is empty where it has none */
         bool owns_socket;       /* removes it when leaving */
         uint64_t inode;         /* of the socket's file, to remove no other */
@@ -51,3 +55,6 @@ void server_update(struct server *s);
 int server_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_usable);
 /* Reads the machine again; leases follow. Errors are logged and leave the machine as it was. */
 void server_read_machine(struct server *s);
+/* Reads the configuration and the machine again. A negative errno where the configuration cannot be read: it has been
+ * logged, *ret_problem says what (free it; NULL for want of memory), and the old one is in force. */
+int server_reload(struct server *s, char **ret_problem);

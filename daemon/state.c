@@ -79,14 +79,22 @@ int state_put(struct state *s, const struct state_record *record)
         char hash[TOKEN_HASH_DIGITS + 1];
 
         token_hash_format(&record->hash, hash);
-        return add_line(s, json_pack("{s:I, s:I, s:s, s:s*, s:I, s:I, s:I, s:I, s:s, s:o, s:f, s:I, s:I, s:o, s:o}",
-                                     "lease", (json_int_t)record->id, "uid", (json_int_t)q->uid, "token", hash, "label",
-                                     record->label, "min", (json_int_t)q->min, "max", (json_int_t)q->max, "weight",
-                                     (json_int_t)q->weight, "memory", (json_int_t)q->memory_per_worker, "priority",
-                                     alloc_priority_text(q->priority), "allowed", cpulist(&q->allowed), "quota",
-                                     q->quota, "group", (json_int_t)q->quota_group, "generation",
-                                     (json_int_t)record->grant->generation, "pus", cpulist(&record->grant->pus),
-                                     "slots", cpulist(&record->grant->slots)));
+        json_t *line = json_pack("{s:I, s:I, s:s, s:s*, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:i}", "lease",
+                                 (json_int_t)record->id, "uid", (json_int_t)q->uid, "token", hash, "label",
+                                 record->label, "min", (json_int_t)q->min, "max", (json_int_t)q->max, "weight",
+                                 (json_int_t)q->weight, "userWeight", (json_int_t)q->user_weight, "slotsWanted",
+                                 (json_int_t)q->slots, "memory", (json_int_t)q->memory_per_worker, "priority",
+                                 alloc_priority_text(q->priority), "paused", (int)q->paused, "nice", record->nice);
+        json_t *held =
+                json_pack("{s:o, s:f, s:I, s:I, s:o, s:o}", "allowed", cpulist(&q->allowed), "quota", q->quota, "group",
+                          (json_int_t)q->quota_group, "generation", (json_int_t)record->grant->generation, "pus",
+                          cpulist(&record->grant->pus), "slots", cpulist(&record->grant->slots));
+        if (line && (!held || json_object_update(line, held) < 0)) {
+                json_decref(line);
+                line = NULL;
+        }
+        json_decref(held);
+        return add_line(s, line);
 }
 
 int state_forget(struct state *s, alloc_id id)
@@ -177,6 +185,7 @@ struct line {
         uint64_t uid;
         const char *token;
         const char *label;
+        unsigned nice;
         uint64_t generation;
         struct alloc_request request;
         struct cpuset pus, slots;
@@ -230,6 +239,7 @@ static int keep(struct state_leases *leases, const struct line *line)
         free(lease->label);
         lease->label = label;
         lease->hash = hash;
+        lease->nice = (int)line->nice;
         lease->request = line->request;
         lease->request.uid = (uint32_t)line->uid;
         lease->generation = line->generation;
@@ -249,8 +259,12 @@ static int read_record(json_t *json, struct state_leases *leases)
                 {PARAM("min", PARAM_UNSIGNED, struct line, request.min)},
                 {PARAM("max", PARAM_UNSIGNED, struct line, request.max)},
                 {PARAM("weight", PARAM_UNSIGNED, struct line, request.weight)},
+                {PARAM("userWeight", PARAM_UNSIGNED, struct line, request.user_weight)},
+                {PARAM("slotsWanted", PARAM_UNSIGNED, struct line, request.slots)},
                 {PARAM("memory", PARAM_U64, struct line, request.memory_per_worker)},
                 {PARAM("priority", PARAM_CHOICE, struct line, request.priority), .choices = params_priorities},
+                {PARAM("paused", PARAM_BOOL, struct line, request.paused)},
+                {PARAM("nice", PARAM_UNSIGNED, struct line, nice), .most = 19},
                 {PARAM("allowed", PARAM_CPULIST, struct line, request.allowed)},
                 {PARAM("quota", PARAM_DOUBLE, struct line, request.quota)},
                 {PARAM("group", PARAM_U64, struct line, request.quota_group)},

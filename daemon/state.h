@@ -17,8 +17,9 @@ struct state_record {
         alloc_id id;
         struct token_hash hash;
         const char *label; /* may be NULL */
-        const struct alloc_request *request;
-        const struct alloc_grant *grant; /* its pus, slots and generation are kept */
+        int nice;
+        const struct alloc_request *request; /* all but ends_at is kept */
+        const struct alloc_grant *grant;     /* its pus, slots and generation are kept */
 };
 
 /* A record that was read: owns its label. */
@@ -26,6 +27,7 @@ struct state_lease {
         alloc_id id;
         struct token_hash hash;
         char *label;
+        int nice;
         struct alloc_request request;
         uint64_t generation;
         struct cpuset pus, slots;

@@ -50,32 +50,33 @@ json_t *status_machine(const struct machine *m, const struct cpuset *usable)
                          status_cpulist(usable), "order", order_json(m, usable));
 }
 
-static const struct lease *find(const struct leases *l, alloc_id id)
+/* What is known of only some leases. */
+static void add_optional(json_t *json, const struct lease *lease, const struct alloc_lease_view *view)
 {
-        for (size_t i = 0; i < l->n; i++)
-                if (l->items[i]->id == id)
-                        return l->items[i];
-        return NULL;
+        grants_add_waiting(json, view->grant);
+        if (lease && lease->work_rate >= 0)
+                json_object_set_new(json, "workRate", json_real(lease->work_rate));
+        if (lease && lease->ends_at > 0)
+                json_object_set_new(json, "endsInMs", grants_until_json(lease->ends_at));
 }
 
 static json_t *lease_json(const struct server *s, const struct alloc_lease_view *view, uint32_t uid)
 {
-        const struct lease *lease = find(&s->leases, view->id);
+        const struct lease *lease = leases_by_id(&s->leases, view->id);
         const struct alloc_request *q = view->request;
         bool visible = lease && (q->uid == uid || uid == 0);
         uint64_t now = server_now();
         char id[24];
 
         snprintf(id, sizeof(id), "%llu", (unsigned long long)view->id);
-        json_t *json = json_pack("{s:s, s:I, s:s*, s:o, s:o, s:i, s:i, s:i, s:s, s:s, s:b, s:I}", "lease", id, "uid",
-                                 (json_int_t)q->uid, "label", visible ? lease->label : NULL, "pus",
+        json_t *json = json_pack("{s:s, s:I, s:s*, s:o, s:o, s:i, s:i, s:i, s:s, s:b, s:s, s:b, s:I}", "lease", id,
+                                 "uid", (json_int_t)q->uid, "label", visible ? lease->label : NULL, "pus",
                                  grants_pus_json(&s->leases, &view->grant->pus), "shared",
                                  grants_pus_json(&s->leases, &view->grant->shared), "min", (int)q->min, "max",
                                  (int)q->max, "weight", (int)q->weight, "priority", alloc_priority_text(q->priority),
-                                 "reason", alloc_reason_text(view->grant->reason), "detached", (int)view->detached,
-                                 "ageMs", (json_int_t)((now - view->opened) / 1000));
-        if (view->grant->position > 0)
-                json_object_set_new(json, "position", json_integer(view->grant->position));
+                                 "paused", (int)q->paused, "reason", alloc_reason_text(view->grant->reason), "detached",
+                                 (int)view->detached, "ageMs", (json_int_t)((now - view->opened) / 1000));
+        add_optional(json, lease, view);
         return json;
 }
 

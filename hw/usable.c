@@ -67,23 +67,22 @@ static int affinity_of(const char *root, const char *process, struct cpuset *ret
 
 int hw_allowance_read(const char *root, pid_t pid, struct hw_allowance *ret_allowance, struct hw_notes *notes)
 {
-        struct hw_allowance allowance = {.pus = every_pu()};
-        struct cpuset cgroup = every_pu();
+        struct hw_allowance allowance = {.affinity = every_pu(), .cpusets = every_pu()};
         char process[32] = "self";
         int r;
 
         if (pid > 0)
                 (void)snprintf(process, sizeof(process), "%ld", (long)pid);
-        r = pid == 0 && !*root ? own_affinity(&allowance.pus) : affinity_of(root, process, &allowance.pus);
+        r = pid == 0 && !*root ? own_affinity(&allowance.affinity) : affinity_of(root, process, &allowance.affinity);
         if (r == -ENOMEM)
                 return r;
         if (r < 0 && r != -ENOENT)
                 hw_note(notes, "affinity of process %s: %s; taken as unlimited", process, strerror(-r));
 
-        r = hw_cgroup_read(root, process, &cgroup, &allowance, notes);
+        r = hw_cgroup_read(root, process, &allowance.cpusets, &allowance, notes);
         if (r < 0)
                 return r;
-        allowance.pus = cpuset_and(&allowance.pus, &cgroup);
+        allowance.pus = cpuset_and(&allowance.affinity, &allowance.cpusets);
         *ret_allowance = allowance;
         return 0;
 }

@@ -21,7 +21,9 @@ struct cpuset hw_isolated(const char *root, struct hw_notes *notes);
 
 /* What one process may use. */
 struct hw_allowance {
-        struct cpuset pus; /* in its affinity mask and its cgroups' cpusets; online or not */
+        struct cpuset pus;      /* in both of the next two; online or not */
+        struct cpuset affinity; /* its mask, which the kernel cuts to what its cpusets leave */
+        struct cpuset cpusets;  /* of its cgroups; every PU where none limits it */
         double quota;      /* PUs' worth of time, the least of its cgroup's and all ancestors'; 0 unlimited */
         /* The cgroup that sets it, "PATH#INODE": the inode tells apart what namespaces call by the same path, and is
          * the same number seen from any of them. "" without a quota. */

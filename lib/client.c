@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
+#include "lib/ask.h"
 #include "lib/call.h"
 #include "lib/grant.h"
 #include "lib/params.h"
@@ -14,7 +15,6 @@
 #define METHOD(name) "org.schedctl.Scheduler." name
 
 enum {
-        LABEL_MAX = 128,
         CLAIM_FIRST_MS = 50,  /* doubles with every try */
         CLAIM_LAST_MS = 1600, /* and stays there: well within the 5 s in which a restarted service keeps the lease */
 };
@@ -29,54 +29,12 @@ struct schedctl_lease {
         bool ended; /* by the service: there is nothing to claim */
         char *id;
         char *token;
+        struct facts facts; /* as the service was last told */
+        bool retell;        /* it may know others: it has been claimed from */
         struct client_grant grant;
 };
 
-/* Requests as parameters. */
-
-static int set_number(json_t *o, const char *name, uint64_t number)
-{
-        if (number == 0)
-                return 0;
-        if (number > INT64_MAX)
-                return -EINVAL;
-        return json_object_set_new(o, name, json_integer((json_int_t)number)) < 0 ? -ENOMEM : 0;
-}
-
-static int set_numbers(json_t *o, const struct schedctl_request *request)
-{
-        int r;
-
-        if ((r = set_number(o, "min", request->min)) < 0 || (r = set_number(o, "max", request->max)) < 0 ||
-            (r = set_number(o, "weight", request->weight)) < 0)
-                return r;
-        return set_number(o, "memoryPerWorker", request->memory_per_worker);
-}
-
-static int check_request(const struct schedctl_request *request)
-{
-        if (request->size < sizeof(*request))
-                return -EINVAL;
-        if (request->priority < SCHEDCTL_NORMAL || request->priority > SCHEDCTL_INTERACTIVE)
-                return -EINVAL;
-        return request->label && strlen(request->label) > LABEL_MAX ? -EINVAL : 0;
-}
-
-static int acquire_parameters(const struct schedctl_request *request, json_t **ret_parameters)
-{
-        CLEANUP_JSON json_t *o = NULL;
-        int r = client_facts(&o);
-
-        if (r < 0 || (r = set_numbers(o, request)) < 0)
-                return r;
-        if (request->label && json_object_set_new(o, "label", json_string(request->label)) < 0)
-                return -EINVAL; /* not UTF-8 */
-        if (request->priority &&
-            json_object_set_new(o, "priority", json_string(params_priorities[request->priority])) < 0)
-                return -ENOMEM;
-        *ret_parameters = TAKE(o);
-        return 0;
-}
+/* Parameters. */
 
 /* Every call about a lease names it and proves it. */
 static json_t *lease_parameters(const struct schedctl_lease *lease)
@@ -182,6 +140,7 @@ static int try_claim(struct schedctl_lease *lease)
         int r = claim(lease, lease->no_start || lease->claims > 0);
         if (r == 0) {
                 lease->claims = 0;
+                lease->retell = true;
                 set_timer(lease, 0);
                 return 1;
         }
@@ -298,8 +257,8 @@ int client_acquire(const struct schedctl_request *request, unsigned flags, struc
         int r;
 
         request = request ? request : &anything;
-        if ((r = check_request(request)) < 0 || (r = acquire_parameters(request, &parameters)) < 0 ||
-            (r = lease_new(&lease)) < 0)
+        if ((r = ask_check(request)) < 0 || (r = lease_new(&lease)) < 0 || (r = facts_read(&lease->facts)) < 0 ||
+            (r = ask_parameters(request, &lease->facts, &parameters)) < 0)
                 return r;
         lease->no_start = request->no_start || (flags & CLIENT_NO_START);
         r = open_stream(lease, METHOD("Acquire"), parameters, lease->no_start);
@@ -369,9 +328,9 @@ int schedctl_lease_unusable(struct schedctl_lease *lease, const unsigned *pus, s
 int schedctl_lease_update(struct schedctl_lease *lease, const struct schedctl_request *request)
 {
         CLEANUP_JSON json_t *o = lease_parameters(lease);
-        int r = check_request(request);
+        int r = ask_check(request);
 
-        if (r < 0 || (r = set_numbers(o, request)) < 0)
+        if (r < 0 || (r = ask_numbers(o, request)) < 0)
                 return r;
         return call(lease, METHOD("Update"), TAKE(o));
 }
@@ -386,7 +345,7 @@ int client_lease_set_max(struct schedctl_lease *lease, unsigned max)
 int client_lease_set_slots(struct schedctl_lease *lease, unsigned slots)
 {
         json_t *o = lease_parameters(lease);
-        int r = set_number(o, "slots", slots);
+        int r = ask_number(o, "slots", slots);
 
         if (r < 0) {
                 json_decref(o);
@@ -403,45 +362,39 @@ int client_lease_report(struct schedctl_lease *lease, double work_rate, uint64_t
         /* json_real() refuses what JSON cannot hold: infinities and NaN. */
         if (json_object_set_new(o, "workRate", json_real(work_rate)) < 0)
                 return -EINVAL;
-        r = set_number(o, "endsInMs", ends_in_ms);
+        r = ask_number(o, "endsInMs", ends_in_ms);
         return r < 0 ? r : call(lease, METHOD("Update"), TAKE(o));
+}
+
+int client_lease_refresh(struct schedctl_lease *lease)
+{
+        CLEANUP_JSON json_t *o = lease_parameters(lease);
+        struct facts now;
+        int r = o ? facts_reread(&lease->facts, &now) : -ENOMEM;
+
+        if (r == 0)
+                r = facts_add_changes(lease->retell ? NULL : &lease->facts, &now, o);
+        if (r <= 0)
+                return r;
+        r = call(lease, METHOD("Update"), TAKE(o));
+        if (r < 0)
+                return r;
+        lease->facts = now;
+        lease->retell = false;
+        return 1;
 }
 
 int client_lease_set_priority(struct schedctl_lease *lease, int priority)
 {
         struct schedctl_request request = {.size = sizeof(request), .priority = priority};
         CLEANUP_JSON json_t *o = lease_parameters(lease);
-        int r = check_request(&request);
+        int r = ask_check(&request);
 
         if (r < 0)
                 return r;
         if (json_object_set_new(o, "priority", json_string(params_priorities[priority])) < 0)
                 return -ENOMEM;
         return call(lease, METHOD("Update"), TAKE(o));
-}
-
-int schedctl_suggest(const struct schedctl_request *request, unsigned *ret_workers)
-{
-        static const struct schedctl_request anything = {.size = sizeof(anything)};
-        CLEANUP_JSON json_t *parameters = NULL, *reply = NULL;
-        CLEANUP_FREE char *error = NULL;
-        int r;
-
-        request = request ? request : &anything;
-        if ((r = check_request(request)) < 0 || (r = acquire_parameters(request, &parameters)) < 0)
-                return r;
-        r = client_call(METHOD("SuggestWorkers"), parameters, request->no_start ? CLIENT_NO_START : 0, &reply, &error);
-        if (r < 0)
-                return r;
-        if (error)
-                return call_errno(&(struct varlink_reply){.error = error});
-
-        json_t *workers = json_object_get(reply, "workers");
-        if (!json_is_integer(workers) || json_integer_value(workers) < 0 ||
-            json_integer_value(workers) > CPUSET_MAX * (json_int_t)CPUSET_MAX)
-                return -EPROTO;
-        *ret_workers = (unsigned)json_integer_value(workers);
-        return 0;
 }
 
 /* What is held. */

@@ -1,0 +1,60 @@
+#include "daemon/leases_record.h"
+
+#include <string.h>
+
+#include "daemon/log.h"
+
+static int record(struct leases *l, alloc_id id)
+{
+        const struct lease *lease = leases_by_id(l, id);
+        struct alloc_lease_view view;
+
+        if (!lease || !alloc_lease_find(l->alloc, id, &view))
+                return 0;
+        return state_put(l->state, &(struct state_record){.id = id,
+                                                          .hash = lease->hash,
+                                                          .label = lease->label,
+                                                          .nice = lease->nice,
+                                                          .request = view.request,
+                                                          .grant = view.grant});
+}
+
+int leases_record_all(struct leases *l)
+{
+        int r = 0;
+
+        state_rewrite(l->state);
+        for (size_t i = 0; i < l->n && r == 0; i++)
+                r = record(l, l->items[i]->id);
+        return r;
+}
+
+static int record_actions(struct leases *l, bool *ret_any)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < l->actions.n && r == 0; i++) {
+                const struct alloc_action *action = &l->actions.items[i];
+
+                if (action->type != ALLOC_DO_PERSIST && action->type != ALLOC_DO_FORGET)
+                        continue;
+                *ret_any = true;
+                r = action->type == ALLOC_DO_PERSIST ? record(l, action->lease) : state_forget(l->state, action->lease);
+        }
+        return r;
+}
+
+/* Without its record a lease could not be claimed after a restart; it is no reason to lend nothing. */
+void leases_record(struct leases *l)
+{
+        bool any = false;
+        int r;
+
+        if (!l->state)
+                return;
+        r = state_is_large(l->state) ? leases_record_all(l) : record_actions(l, &any);
+        if (r == 0 && (any || state_is_large(l->state)))
+                r = state_commit(l->state);
+        if (r < 0)
+                log_error("cannot write the state file: %s", strerror(-r));
+}

@@ -1,0 +1,10 @@
+/* What the allocator's actions say is written to the state file before anybody hears of it. */
+#pragma once
+
+#include "daemon/leases.h"
+
+/* Writes the records of the leases' latest actions, or all of them where the file has grown large. Errors are logged.
+ */
+void leases_record(struct leases *l);
+/* Starts the file anew with every lease; to be committed. -ENOMEM. */
+int leases_record_all(struct leases *l);
