@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,57 @@ size_t run_deal_recall(struct run_deal *d, uint32_t worker, uint32_t *items, siz
                         items[n++] = record.item;
         }
         return n;
+}
+
+struct state {
+        uint32_t item, unused; /* its number + 1; 0 none */
+        double began;
+};
+
+static int open_state(const struct run_deal *d, uint32_t worker, int flags)
+{
+        CLEANUP_FREE char *path = NULL;
+        int fd;
+
+        if (asprintf(&path, "%s/state-%u", d->dir, worker) < 0)
+                return -ENOMEM;
+        fd = open(path, flags | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int run_deal_read_state(const struct run_deal *d, uint32_t worker, uint32_t *ret_item, double *ret_began)
+{
+        CLEANUP_CLOSE int fd = open_state(d, worker, O_RDONLY);
+        struct state state;
+
+        if (fd < 0 || read(fd, &state, sizeof(state)) != (ssize_t)sizeof(state) || !isfinite(state.began))
+                return -ENOENT;
+        *ret_item = state.item - 1;
+        *ret_began = state.began;
+        return 0;
+}
+
+void run_deal_put_off_state(const struct run_deal *d, uint32_t worker, double seconds)
+{
+        CLEANUP_CLOSE int fd = open_state(d, worker, O_RDWR);
+        struct state state;
+
+        if (fd < 0 || pread(fd, &state, sizeof(state), 0) != (ssize_t)sizeof(state))
+                return;
+        state.began += seconds;
+        (void)!pwrite(fd, &state.began, sizeof(state.began), offsetof(struct state, began));
+}
+
+void run_deal_tell_pauses(const struct run_deal *d, double seconds)
+{
+        CLEANUP_FREE char *path = NULL;
+        CLEANUP_CLOSE int fd = -1;
+
+        if (asprintf(&path, "%s/paused", d->dir) < 0)
+                return;
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0)
+                (void)!pwrite(fd, &seconds, sizeof(seconds), 0);
 }
 
 size_t run_deal_read(struct run_deal *d, struct run_done_record *ret_records)

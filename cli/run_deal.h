@@ -65,5 +65,13 @@ int run_deal_send(struct run_deal *d, uint32_t worker, const struct run_deal_rec
 /* Takes back what the worker has not read: at most `max` items; how many. *ret_end: an END was among them. */
 size_t run_deal_recall(struct run_deal *d, uint32_t worker, uint32_t *items, size_t max, bool *ret_end);
 
+/* What a worker runs and since when, as its state file says: the item's number or UINT32_MAX, and seconds of
+ * CLOCK_MONOTONIC or 0 where it waits. -ENOENT where it has not said anything yet. */
+int run_deal_read_state(const struct run_deal *d, uint32_t worker, uint32_t *ret_item, double *ret_began);
+/* Moves on when that began. The worker is stopped. */
+void run_deal_put_off_state(const struct run_deal *d, uint32_t worker, double seconds);
+/* Leaves word of how many seconds the run has been paused so far, for the items that the reporter runs itself. */
+void run_deal_tell_pauses(const struct run_deal *d, double seconds);
+
 /* Up to RUN_DONE_BATCH records that workers wrote; 0 where there is none at the moment. */
 size_t run_deal_read(struct run_deal *d, struct run_done_record *ret_records);

@@ -11,7 +11,8 @@
 #include "cli/run_engine.h"
 #include "cli/run_env.h"
 #include "cli/run_guardian.h"
-#include "cli/run_share.h"
+#include "cli/run_held.h"
+#include "cli/run_pause.h"
 #include "cli/run_suite.h"
 #include "cli/run_tree.h"
 #include "lib/util.h"
@@ -20,9 +21,14 @@
 #define STATUS_EXITED(code)   ((code) << 8)
 #define STATUS_SIGNALLED(sig) (sig)
 
+uint64_t run_clock(const struct run *run, uint64_t monotonic)
+{
+        return run->pause.on ? run->pause.at : monotonic - run->pause.sum;
+}
+
 uint64_t run_now(const struct run *run)
 {
-        return uv_hrtime() / 1000;
+        return run_clock(run, uv_hrtime() / 1000);
 }
 
 /* Slots */
@@ -67,119 +73,6 @@ static void serve_slots(struct run *run)
         run->slots_due = false;
         for (struct run_suite *s = run->suites; s; s = s->next)
                 run_suite_serve_waiting(s);
-}
-
-/* The lease and its suites */
-
-static size_t count_active(const struct run *run)
-{
-        size_t n = 0;
-
-        for (const struct run_suite *s = run->suites; s; s = s->next)
-                n += run_suite_is_active(s);
-        return n;
-}
-
-void run_share(struct run *run)
-{
-        CLEANUP_FREE struct cpuset *shares = NULL;
-        size_t n = count_active(run), i = 0;
-
-        run->share_due = false;
-        if (n == 0)
-                return;
-        shares = calloc(n, sizeof(*shares));
-        if (!shares || run_share_divide(&run->machine.machine, &run->lease.kept, n, shares) < 0)
-                return; /* everybody keeps what they have */
-        for (struct run_suite *s = run->suites; s; s = s->next)
-                if (run_suite_is_active(s))
-                        run_suite_set_pus(s, &shares[i++]);
-}
-
-void run_share_later(struct run *run)
-{
-        run->share_due = true;
-}
-
-static void pin_all_but_workers(struct run *run)
-{
-        CLEANUP(run_pids_finish) struct run_pids pids = {0};
-
-        if (run->options->no_pin || cpuset_equal(&run->pinned, &run->lease.kept))
-                return; /* most grants confirm what is known, and /proc is large */
-        run->pinned = run->lease.kept;
-        sched_setaffinity(0, sizeof(run->lease.kept.word), (const cpu_set_t *)run->lease.kept.word);
-        (void)run_tree_descendants(getpid(), &pids);
-        for (size_t i = 0; i < pids.n; i++) {
-                bool worker = false;
-
-                for (const struct run_suite *s = run->suites; s && !worker; s = s->next)
-                        worker = run_suite_has_worker(s, pids.items[i]);
-                if (!worker)
-                        (void)run_tree_pin(pids.items[i], &run->lease.kept);
-        }
-}
-
-/* Workers leave the PUs that are wanted back at once, in the middle of an item: moving one costs microseconds. */
-static void lease_changed(struct run *run)
-{
-        struct cpuset wanted = run->lease.wanted;
-
-        if (cpuset_is_empty(&run->lease.kept))
-                return; /* a background run's last PU: there is nowhere to move to */
-        run_share(run);
-        run_serve_slots_later(run);
-        pin_all_but_workers(run);
-        if (!cpuset_is_empty(&wanted))
-                (void)run_lease_return(&run->lease, &wanted);
-}
-
-static void say_connection(struct run *run)
-{
-        bool lost = !run_lease_is_connected(&run->lease);
-
-        if (lost != run->lease_lost && run->options->verbose)
-                fprintf(stderr, "schedctl: %s\n",
-                        lost ? "the service is gone; going on with the CPUs held"
-                             : "another service is there; the CPUs held were claimed from it");
-        run->lease_lost = lost;
-}
-
-static void on_lease(uv_poll_t *poll, int status, int events)
-{
-        struct run *run = poll->data;
-
-        if (run_lease_read(&run->lease) > 0)
-                lease_changed(run);
-        say_connection(run);
-}
-
-/* Whether nothing else in COMMAND can use a PU: its only suite is COMMAND itself. */
-static bool is_whole_command(const struct run *run, const struct run_suite *suite)
-{
-        return suite->reporter == run->command && run->suites == suite && !suite->next;
-}
-
-void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
-{
-        struct cpuset set = {0};
-
-        cpuset_add(&set, pu);
-        if (!is_whole_command(run, suite) || cpuset_count(&run->lease.kept) <= 1)
-                return;
-        if (run_lease_lower(&run->lease, &set) < 0 || run->options->no_pin)
-                return;
-        (void)run_tree_pin(suite->reporter, &run->lease.kept);
-        run->pinned = run->lease.kept;
-}
-
-void run_refuse(struct run *run, unsigned pu)
-{
-        struct cpuset set = {0};
-
-        cpuset_add(&set, pu);
-        (void)run_lease_refuse(&run->lease, &set);
-        run_share_later(run);
 }
 
 static void on_settle(uv_prepare_t *prepare)
@@ -276,6 +169,11 @@ static void on_forward(void *context, int sig)
         kill(run->command, sig);
 }
 
+static void on_ending(void *context, int sig)
+{
+        run_pause_refuse(context);
+}
+
 static void on_interrupted(void *context, int sig, unsigned times)
 {
         struct run *run = context;
@@ -287,7 +185,7 @@ static void on_interrupted(void *context, int sig, unsigned times)
 }
 
 static const struct run_signals_events signal_events = {
-        .child = on_child, .forward = on_forward, .interrupted = on_interrupted};
+        .child = on_child, .forward = on_forward, .ending = on_ending, .interrupted = on_interrupted};
 
 /* The guardian says nothing; its end is what there is to read. */
 static void on_guardian_gone(uv_poll_t *poll, int status, int events)
@@ -342,10 +240,10 @@ static int open_sources(struct run *run, pid_t guardian)
 
         if (r == 0)
                 r = watch_fd(run, &run->channel_poll, run->channel, on_guardian_gone);
-        if (r == 0 && run_lease_fd(&run->lease) >= 0) {
-                r = watch_fd(run, &run->lease_poll, run_lease_fd(&run->lease), on_lease);
-                run->lease_watched = r == 0;
-        }
+        if (r == 0)
+                r = run_pause_init(run);
+        if (r == 0)
+                r = run_held_watch(run);
         uv_prepare_init(&run->loop, &run->settle);
         run->settle.data = run;
         uv_prepare_start(&run->settle, on_settle);
@@ -360,8 +258,8 @@ static void close_sources(struct run *run)
         run_signals_stop(&run->signals);
         uv_close((uv_handle_t *)&run->settle, NULL);
         uv_close((uv_handle_t *)&run->channel_poll, NULL);
-        if (run->lease_watched)
-                uv_close((uv_handle_t *)&run->lease_poll, NULL);
+        run_held_close(run);
+        run_pause_close(run);
         uv_run(&run->loop, UV_RUN_DEFAULT);
         uv_loop_close(&run->loop);
 }

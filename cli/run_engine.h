@@ -15,6 +15,7 @@
 #include "cli/run_lease.h"
 #include "cli/run_machine.h"
 #include "cli/run_options.h"
+#include "cli/run_pause.h"
 #include "cli/run_report.h"
 #include "cli/run_server.h"
 #include "cli/run_signals.h"
@@ -38,6 +39,7 @@ struct run {
         struct run_server server;
         struct run_watch watch;
         struct run_report report;
+        struct run_pause pause;
         uv_loop_t loop;
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;
@@ -61,7 +63,9 @@ int run_engine(const struct run_options *options, const char *dir, struct run_le
 
 /* For suites. */
 
-uint64_t run_now(const struct run *run); /* µs, monotonic */
+uint64_t run_now(const struct run *run); /* µs, monotonic; stands still while the run is paused */
+/* The same of a time of CLOCK_MONOTONIC. */
+uint64_t run_clock(const struct run *run, uint64_t monotonic);
 /* A slot for a worker, or RUN_NO_SLOT where none is free: when one is given back, or run_serve_slots_later() was
  * called, the loop calls every suite's run_suite_serve_waiting(). */
 unsigned run_take_slot(struct run *run);

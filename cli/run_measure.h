@@ -19,6 +19,7 @@ struct run_measure_item {
         double speed;     /* of the PU */
         uint32_t class;   /* likewise, as core/speeds.h numbers them; 0 not known */
         bool done, lost;
+        bool stopped;                  /* while its run was paused: its times are not to be learned from */
         enum estimate_outcome outcome; /* unknown before the result */
 };
 

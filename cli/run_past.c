@@ -171,7 +171,7 @@ static uint32_t collect_items(const struct run_suite *s, struct history_item *it
         for (uint32_t i = 0; i < s->listing.n_items; i++) {
                 const struct run_measure_item *m = &s->measure.items[i];
 
-                if (!(m->speed > 0) && !m->lost)
+                if ((!(m->speed > 0) || m->stopped) && !m->lost)
                         continue;
                 items[n++] = (struct history_item){
                         .id = s->listing.ids[i],

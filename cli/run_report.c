@@ -52,14 +52,14 @@ static json_t *describe_workers(struct run_suite *s)
 
         (void)run_measure_figures(&s->measure, &s->listing, &limits, &f);
         return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, "
-                         "s:f, s:f, s:o, s:o}",
+                         "s:f, s:f, s:f, s:o, s:o}",
                          "mode", "workers", "start", s->listing.start, "why", s->listing.why, "items", (int)m->n_items,
                          "done", (int)m->n_done, "estimated", (int)s->n_estimated, "workers", (int)m->n_workers,
                          "extra", (int)m->n_extra, "recycled", (int)m->n_recycled, "samples", (int)s->n_samples,
                          "crashes", (int)m->n_crashes, "lost", (int)m->n_lost, "left", (int)m->n_left, "recalls",
                          (int)m->n_recalls, "confirmed", (int)s->n_confirmed, "pus", cpulist(m), "ready",
-                         seconds_until_ready(s), "seconds", f.makespan, "bound", f.bound, "serial", f.serial,
-                         "utilisation", utilisation(s, f.makespan), "resources",
+                         seconds_until_ready(s), "seconds", f.makespan, "bound", f.bound, "serial", f.serial, "paused",
+                         s->stopped, "utilisation", utilisation(s, f.makespan), "resources",
                          describe_resources(&s->listing.needs, f.in_use));
 }
 

@@ -118,7 +118,10 @@ static void watch_peer(struct run_peer *p)
 {
         int events = UV_READABLE | (p->out.end > p->out.start ? UV_WRITABLE : 0);
 
-        uv_poll_start(&p->poll, events, on_peer_ready);
+        if (p->server->held)
+                uv_poll_stop(&p->poll);
+        else
+                uv_poll_start(&p->poll, events, on_peer_ready);
 }
 
 static void on_peer_ready(uv_poll_t *poll, int status, int events)
@@ -176,10 +179,18 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 static void watch_listener(struct run_server *s)
 {
-        if (s->accepting && s->n_peers < RUN_PEERS_MAX)
+        if (s->accepting && !s->held && s->n_peers < RUN_PEERS_MAX)
                 uv_poll_start(&s->poll, UV_READABLE, on_connection);
         else if (s->accepting)
                 uv_poll_stop(&s->poll);
+}
+
+void run_server_hold(struct run_server *s, bool held)
+{
+        s->held = held;
+        watch_listener(s);
+        for (struct run_peer *p = s->peers; p; p = p->next)
+                watch_peer(p);
 }
 
 static int listen_at(const char *path)

@@ -43,7 +43,7 @@ struct run_server {
         int fd;
         struct run_peer *peers; /* newest first */
         unsigned n_peers;
-        bool accepting;
+        bool accepting, held;
         const struct run_server_events *events;
         void *context;
 };
@@ -53,6 +53,9 @@ int run_server_start(struct run_server *s, uv_loop_t *loop, const char *path, co
                      void *context);
 /* Reads what every peer has sent, then closes the connections and the socket. */
 void run_server_stop(struct run_server *s);
+
+/* Leaves what peers say, and who wants to be one, for later; or goes on. */
+void run_server_hold(struct run_server *server, bool held);
 
 /* Sends a message, taking over the reference (NULL: -ENOMEM). What the socket does not take now is kept. A peer that
  * cannot be written to is closed by the loop, not by this. */

@@ -30,7 +30,11 @@ void run_signals_block(sigset_t *ret_before)
 
 static void count(struct run_signals *s, int sig)
 {
-        if ((sig == SIGINT || sig == SIGTERM) && !sigismember(&s->ignored, sig))
+        if (sigismember(&s->ignored, sig))
+                return;
+        if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT)
+                s->events->ending(s->context, sig);
+        if (sig == SIGINT || sig == SIGTERM)
                 s->events->interrupted(s->context, sig, ++s->interrupts);
 }
 

@@ -21,8 +21,9 @@ enum {
 };
 
 struct run_signals_events {
-        void (*child)(void *context);                                /* a child changed its state: reap */
-        void (*forward)(void *context, int sig);                     /* COMMAND has not got it */
+        void (*child)(void *context);            /* a child changed its state: reap */
+        void (*forward)(void *context, int sig); /* COMMAND has not got it */
+        void (*ending)(void *context, int sig); /* COMMAND has one of SIGINT, SIGTERM, SIGHUP and SIGQUIT to act upon */
         void (*interrupted)(void *context, int sig, unsigned times); /* SIGINT or SIGTERM, counted from 1 */
 };
 

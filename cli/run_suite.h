@@ -8,6 +8,7 @@
  *     run_suite_alone.c   what items would have taken on CPUs that nobody else wants
  *     run_suite_sample.c  what workers use while they run
  *     run_suite_confirm.c items that are run once more when all is over
+ *     run_suite_pause.c   what stood still for a while
  */
 #pragma once
 
@@ -22,6 +23,7 @@
 #include "cli/run_measure.h"
 #include "cli/run_message.h"
 #include "cli/run_settings.h"
+#include "cli/run_tree.h"
 #include "cli/run_worth.h"
 #include "core/dispatch.h"
 
@@ -68,6 +70,8 @@ struct run_worker {
                 double ran, waited; /* seconds: computed, and was ready to and had no PU */
         } total, unclaimed[2];      /* between the last readings, the later one last, and not any item's as yet */
         uint64_t rss;               /* KiB, peak as it last said; 0 not known */
+        uint32_t stopped_item;      /* that it was running when the run was paused, or RUN_NO_INDEX… */
+        double stopped;             /* …and the seconds of pauses that its records have not told of yet */
         bool has_run;               /* an item, to its end */
 };
 
@@ -120,11 +124,13 @@ struct run_suite {
         uint64_t idle_at;           /* …at this time, µs; 0 not known */
         uint64_t sample_not_before; /* µs */
         uint32_t n_samples;
-        bool short_of_slots;    /* a worker was to start and there was none */
-        json_t *dry;            /* with --dry-run, the plan */
-        char *dry_text;         /* likewise, for people to read */
-        json_t *crashed, *left; /* items, for the reporter */
-        uint32_t confirmed;     /* the item that worker 0 runs once more, or RUN_NO_INDEX */
+        bool short_of_slots;     /* a worker was to start and there was none */
+        json_t *dry;             /* with --dry-run, the plan */
+        char *dry_text;          /* likewise, for people to read */
+        double stopped;          /* seconds of all pauses */
+        double reporter_stopped; /* of the last one, until a record of the reporter's tells of it */
+        json_t *crashed, *left;  /* items, for the reporter */
+        uint32_t confirmed;      /* the item that worker 0 runs once more, or RUN_NO_INDEX */
         uint32_t n_confirmed;
 };
 
@@ -142,8 +148,12 @@ void run_suite_serve_waiting(struct run_suite *suite);
 uint32_t run_suite_n_wanted(const struct run_suite *suite);
 /* Whether it holds PUs. */
 bool run_suite_is_active(const struct run_suite *suite);
-/* Whether a process is one of its workers. */
-bool run_suite_has_worker(const struct run_suite *suite, pid_t pid);
+/* Appends its workers' processes, as far as they are known. -ENOMEM. */
+int run_suite_list_workers(const struct run_suite *suite, struct run_pids *pids);
+/* The run is paused: nothing is read of its workers, and no time passes. */
+void run_suite_hold(struct run_suite *suite);
+/* It goes on after so many seconds, before its processes do. */
+void run_suite_go_on(struct run_suite *suite, double seconds);
 
 /* Among these files. */
 
@@ -193,3 +203,9 @@ void run_suite_end_worker(struct run_suite *suite, uint32_t number);
 int run_suite_confirm(struct run_suite *suite, uint32_t item);
 int run_suite_confirmed(struct run_suite *suite, bool lost);
 void run_suite_read_records(struct run_suite *suite);
+int run_suite_watch_records(struct run_suite *suite);
+/* For when the dispatcher, or a sample, is due. */
+void run_suite_set_timer(struct run_suite *suite);
+/* Takes the time in which its run was paused off a record's. True where the item was stopped meanwhile; `worker` is
+ * NULL for the reporter's own items. */
+bool run_suite_take_off_pause(struct run_suite *suite, struct run_worker *worker, struct run_done_record *record);

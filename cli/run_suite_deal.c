@@ -175,8 +175,6 @@ static uint64_t sample_due(const struct run_suite *s)
         return due == DISPATCH_NEVER || due > s->sample_not_before ? due : s->sample_not_before;
 }
 
-static void set_timer(struct run_suite *s);
-
 static int act_on_time(struct run_suite *s)
 {
         struct dispatch_event event = {.type = DISPATCH_TIME};
@@ -187,7 +185,7 @@ static int act_on_time(struct run_suite *s)
                 r = run_suite_sample(s);
         if (r >= 0 && dispatch_next_deadline(s->dispatch) <= now)
                 r = run_suite_step(s, &event);
-        set_timer(s);
+        run_suite_set_timer(s);
         return r;
 }
 
@@ -201,7 +199,7 @@ static void on_time(uv_timer_t *timer)
 }
 
 /* Most steps change nothing of it. */
-static void set_timer(struct run_suite *s)
+void run_suite_set_timer(struct run_suite *s)
 {
         uint64_t deadline = dispatch_next_deadline(s->dispatch), sample = sample_due(s), now;
 
@@ -224,7 +222,7 @@ int run_suite_step(struct run_suite *s, struct dispatch_event *event)
         if (r >= 0)
                 r = answer_recalls(s);
         if (r >= 0)
-                set_timer(s);
+                run_suite_set_timer(s);
         return r;
 }
 

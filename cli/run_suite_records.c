@@ -64,7 +64,7 @@ static void learn(struct run_suite *s, const struct run_done_record *record, str
         w->has_run = true;
 }
 
-static void measure(struct run_suite *s, uint64_t now, const struct run_done_record *record)
+static void measure(struct run_suite *s, uint64_t now, const struct run_done_record *record, bool stopped)
 {
         struct run_worker *w = run_suite_worker(s, record->worker);
 
@@ -75,6 +75,8 @@ static void measure(struct run_suite *s, uint64_t now, const struct run_done_rec
         run_measure_record(&s->measure, now, record, w ? w->speed : 1.0);
         if (record->op == RUN_DONE_DONE && w)
                 learn(s, record, w);
+        if (record->op == RUN_DONE_DONE)
+                s->measure.items[record->arg].stopped = stopped;
 }
 
 static int step_record(struct run_suite *s, const struct run_done_record *record)
@@ -115,7 +117,8 @@ static void note_reading(struct run_worker *w, uint64_t now)
 static int take_record(struct run_suite *s, uint64_t now, const struct run_done_record *record)
 {
         struct run_worker *w = run_suite_worker(s, record->worker);
-        struct run_done_record alone;
+        struct run_done_record alone = *record;
+        bool stopped;
 
         if (record->worker != REPORTER && (!w || w->doomed))
                 return 0;
@@ -127,12 +130,12 @@ static int take_record(struct run_suite *s, uint64_t now, const struct run_done_
                 return 0; /* what runs once more teaches nothing */
         if (w)
                 note_reading(w, now);
-        if (w && (record->op == RUN_DONE_DONE || record->op == RUN_DONE_SETUP))
-                w->busy += record->wall;
-        alone = *record;
-        if (w && record->op == RUN_DONE_DONE)
-                alone.wall = run_suite_alone(s, w, now, record);
-        measure(s, now, &alone);
+        stopped = run_suite_take_off_pause(s, w, &alone);
+        if (w && (alone.op == RUN_DONE_DONE || alone.op == RUN_DONE_SETUP))
+                w->busy += alone.wall;
+        if (w && alone.op == RUN_DONE_DONE)
+                alone.wall = run_suite_alone(s, w, now, &alone);
+        measure(s, now, &alone, stopped);
         return s->dispatch && record->worker != REPORTER ? step_record(s, &alone) : 0;
 }
 
@@ -157,6 +160,11 @@ static void on_records(uv_poll_t *poll, int status, int events)
         run_suite_read_records(poll->data);
 }
 
+int run_suite_watch_records(struct run_suite *s)
+{
+        return uv_poll_start(&s->done_poll, UV_READABLE, on_records);
+}
+
 int run_suite_open_deal(struct run_suite *s, const char *dir)
 {
         int r = run_deal_open(&s->deal, dir);
@@ -168,5 +176,5 @@ int run_suite_open_deal(struct run_suite *s, const char *dir)
         uv_timer_init(&s->run->loop, &s->timer);
         s->done_poll.data = s->timer.data = s;
         s->n_handles = 2;
-        return uv_poll_start(&s->done_poll, UV_READABLE, on_records);
+        return run_suite_watch_records(s);
 }

@@ -69,25 +69,18 @@ static uint32_t room_now(struct run_suite *s, uint64_t now)
 
 /* The CPUs */
 
-/* Since when a worker runs what it runs, µs: 0 where it runs nothing, or does not tell. */
+/* Since when a worker runs what it runs, µs of the run's clock: 0 where it runs nothing, or does not tell. */
 static bool is_running(const struct run_suite *s, uint32_t number, uint64_t *ret_since)
 {
-        CLEANUP_CLOSE int fd = -1;
-        CLEANUP_FREE char *path = NULL;
-        struct {
-                uint32_t item, unused;
-                double begun;
-        } state;
+        uint32_t item;
+        double began;
 
         *ret_since = 0;
-        if (asprintf(&path, "%s/state-%u", s->deal.dir, number) < 0)
-                return false;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || read(fd, &state, sizeof(state)) != (ssize_t)sizeof(state))
+        if (run_deal_read_state(&s->deal, number, &item, &began) < 0)
                 return true; /* whoever asks says that it runs something */
-        if (state.item == 0 || !(state.begun > 0 && isfinite(state.begun)))
+        if (item == RUN_NO_INDEX || !(began > 0))
                 return false;
-        *ret_since = (uint64_t)(state.begun * 1e6);
+        *ret_since = run_clock(s->run, (uint64_t)(began * 1e6));
         return true;
 }
 

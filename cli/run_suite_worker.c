@@ -25,12 +25,14 @@ struct run_worker *run_suite_worker(struct run_suite *s, uint32_t number)
         return is_alive(w) && w->state != RUN_WORKER_WAITING ? w : NULL;
 }
 
-bool run_suite_has_worker(const struct run_suite *s, pid_t pid)
+int run_suite_list_workers(const struct run_suite *s, struct run_pids *pids)
 {
-        for (uint32_t i = 0; i < s->n_workers && s->state == RUN_SUITE_RUNNING; i++)
-                if (is_alive(&s->workers[i]) && s->workers[i].pid == pid)
-                        return true;
-        return false;
+        int r = 0;
+
+        for (uint32_t i = 0; i < s->n_workers && s->state == RUN_SUITE_RUNNING && r == 0; i++)
+                if (is_alive(&s->workers[i]) && s->workers[i].pid > 0)
+                        r = run_pids_add(pids, s->workers[i].pid);
+        return r;
 }
 
 uint32_t run_suite_n_alive(const struct run_suite *s)
@@ -133,6 +135,7 @@ int run_suite_start_worker(struct run_suite *s, uint32_t number, unsigned pu)
                                  .speed = speed_of(s, pu),
                                  .slot = RUN_NO_SLOT,
                                  .busy = w->busy,
+                                 .stopped_item = RUN_NO_INDEX,
                                  .share = 1};
         n = run_suite_n_alive(s);
         s->n_at_once = n > s->n_at_once ? n : s->n_at_once;
@@ -141,14 +144,17 @@ int run_suite_start_worker(struct run_suite *s, uint32_t number, unsigned pu)
         return r;
 }
 
+/* What the worker's items have started goes along. */
 static void pin_now(struct run_suite *s, const struct run_worker *w)
 {
+        const struct run_pids none = {0};
         struct cpuset pus = pus_of(s, w);
 
         if (s->run->options->no_pin || w->pid <= 0)
                 return;
         if (run_tree_pin(w->pid, &pus) == -EINVAL && w->pu != DISPATCH_FLOATING)
                 run_refuse(s->run, w->pu);
+        run_tree_pin_below(w->pid, &none, &pus, false);
 }
 
 void run_suite_move_worker(struct run_suite *s, uint32_t number, unsigned pu)
@@ -195,7 +201,7 @@ int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
                 run_suite_sample_from_now(s, w);
         if (w->doomed)
                 kill(pid, SIGKILL);
-        else if (w->pu != w->started_on || w->pu == DISPATCH_FLOATING) /* the lease may have changed meanwhile */
+        else /* the lease may have changed meanwhile, and all that was not known as a worker been moved */
                 pin_now(s, w);
         return 0;
 }

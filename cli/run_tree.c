@@ -14,6 +14,8 @@
 #include "cli/run_tree.h"
 #include "lib/util.h"
 
+enum { LOOKS_MAX = 16 }; /* in a row, at who starts threads or processes as fast as they are pinned */
+
 static void cleanup_closedirp(DIR **d)
 {
         if (*d)
@@ -56,10 +58,10 @@ static int list_numbers(const char *path, struct run_pids *pids)
         return r;
 }
 
-/* The parent of a process, from the fourth field of its stat; the second, in parentheses, may hold anything. */
-static pid_t parent_of(pid_t pid)
+/* What a process's stat says behind its name, which is in parentheses and may hold anything: " S PARENT …". */
+static bool read_stat(pid_t pid, char *buf, size_t size, const char **ret_fields)
 {
-        char path[64], buf[512];
+        char path[64];
         CLEANUP_CLOSE int fd = -1;
         const char *after;
         ssize_t n;
@@ -67,18 +69,35 @@ static pid_t parent_of(pid_t pid)
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return 0;
-        n = read(fd, buf, sizeof(buf) - 1);
+                return false;
+        n = read(fd, buf, size - 1);
         if (n <= 0)
-                return 0;
+                return false;
         buf[n] = '\0';
         after = strrchr(buf, ')');
         if (!after || strlen(after) <= strlen(") S "))
-                return 0;
-        return (pid_t)strtol(after + strlen(") S "), NULL, 10);
+                return false;
+        *ret_fields = after + 1;
+        return true;
 }
 
-static bool pids_have(const struct run_pids *pids, pid_t pid)
+static pid_t parent_of(pid_t pid)
+{
+        const char *fields;
+        char buf[512];
+
+        return read_stat(pid, buf, sizeof(buf), &fields) ? (pid_t)strtol(fields + strlen(" S "), NULL, 10) : 0;
+}
+
+char run_tree_state(pid_t pid)
+{
+        const char *fields;
+        char buf[512];
+
+        return read_stat(pid, buf, sizeof(buf), &fields) ? fields[1] : '\0';
+}
+
+bool run_pids_have(const struct run_pids *pids, pid_t pid)
 {
         for (size_t i = 0; i < pids->n; i++)
                 if (pids->items[i] == pid)
@@ -97,7 +116,7 @@ static int descend_by_parents(pid_t pid, const struct run_pids *except, struct r
                 r = run_pids_add(&parents, parent_of(all.items[i]));
         for (pid_t parent = pid; r == 0; parent = pids->items[next++]) {
                 for (size_t i = 0; r == 0 && i < all.n; i++)
-                        if (parents.items[i] == parent && !pids_have(except, all.items[i]))
+                        if (parents.items[i] == parent && !run_pids_have(except, all.items[i]))
                                 r = run_pids_add(pids, all.items[i]);
                 if (next == pids->n)
                         break;
@@ -129,7 +148,7 @@ static int add_children(pid_t pid, pid_t thread, const struct run_pids *except, 
         while (r == 0 && getdelim(&word, &size, ' ', f) > 0) {
                 pid_t child = (pid_t)strtol(word, NULL, 10);
 
-                if (child > 0 && !pids_have(except, child))
+                if (child > 0 && !run_pids_have(except, child))
                         r = run_pids_add(pids, child);
         }
         return r;
@@ -253,7 +272,8 @@ void run_tree_end(unsigned grace_ms)
                         return;
 }
 
-int run_tree_pin(pid_t pid, const struct cpuset *pus)
+/* Whoever is not yet among those that are pinned. *ret_any: there was somebody. */
+static int pin_new_threads(pid_t pid, const struct cpuset *pus, struct run_pids *pinned, bool *ret_any)
 {
         CLEANUP(run_pids_finish) struct run_pids threads = {0};
         char path[64];
@@ -261,15 +281,59 @@ int run_tree_pin(pid_t pid, const struct cpuset *pus)
 
         snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
         r = list_numbers(path, &threads);
-        if (r < 0)
-                return r;
-        if (threads.n == 0)
-                return -ESRCH;
-        for (size_t i = 0; i < threads.n; i++)
+        *ret_any = false;
+        for (size_t i = 0; r == 0 && i < threads.n; i++) {
+                if (run_pids_have(pinned, threads.items[i]))
+                        continue;
                 if (sched_setaffinity(threads.items[i], sizeof(pus->word), (const cpu_set_t *)pus->word) < 0 &&
                     errno != ESRCH)
                         return -errno;
-        return 0;
+                *ret_any = true;
+                r = run_pids_add(pinned, threads.items[i]);
+        }
+        return r;
+}
+
+/* A thread begins with the affinity that the one has which starts it: where none was new all are pinned. */
+int run_tree_pin(pid_t pid, const struct cpuset *pus)
+{
+        CLEANUP(run_pids_finish) struct run_pids pinned = {0};
+        bool any = true;
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && any && i < LOOKS_MAX; i++)
+                r = pin_new_threads(pid, pus, &pinned, &any);
+        if (r < 0)
+                return r;
+        return pinned.n == 0 ? -ESRCH : 0;
+}
+
+static bool pin_new_processes(pid_t pid, const struct run_pids *except, const struct cpuset *pus, bool thorough,
+                              struct run_pids *pinned)
+{
+        CLEANUP(run_pids_finish) struct run_pids below = {0};
+        bool any = false;
+
+        if (thorough)
+                (void)descend_by_parents(pid, except, &below);
+        else
+                (void)run_tree_look_below(pid, except, &below);
+        for (size_t i = 0; i < below.n; i++) {
+                if (run_pids_have(pinned, below.items[i]))
+                        continue;
+                (void)run_tree_pin(below.items[i], pus);
+                any |= run_pids_add(pinned, below.items[i]) == 0;
+        }
+        return any;
+}
+
+void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct cpuset *pus, bool thorough)
+{
+        CLEANUP(run_pids_finish) struct run_pids pinned = {0};
+
+        for (unsigned i = 0; i < LOOKS_MAX; i++)
+                if (!pin_new_processes(pid, except, pus, thorough, &pinned) || !thorough)
+                        return;
 }
 
 bool run_tree_may_use(unsigned pu)

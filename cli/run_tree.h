@@ -18,6 +18,7 @@ struct run_pids {
 void run_pids_finish(struct run_pids *pids);
 
 int run_pids_add(struct run_pids *pids, pid_t pid); /* 0 or -ENOMEM */
+bool run_pids_have(const struct run_pids *pids, pid_t pid);
 
 /* Appends everything below `pid`, parents before children. 0 or -ENOMEM. */
 int run_tree_descendants(pid_t pid, struct run_pids *pids);
@@ -29,8 +30,15 @@ int run_tree_look_below(pid_t pid, const struct run_pids *except, struct run_pid
  * killed. SIGCHLD and the termination signals have to be blocked. */
 void run_tree_end(unsigned grace_ms);
 
-/* Sets the affinity of every thread of a process: 0, -ESRCH it is gone, -EINVAL no such PU may be used, -EPERM. */
+/* Its state's letter, as proc_pid_stat(5) has them ('T' stopped, 'Z' waits to be reaped); NUL where it is gone. */
+char run_tree_state(pid_t pid);
+
+/* Sets the affinity of every thread of a process, those that are born meanwhile included: 0, -ESRCH it is gone, -EINVAL
+ * no such PU may be used, -EPERM. */
 int run_tree_pin(pid_t pid, const struct cpuset *pus);
+/* The same for everything below a process but `except` and what is below them; children that are born meanwhile
+ * included where `thorough`, which costs a look at all of /proc or more. */
+void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct cpuset *pus, bool thorough);
 
 /* Whether this process may be pinned to a PU; found out by trying, as cpusets change while we live. */
 bool run_tree_may_use(unsigned pu);

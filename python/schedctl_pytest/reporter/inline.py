@@ -25,7 +25,7 @@ def run_here(
     meter = Meter(set_up)
     session.config.pluginmanager.register(meter, "schedctl-meter")
     traces.register(session.config)
-    alarm = _alarm(session.config, item_timeout)
+    alarm = _alarm(session.config, item_timeout, directory)
     try:
         for position, index in enumerate(indexes):
             following = indexes[position + 1 : position + 2]
@@ -46,12 +46,12 @@ def run_here(
         records.close()
 
 
-def _alarm(config: Any, seconds: float) -> Any:
+def _alarm(config: Any, seconds: float, directory: str) -> Any:
     """The plugin that fails whoever takes longer, registered; None for 0 seconds."""
     if not seconds:
         return None
     from .patience import Alarm
 
-    alarm = Alarm(seconds)
+    alarm = Alarm(seconds, directory)
     config.pluginmanager.register(alarm, "schedctl-alarm")
     return alarm

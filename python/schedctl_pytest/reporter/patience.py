@@ -124,8 +124,10 @@ class Alarm:
     """A plugin: what the reporter runs itself cannot be ended with its process; an alarm fails the
     item as soon as the interpreter runs. Suites that use alarms themselves are left alone."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, directory: str) -> None:
         self._seconds = seconds
+        self._directory = directory
+        self._paused = 0.0
 
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, None, None]:
@@ -133,6 +135,7 @@ class Alarm:
         if not free or signal.getitimer(signal.ITIMER_REAL)[0]:
             yield
             return
+        self._paused = deal.paused(self._directory)
         signal.signal(signal.SIGALRM, self._expired)
         signal.setitimer(signal.ITIMER_REAL, self._seconds)
         yield
@@ -144,6 +147,11 @@ class Alarm:
         import pytest
 
         __tracebackhide__ = True
+        paused = deal.paused(self._directory) - self._paused
+        if paused > 0:
+            self._paused += paused
+            signal.setitimer(signal.ITIMER_REAL, paused)
+            return
         pytest.fail(f"exceeded --item-timeout of {self._seconds:g} s{_other_stacks()}")
 
 

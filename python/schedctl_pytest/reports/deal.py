@@ -21,6 +21,7 @@ NO_WORKER = 0xFFFF  # records of items that the reporter runs itself
 _DEAL = struct.Struct("=II")
 _RECORD = struct.Struct("=HHIddQ")
 _STATE = struct.Struct("@Id")  # aligned, so that whoever reads it meanwhile sees whole numbers
+_SECONDS = struct.Struct("=d")
 _BUFFER_MAX = 64
 STATE_SIZE = 64
 
@@ -115,6 +116,11 @@ class State:
         """began: of Own.clock; 0 while the time that passes is not the item's."""
         _STATE.pack_into(self._map, 0, item + 1, began)
 
+    def began(self) -> float:
+        """As it was set, and moved on by the engine since, by the time in which it was paused."""
+        began: float = _STATE.unpack_from(self._map)[1]
+        return began
+
     def clear(self, began: float = 0.0) -> None:
         """No item runs. began: when the worker began to end."""
         _STATE.pack_into(self._map, 0, 0, began)
@@ -154,6 +160,17 @@ def take_state(directory: str, worker: int) -> int:
         return -1
     number: int = _STATE.unpack(data)[0]
     return number - 1
+
+
+def paused(directory: str) -> float:
+    """Seconds in which the run was paused so far."""
+    try:
+        with open(os.path.join(directory, "paused"), "rb") as file:
+            data = file.read(_SECONDS.size)
+    except OSError:
+        return 0.0
+    seconds: float = _SECONDS.unpack(data)[0] if len(data) == _SECONDS.size else 0.0
+    return seconds
 
 
 class Watched:

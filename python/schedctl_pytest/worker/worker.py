@@ -227,6 +227,7 @@ class Worker:
         self._records.flush()
         running = self._running != deal.NO_ITEM
         if running:
+            self._began = self._state.began()
             self._state.set(self._running, 0.0)
         began = Own.clock()
         try:

@@ -1,0 +1,162 @@
+#include "cli/run_held.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/run_pause.h"
+#include "cli/run_share.h"
+#include "cli/run_suite.h"
+#include "cli/run_tree.h"
+#include "lib/util.h"
+
+static size_t count_active(const struct run *run)
+{
+        size_t n = 0;
+
+        for (const struct run_suite *s = run->suites; s; s = s->next)
+                n += run_suite_is_active(s);
+        return n;
+}
+
+/* A run that holds nothing is paused, or is about to end: its suites keep what they had. */
+void run_share(struct run *run)
+{
+        CLEANUP_FREE struct cpuset *shares = NULL;
+        size_t n = count_active(run), i = 0;
+
+        run->share_due = false;
+        if (n == 0 || cpuset_is_empty(&run->lease.kept))
+                return;
+        shares = calloc(n, sizeof(*shares));
+        if (!shares || run_share_divide(&run->machine.machine, &run->lease.kept, n, shares) < 0)
+                return; /* everybody keeps what they have */
+        for (struct run_suite *s = run->suites; s; s = s->next)
+                if (run_suite_is_active(s))
+                        run_suite_set_pus(s, &shares[i++]);
+}
+
+void run_share_later(struct run *run)
+{
+        run->share_due = true;
+}
+
+/* Workers are where their suite put them, and what they have started is there too. */
+static void pin_all_but_workers(struct run *run, bool thorough)
+{
+        CLEANUP(run_pids_finish) struct run_pids workers = {0};
+
+        if (run->options->no_pin || cpuset_equal(&run->pinned, &run->lease.kept))
+                return; /* most grants confirm what is known, and /proc is large */
+        run->pinned = run->lease.kept;
+        sched_setaffinity(0, sizeof(run->lease.kept.word), (const cpu_set_t *)run->lease.kept.word);
+        for (const struct run_suite *s = run->suites; s; s = s->next)
+                (void)run_suite_list_workers(s, &workers); /* one that memory has no room for is widened */
+        run_tree_pin_below(getpid(), &workers, &run->lease.kept, thorough);
+}
+
+/* All is stopped, and then returned. */
+static void pause_run(struct run *run)
+{
+        struct cpuset held;
+
+        run_pause_begin(run);
+        held = run->lease.pus;
+        if (run->pause.on && !cpuset_is_empty(&held))
+                (void)run_lease_return(&run->lease, &held);
+}
+
+/* Workers leave the PUs that are wanted back at once, in the middle of an item: moving one costs microseconds. What was
+ * paused is moved before it goes on. */
+static void follow_grant(struct run *run)
+{
+        struct cpuset wanted = run->lease.wanted;
+        bool paused = run->pause.on;
+
+        if (cpuset_is_empty(&run->lease.kept))
+                return; /* its last PU: there is nowhere to move to */
+        run_pause_wake_suites(run);
+        run_share(run);
+        run_serve_slots_later(run);
+        pin_all_but_workers(run, true);
+        if (paused)
+                run_pause_end(run);
+        if (!cpuset_is_empty(&wanted))
+                (void)run_lease_return(&run->lease, &wanted);
+}
+
+/* Nobody could say any more that the run is to go on. */
+static void follow_connection(struct run *run)
+{
+        bool lost = !run_lease_is_connected(&run->lease);
+
+        if (lost != run->lease_lost && run->options->verbose)
+                fprintf(stderr, "schedctl: %s\n",
+                        lost ? "the service is gone; going on with the CPUs held"
+                             : "another service is there; the CPUs held were claimed from it");
+        run->lease_lost = lost;
+        if (lost && run->pause.on) {
+                run_pause_wake_suites(run);
+                run_pause_end(run);
+        }
+}
+
+static void on_lease(uv_poll_t *poll, int status, int events)
+{
+        struct run *run = poll->data;
+
+        if (run_lease_read(&run->lease) > 0) {
+                if (run->lease.paused)
+                        pause_run(run);
+                else
+                        follow_grant(run);
+        }
+        follow_connection(run);
+}
+
+/* Whether nothing else in COMMAND can use a PU: its only suite is COMMAND itself. */
+static bool is_whole_command(const struct run *run, const struct run_suite *suite)
+{
+        return suite->reporter == run->command && run->suites == suite && !suite->next;
+}
+
+void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
+{
+        struct cpuset set = {0};
+
+        cpuset_add(&set, pu);
+        if (!is_whole_command(run, suite) || cpuset_count(&run->lease.kept) <= 1)
+                return;
+        if (run_lease_lower(&run->lease, &set) == 0)
+                pin_all_but_workers(run, false);
+}
+
+void run_refuse(struct run *run, unsigned pu)
+{
+        struct cpuset set = {0};
+
+        cpuset_add(&set, pu);
+        (void)run_lease_refuse(&run->lease, &set);
+        run_share_later(run);
+}
+
+int run_held_watch(struct run *run)
+{
+        int r;
+
+        if (run_lease_fd(&run->lease) < 0)
+                return 0;
+        r = uv_poll_init(&run->loop, &run->lease_poll, run_lease_fd(&run->lease));
+        if (r < 0)
+                return r;
+        run->lease_watched = true;
+        run->lease_poll.data = run;
+        return uv_poll_start(&run->lease_poll, UV_READABLE, on_lease);
+}
+
+void run_held_close(struct run *run)
+{
+        if (run->lease_watched)
+                uv_close((uv_handle_t *)&run->lease_poll, NULL);
+}

@@ -1,0 +1,10 @@
+/* What the run holds: its suites' parts of it, and what follows from each grant. */
+#pragma once
+
+#include <uv.h>
+
+#include "cli/run_engine.h"
+
+/* Watches the lease, if there is one. */
+int run_held_watch(struct run *run);
+void run_held_close(struct run *run);
