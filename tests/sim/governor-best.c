@@ -51,12 +51,12 @@ static const struct best_constant *choose(const struct best *best, bool keeps_tr
 
 const struct best_constant *best_of_all(const struct best *best)
 {
-        return choose(best, false, INFINITY);
+        return choose(best, false, HUGE_VAL);
 }
 
 const struct best_constant *best_that_keeps_trips(const struct best *best)
 {
-        return choose(best, true, INFINITY);
+        return choose(best, true, HUGE_VAL);
 }
 
 const struct best_constant *best_as_cool(const struct best *best, double die)

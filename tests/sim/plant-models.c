@@ -124,7 +124,7 @@ static const struct plant_kind old_kinds[] = {
 
 #define OLD_TOWER                                                                                                      \
         .kinds = old_kinds, .n_kinds = 1, .n_packages = 1, .smt_gain = 0.25, .idle_power = 9, .uncore_share = 0.05,    \
-        .die_limit = 100, .counts_throttling = true, .fan_from = 40, .fan_to = 90, .chassis_trip = INFINITY,           \
+        .die_limit = 100, .counts_throttling = true, .fan_from = 40, .fan_to = 90, .chassis_trip = HUGE_VAL,           \
         .ambient = 30
 
 /* Two packages of 32 cores at 205 W: 2.6 GHz on all cores is what Ice Lake servers do within it. The second one gets
@@ -200,7 +200,7 @@ const struct plant_model plant_models[] = {
                 .fan_from = 40,
                 .fan_to = 90,
                 .ambient = 26,
-                .chassis_trip = INFINITY,
+                .chassis_trip = HUGE_VAL,
         },
         {
                 .name = "tower-16",
@@ -224,7 +224,7 @@ const struct plant_model plant_models[] = {
                 .fan_from = 40,
                 .fan_to = 90,
                 .ambient = 26,
-                .chassis_trip = INFINITY,
+                .chassis_trip = HUGE_VAL,
         },
         {
                 /* Dust in the fins and dried paste: 0.85 K/W, so that 100 °C is 82 W, and below base frequency. */
@@ -272,7 +272,7 @@ const struct plant_model plant_models[] = {
                 .fan_to = 85,
                 .other_power = 120,
                 .ambient = 25,
-                .chassis_trip = INFINITY,
+                .chassis_trip = HUGE_VAL,
         },
 };
 const unsigned n_plant_models = sizeof(plant_models) / sizeof(plant_models[0]);

@@ -64,10 +64,10 @@ static void add_zones(struct plant_sensors *s, const struct plant *p)
                 if (model->counts_throttling)
                         add_die(s, p, name, i, model->die_limit);
                 else
-                        add_die(s, p, "k10temp Tctl", i, INFINITY);
+                        add_die(s, p, "k10temp Tctl", i, HUGE_VAL);
         }
         if (model->counts_throttling && model->n_packages == 1)
-                add_die(s, p, "thermal zone 9 x86_pkg_temp", 0, INFINITY);
+                add_die(s, p, "thermal zone 9 x86_pkg_temp", 0, HUGE_VAL);
         if (isfinite(model->chassis_trip)) {
                 add_chassis(s, p, "thermal zone 1 TSKN", 0);
                 add_chassis(s, p, "thermal zone 2 TPLM", -PALM_BELOW);

@@ -61,7 +61,7 @@ struct plant_model {
         double fan_from, fan_to; /* die's temperature at which it starts and is at its fastest */
         double other_power;      /* W that the chassis gets from the rest of the machine */
         double ambient;
-        double chassis_trip; /* INFINITY: no sensor */
+        double chassis_trip; /* HUGE_VAL: no sensor */
         double ec_floor;     /* W to which the EC lowers PL1; 0: there is no such EC */
         bool on_battery, has_supply;
         bool by_design; /* it is meant to sit at the die's limit: nothing is gained by a smaller budget */

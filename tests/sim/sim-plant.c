@@ -104,7 +104,7 @@ static void test_power_limits(const struct plant_model *model)
         struct plant p;
 
         no_heat.ambient = -500; /* so that heat limits nothing */
-        no_heat.chassis_trip = INFINITY;
+        no_heat.chassis_trip = HUGE_VAL;
         plant_init(&p, &no_heat);
         for (unsigned i = 0; i < 600 * PLANT_STEPS_A_SECOND; i++) {
                 plant_step(&p, &load);
