@@ -117,7 +117,7 @@ static void decide(struct governor *g)
                 d->nice = NICE;
 }
 
-/* Thermal: the hottest package first, where there are several. Power: what does least for its watts. */
+/* Thermal: the hottest package first, where there are several. Else what does least for its watts: heat is power. */
 static void choose_aim(struct governor *g)
 {
         struct governor_decision *d = g->decision;
@@ -131,6 +131,8 @@ static void choose_aim(struct governor *g)
                 if (n_packages > 1 && g->hot[d->cause] < n_packages) {
                         d->aim = PLACEMENT_COOL;
                         d->hot_package = g->hot[d->cause];
+                } else {
+                        d->aim = PLACEMENT_EFFICIENT;
                 }
                 break;
         case GOVERNOR_POWER:

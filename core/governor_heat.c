@@ -47,8 +47,8 @@ struct margins {
         double passive, critical, chassis, power;
 };
 static const struct margins margins[GOVERNOR_POLICIES] = {
-        [GOVERNOR_PERFORMANCE] = {.chassis = 1},
-        [GOVERNOR_BALANCED] = {.chassis = 1},
+        [GOVERNOR_PERFORMANCE] = {.chassis = -2},
+        [GOVERNOR_BALANCED] = {.chassis = -2},
         [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 3, .power = 0.75},
         [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 3, .power = 0.5},
 };

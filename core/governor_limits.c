@@ -15,13 +15,14 @@ enum { RESERVE_SHARE = 8, RESERVE_MOST = 4 };
 enum { BAND_LOW = 40, BAND_EMPTY = 15, BAND_BACK = 3 };
 enum band { BAND_FINE, BAND_LITTLE, BAND_NEARLY_EMPTY, BANDS };
 
-/* Share of the usable PUs on battery, in quarters and eighths: one race to the end on all of them costs more watt hours
- * than a slower run, since the last PUs come at the highest voltage. */
+/* Share of the usable PUs. In balanced only the last eighth goes, which are siblings and come at the highest voltage:
+ * on a CPU that its power limit slows down, fewer PUs draw as much and do less (docs/headroom.md). What is low is cut
+ * for the time that is left, not for the energy. */
 static const double on_battery[GOVERNOR_POLICIES][BANDS] = {
         [GOVERNOR_PERFORMANCE] = {1, 1, 0.5},
-        [GOVERNOR_BALANCED] = {0.75, 0.5, 0.25},
-        [GOVERNOR_QUIET] = {0.75, 0.5, 0.25},
-        [GOVERNOR_BATTERY] = {0.5, 0.375, 0.125},
+        [GOVERNOR_BALANCED] = {0.875, 0.5, 0.25},
+        [GOVERNOR_QUIET] = {0.875, 0.5, 0.25},
+        [GOVERNOR_BATTERY] = {0.75, 0.375, 0.125},
 };
 
 #define POWER_SAVER 0.5  /* share under the profile power-saver */
@@ -34,7 +35,7 @@ static const double on_battery[GOVERNOR_POLICIES][BANDS] = {
 
 static unsigned share_of(const struct governor *g, double share)
 {
-        unsigned n = (unsigned)floor(g->n_usable * share + 1e-9);
+        unsigned n = (unsigned)lround(g->n_usable * share);
 
         return n > 0 ? n : 1;
 }

@@ -179,7 +179,8 @@ static bool is_peer(const struct governor_zone *zone, const struct governor_zone
 static unsigned median_of_others(const struct governor *g, const struct governor_zone *zone, bool dies,
                                  bool with_itself, double *ret_median)
 {
-        struct governor_samples samples = {.n = 0};
+        double values[READINGS_ZONES_MAX];
+        unsigned n = 0;
 
         for (unsigned i = 0; i < g->sensors.n_zones; i++) {
                 const struct governor_zone *other = &g->sensors.zones[i];
@@ -187,10 +188,10 @@ static unsigned median_of_others(const struct governor *g, const struct governor
                 if (other == zone && !with_itself)
                         continue;
                 if (dies ? !other->why && other->reading.place == READINGS_DIE && !other->stuck : is_peer(zone, other))
-                        governor_sample(&samples, other->smooth);
+                        values[n++] = other->smooth;
         }
-        *ret_median = governor_median(&samples);
-        return samples.n;
+        *ret_median = governor_median(values, n);
+        return n;
 }
 
 static bool others_moved(const struct governor *g, const struct governor_zone *zone)

@@ -8,7 +8,7 @@
  * governor_heat.c      temperature, chassis and power by a PI law
  * governor_critical.c  the fast way down at a critical trip
  * governor_work.c      lost work: the trial with one PU less
- * governor_median.c    medians and their noise
+ * governor_samples.c   rates and their noise
  * governor_quantise.c  real levels and sudden changes to whole PUs that stay a while
  * governor_text.c      names and sentences
  *
@@ -116,40 +116,45 @@ struct governor_critical {
         unsigned package;
 };
 
-enum { GOVERNOR_SAMPLES_MAX = 120 };
+enum { GOVERNOR_SAMPLES_MAX = 240 };
 
 struct governor_samples {
         double items[GOVERNOR_SAMPLES_MAX];
         unsigned n;
 };
 
+/* The median of samples, and its standard error as their own scatter has it. */
+struct governor_rate {
+        double median, error;
+};
+
 enum governor_phase {
-        GOVERNOR_WATCH,  /* no trial under way */
-        GOVERNOR_BASE,   /* measures the rate as it is */
+        GOVERNOR_WATCH,  /* no trial under way: measures the rate as it is */
         GOVERNOR_SETTLE, /* the number was changed; lets it have its effect */
         GOVERNOR_TRIAL,  /* measures the rate after the change */
 };
 
 struct governor_work {
-        bool lost;                        /* throttled and below base: work may be lost */
-        uint64_t lost_since, found_since; /* since when it is, is not */
-        uint64_t reported_at;             /* when all runs last said their rates */
+        bool lost;            /* throttled and below base: work may be lost */
+        uint64_t lost_since;  /* since when it is, or is not */
+        uint64_t reported_at; /* when all runs last said their rates; 0 never */
         uint64_t sampled_at;
-        double throttled, speed; /* of the worst package, for the text */
+        double throttled, speed; /* of the worst package */
         unsigned package;
         unsigned allowed; /* PUs that the cut leaves; 0 no cut */
         enum governor_phase phase;
         uint64_t phase_since;
-        bool upward;        /* the trial is with more, not with less */
-        unsigned before;    /* allowed before the trial */
-        unsigned lent;      /* PUs lent while it measures */
-        double base;        /* rate before the change */
-        double best;        /* rate when the first of the cuts that are kept was tried; 0 none */
-        uint64_t wait_down; /* µs between trials; grows while they fail */
+        unsigned lent;             /* PUs lent while it measures */
+        bool upward;               /* the trial is with more, not with less */
+        bool leap;                 /* the trial is with a lot less */
+        unsigned before;           /* allowed before the trial */
+        unsigned n_failed;         /* trials downward in a row */
+        struct governor_rate base; /* before the change */
+        struct governor_rate best; /* before the first of the cuts that are kept */
+        uint64_t wait_down;        /* µs until the next trial; grows while they fail */
         uint64_t wait_up;
         uint64_t next_down, next_up;
         struct governor_samples samples;
-        struct governor_samples base_samples;
 };
 
 struct governor_memory {
@@ -223,12 +228,14 @@ unsigned governor_quantise(struct governor_quantiser *q, uint64_t now, double le
 /* UINT_MAX: no limit wished for. */
 unsigned governor_slow_up(struct governor_slow_up *s, uint64_t now, unsigned wish, uint64_t dwell);
 
-/* governor_median.c. 0 of none. */
-double governor_median(const struct governor_samples *samples);
-/* Standard error of that median, from the samples' own scatter. */
-double governor_median_error(const struct governor_samples *samples);
-/* Appends; of too many the oldest goes. */
+/* governor_samples.c. The least of them first afterwards; 0 of none. */
+double governor_median(double *items, unsigned n);
+/* Appends; where there are too many the oldest go. */
 void governor_sample(struct governor_samples *samples, double value);
+void governor_samples_drop(struct governor_samples *samples, unsigned n);
+struct governor_rate governor_rate(const struct governor_samples *samples);
+/* Whether both halves agree: to a share of their rate, or as far as their noise says. */
+bool governor_is_steady(const struct governor_samples *samples, double tolerance);
 
 /* governor_text.c. The new limit of the decision, all 0 but cause and pus (at least 1). */
 struct governor_limit *governor_add_limit(struct governor *g, enum governor_cause cause, unsigned pus);

@@ -1,44 +1,48 @@
 #include "core/governor_state.h"
 
-#include <limits.h>
-#include <math.h>
 #include <string.h>
 
-/* Share of the time throttled from which work may be lost, and below which it no longer is; and how far below base. */
+/* Share of the time throttled from which work may be lost, and below which it no longer is. */
 #define LOST     0.05
 #define FOUND    0.02
-#define BELOW    0.5  /* of the lent PUs */
-#define SLOWER   0.98 /* of base, their mean */
+/* And below base: so many of the lent PUs, or their mean so far. */
+#define BELOW    0.5
+#define SLOWER   0.98
+/* For so long, before it counts. */
 #define LOST_US  (10 * GOVERNOR_SECOND)
 #define FOUND_US (60 * GOVERNOR_SECOND)
 
 /* All runs have to say their rates; without for so long there is no cut. */
 #define SILENT_US (30 * GOVERNOR_SECOND)
 
-/* What one PU less may cost and yet be kept, of the best rate: less than the half of what a PU does on any machine that
- * the step below is for. The medians' common noise has to be under it (two standard errors), or nothing is concluded.
- */
-#define TOLERANCE 0.01
-/* A machine's rate is steady when the two halves of what was measured agree to this. */
-#define STEADY    0.03
+/* How much of the rate a cut may cost and yet count as costing nothing; a cut is kept only if a greater loss can be
+ * excluded (a test of non-inferiority). Half of what one PU of fifty does, a third of what is to be reached of the best
+ * constant budget. */
+#define MARGIN 0.01
+/* Standard errors that a difference is to be sure by. */
+#define SURE   2.0
+/* The rate as it is has to have halves that agree to this. */
+#define STEADY 0.03
 /* One PU in so many is tried: of more PUs one alone is lost in noise. */
 enum { STEP_SHARE = 16 };
+/* Below this share of base frequency one PU less changes little, and what is between here and there may do less than
+ * either: the first trial is with as many PUs as would do the same work at base frequency. */
+#define LEAP 0.75
 
-/* Samples that a median needs at least. */
-enum { SAMPLES_MIN = 20 };
-/* For the change to be carried out and the die, its cooler and the throttling to follow. */
+/* s of samples at which a trial is looked at. */
+static const unsigned looks[] = {60, 120, GOVERNOR_SAMPLES_MAX};
+enum { SAMPLES_LEAST = 60 };
+/* For the change to be carried out, and for the die and the throttling to follow. */
 #define SETTLE_US    (20 * GOVERNOR_SECOND)
-/* Between trials: down again after one that was kept; after one that was not, doubled up to the most. */
+/* Between trials: after one that was kept; after one that was not, doubled up to the most. */
 #define AGAIN_US     (10 * GOVERNOR_SECOND)
-#define WAIT_US      (120 * GOVERNOR_SECOND)
-#define WAIT_UP_US   (300 * GOVERNOR_SECOND)
-#define WAIT_MOST_US (1800 * GOVERNOR_SECOND)
+#define WAIT_US      (300 * GOVERNOR_SECOND)
+#define WAIT_MOST_US (2400 * GOVERNOR_SECOND)
 
 void governor_forget_work(struct governor_work *work)
 {
         memset(work, 0, sizeof(*work));
-        work->wait_down = WAIT_US;
-        work->wait_up = WAIT_UP_US;
+        work->wait_down = work->wait_up = WAIT_US;
 }
 
 /* Throttled, and not merely kept from turbo. */
@@ -58,12 +62,9 @@ static void watch_throttling(struct governor *g)
                 if (loses(p, w->lost ? FOUND : LOST) && (!worst || p->throttled > worst->throttled))
                         worst = p;
         }
-        if (!worst == w->lost || (!w->lost && !worst)) {
-                if (worst && !w->lost)
-                        w->lost_since = g->now;
-                if (!worst && w->lost)
-                        w->found_since = g->now;
+        if (w->lost != (worst != NULL)) {
                 w->lost = worst;
+                w->lost_since = g->now;
         }
         if (worst) {
                 w->throttled = worst->throttled;
@@ -79,7 +80,7 @@ static bool is_lost(const struct governor *g)
 
 static bool is_found(const struct governor *g)
 {
-        return !g->work.lost && g->now - g->work.found_since >= FOUND_US;
+        return !g->work.lost && g->now - g->work.lost_since >= FOUND_US;
 }
 
 static bool has_rate(const struct governor *g)
@@ -100,48 +101,32 @@ static void enter(struct governor *g, enum governor_phase phase)
         g->work.samples.n = 0;
 }
 
-/* What is lent has to stay the same while a rate is measured. */
-static bool take_sample(struct governor *g)
+static void take_sample(struct governor *g)
 {
         struct governor_work *w = &g->work;
 
-        if (g->n_lent != w->lent)
-                return false;
-        if (has_rate(g) && g->now - w->sampled_at >= GOVERNOR_SECOND / 2) {
-                governor_sample(&w->samples, g->situation->work_rate);
-                w->sampled_at = g->now;
-        }
-        return true;
+        if (!has_rate(g) || g->now - w->sampled_at < GOVERNOR_SECOND / 2)
+                return;
+        governor_sample(&w->samples, g->situation->work_rate);
+        w->sampled_at = g->now;
 }
 
-static bool is_steady(const struct governor_samples *samples)
+static void put_off(struct governor *g, uint64_t *wait, uint64_t *ret_next)
 {
-        struct governor_samples halves[2] = {{.n = 0}, {.n = 0}};
-        double first, second;
-
-        for (unsigned i = 0; i < samples->n; i++)
-                governor_sample(&halves[2 * i >= samples->n], samples->items[i]);
-        first = governor_median(&halves[0]);
-        second = governor_median(&halves[1]);
-        return fabs(first - second) <=
-               fmax(STEADY * first, 2 * hypot(governor_median_error(&halves[0]), governor_median_error(&halves[1])));
-}
-
-/* Two standard errors of the difference of both medians, or of twice this one. */
-static double noise_of(const struct governor_samples *a, const struct governor_samples *b)
-{
-        return 2 * hypot(governor_median_error(a), governor_median_error(b));
+        *ret_next = g->now + *wait;
+        *wait = *wait * 2 < WAIT_MOST_US ? *wait * 2 : WAIT_MOST_US;
 }
 
 static void fail(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        uint64_t *wait = w->upward ? &w->wait_up : &w->wait_down;
 
         w->allowed = w->before;
-        w->next_down = g->now + w->wait_down;
-        w->next_up = g->now + w->wait_up;
-        *wait = *wait * 2 < WAIT_MOST_US ? *wait * 2 : WAIT_MOST_US;
+        if (w->upward)
+                put_off(g, &w->wait_up, &w->next_up);
+        else
+                put_off(g, &w->wait_down, &w->next_down);
+        w->n_failed += w->upward ? 0 : 1;
         enter(g, GOVERNOR_WATCH);
 }
 
@@ -149,67 +134,68 @@ static void keep(struct governor *g)
 {
         struct governor_work *w = &g->work;
 
-        w->next_down = g->now + AGAIN_US;
-        w->next_up = g->now + w->wait_up;
-        if (w->upward) {
-                w->best = 0;
-                w->next_down = g->now + w->wait_down;
-                w->next_up = g->now + AGAIN_US;
-                w->wait_up = WAIT_UP_US;
-        } else {
-                w->best = fmax(w->best, w->base);
-                w->wait_down = WAIT_US;
-        }
+        if (!w->upward && w->best.median < w->base.median)
+                w->best = w->base;
+        if (w->upward)
+                w->best = (struct governor_rate){0};
+        w->wait_up = w->wait_down = WAIT_US;
+        w->next_down = g->now + (w->upward ? w->wait_down : AGAIN_US);
+        w->next_up = g->now + (w->upward || w->leap ? AGAIN_US : w->wait_up);
+        w->n_failed = 0;
         if (w->allowed >= g->n_usable)
                 w->allowed = 0;
         enter(g, GOVERNOR_WATCH);
 }
 
-static void try(struct governor *g)
+static void try_more(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        unsigned step = step_of(g->n_lent);
 
+        w->upward = true;
+        w->leap = false;
         w->before = w->allowed;
-        if (w->upward)
-                w->allowed = w->allowed + step < g->n_usable ? w->allowed + step : g->n_usable;
-        else
-                w->allowed = g->n_lent - step > g->floor ? g->n_lent - step : g->floor;
-        w->base = governor_median(&w->samples);
-        w->base_samples = w->samples;
-        enter(g, GOVERNOR_SETTLE);
+        w->allowed = w->allowed + step_of(w->allowed);
+        if (w->allowed > g->n_usable)
+                w->allowed = g->n_usable;
 }
 
+static void try_less(struct governor *g)
+{
+        struct governor_work *w = &g->work;
+        unsigned n = g->n_lent - step_of(g->n_lent);
+
+        w->upward = false;
+        w->leap = w->speed < LEAP && w->n_failed % 2 == 0;
+        if (w->leap)
+                n = (unsigned)ceil(g->n_lent * w->speed);
+        w->before = w->allowed;
+        w->allowed = n > g->floor ? n : g->floor;
+}
+
+/* Begins a trial when one is due, what is lent is what is allowed, and the rate is known and steady. */
 static void watch(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        bool bites = g->n_lent > 0 && (w->allowed == 0 || g->n_lent >= w->allowed);
+        bool more = w->allowed > 0 && g->now >= w->next_up, less = is_lost(g) && g->now >= w->next_down;
 
-        if (w->allowed > 0 && bites && g->now >= w->next_up)
-                w->upward = true;
-        else if (is_lost(g) && bites && g->n_lent > g->floor && g->now >= w->next_down)
-                w->upward = false;
+        if (g->n_lent != w->lent)
+                enter(g, GOVERNOR_WATCH);
+        take_sample(g);
+        if ((!more && !less) || g->n_lent < (w->allowed > 0 ? w->allowed : g->floor + 1) ||
+            w->samples.n < SAMPLES_LEAST)
+                return;
+        if (!governor_is_steady(&w->samples, STEADY)) {
+                governor_samples_drop(&w->samples, w->samples.n / 2);
+                return;
+        }
+        w->base = governor_rate(&w->samples);
+        if (more)
+                try_more(g);
+        else if (g->n_lent > g->floor)
+                try_less(g);
         else
                 return;
-        enter(g, GOVERNOR_BASE);
-}
-
-static void measure_base(struct governor *g)
-{
-        struct governor_work *w = &g->work;
-
-        if (!take_sample(g) || (!w->upward && !w->lost)) {
-                enter(g, GOVERNOR_WATCH);
-                return;
-        }
-        if (w->samples.n < SAMPLES_MIN)
-                return;
-        if (is_steady(&w->samples) && noise_of(&w->samples, &w->samples) <= TOLERANCE * governor_median(&w->samples)) {
-                try(g);
-        } else if (g->now - w->phase_since >= 2 * GOVERNOR_SAMPLES_MAX * GOVERNOR_PERIOD_US) {
-                w->before = w->allowed;
-                fail(g);
-        }
+        enter(g, GOVERNOR_SETTLE);
 }
 
 static void settle(struct governor *g)
@@ -222,27 +208,43 @@ static void settle(struct governor *g)
                 fail(g);
 }
 
-static void measure_trial(struct governor *g)
+static bool is_look(unsigned n)
+{
+        for (unsigned i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+                if (n == looks[i])
+                        return true;
+        return false;
+}
+
+/* Less is kept if it is sure to do no less, within the margin. More is kept if it does more, by the margin; where that
+ * is not sure by the last look, the better guess is taken, since either mistake costs as much as it is small. */
+static void conclude(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        double rate, noise, tolerance;
+        struct governor_rate base = !w->upward && w->best.median > w->base.median ? w->best : w->base;
+        struct governor_rate rate = governor_rate(&w->samples);
+        double change = rate.median - base.median, unsure = SURE * hypot(rate.error, base.error);
+        double asked = (w->upward ? MARGIN : -MARGIN) * base.median;
+        bool last = w->samples.n >= GOVERNOR_SAMPLES_MAX;
 
-        if (!take_sample(g)) {
+        if (change - unsure >= asked || (last && w->upward && change >= asked))
+                keep(g);
+        else if (change + unsure < asked || last)
+                fail(g);
+}
+
+static void measure(struct governor *g)
+{
+        struct governor_work *w = &g->work;
+        unsigned n = w->samples.n;
+
+        if (g->n_lent != w->lent) {
                 fail(g);
                 return;
         }
-        if (w->samples.n < SAMPLES_MIN)
-                return;
-        rate = governor_median(&w->samples);
-        noise = noise_of(&w->samples, &w->base_samples);
-        tolerance = TOLERANCE * fmax(w->base, w->best);
-        if (noise > tolerance && w->samples.n < GOVERNOR_SAMPLES_MAX)
-                return;
-        if (w->upward ? rate >= w->base + fmax(noise, tolerance)
-                      : noise <= tolerance && rate >= fmax(w->base, w->best) - tolerance)
-                keep(g);
-        else
-                fail(g);
+        take_sample(g);
+        if (w->samples.n > n && is_look(w->samples.n))
+                conclude(g);
 }
 
 static void trial_step(struct governor *g)
@@ -251,14 +253,11 @@ static void trial_step(struct governor *g)
         case GOVERNOR_WATCH:
                 watch(g);
                 break;
-        case GOVERNOR_BASE:
-                measure_base(g);
-                break;
         case GOVERNOR_SETTLE:
                 settle(g);
                 break;
         case GOVERNOR_TRIAL:
-                measure_trial(g);
+                measure(g);
                 break;
         }
 }
@@ -266,43 +265,42 @@ static void trial_step(struct governor *g)
 static void drop_cut(struct governor *g)
 {
         g->work.allowed = 0;
-        g->work.best = 0;
+        g->work.best = (struct governor_rate){0};
         enter(g, GOVERNOR_WATCH);
 }
 
 static void say(struct governor *g, struct governor_limit *limit, bool reported)
 {
         const struct governor_work *w = &g->work;
-        double next;
 
         if (w->lost)
-                governor_say(limit->what, "throttled %.0f %% of the time at %.2f of base frequency%s",
-                             100 * w->throttled, w->speed,
-                             reported ? "" : "; no cut, not all runs say their work rate");
+                governor_say(limit->what, "throttled %.0f %% of the time at %.0f %% of base frequency%s",
+                             100 * w->throttled, 100 * w->speed,
+                             reported ? "" : ", no cut since not all runs report work");
         else
                 governor_say(limit->what, "was throttled below base frequency");
         g->hot[GOVERNOR_LOST_WORK] = w->package;
         if (limit->pus >= g->n_usable)
                 return;
         limit->next = limit->pus + step_of(limit->pus);
-        if (w->phase != GOVERNOR_WATCH) {
+        if (w->phase != GOVERNOR_WATCH)
                 governor_say(limit->until, "less work is done with %u", limit->pus);
-                return;
-        }
-        next = w->next_up > g->now ? (double)(w->next_up - g->now) / (double)GOVERNOR_SECOND : 0;
-        governor_say(limit->until, "tried again in %.0f s and more work is done", next);
+        else
+                governor_say(limit->until, "that does more work, tried in %.0f s",
+                             w->next_up > g->now ? (double)(w->next_up - g->now) / (double)GOVERNOR_SECOND : 0);
 }
 
 void governor_limit_work(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        bool reported;
+        bool reported, unused;
 
         watch_throttling(g);
         if (has_rate(g))
                 w->reported_at = g->now;
-        reported = has_rate(g) || (w->reported_at > 0 && g->now - w->reported_at < SILENT_US);
-        if (!reported || (w->allowed > 0 && w->phase == GOVERNOR_WATCH && is_found(g) && g->n_lent < w->allowed))
+        reported = w->reported_at > 0 && g->now - w->reported_at < SILENT_US;
+        unused = w->allowed > 0 && w->phase == GOVERNOR_WATCH && is_found(g) && g->n_lent < w->allowed;
+        if (!reported || unused)
                 drop_cut(g);
         else
                 trial_step(g);
