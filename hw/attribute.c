@@ -1,15 +1,12 @@
 #include "hw/attribute.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "hw/root.h"
 #include "lib/util.h"
-
-DEFINE_CLEANUP(DIR, closedir);
 
 struct hw_path hw_path(const char *format, ...)
 {
@@ -112,7 +109,7 @@ static int compare_numbers(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-static int open_folder(const char *root, const char *folder, DIR **ret_dir)
+int hw_folder_open(const char *root, const char *folder, DIR **ret_dir)
 {
         char path[HW_PATH_MAX];
         int n = snprintf(path, sizeof(path), "%s%s", root, folder);
@@ -130,11 +127,11 @@ static int open_folder(const char *root, const char *folder, DIR **ret_dir)
 int hw_attribute_numbers(const char *root, const char *folder, const char *prefix, const char *suffix,
                          unsigned **ret_numbers, size_t *ret_n)
 {
-        CLEANUP(cleanup_closedirp) DIR *dir = NULL;
+        CLEANUP(hw_folder_closep) DIR *dir = NULL;
         CLEANUP_FREE unsigned *numbers = NULL;
         size_t n = 0, size = 0;
         const struct dirent *entry;
-        int r = open_folder(root, folder, &dir);
+        int r = hw_folder_open(root, folder, &dir);
 
         if (r < 0)
                 return r;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,3 +35,12 @@ enum {
  * /sys/class/hwmon. -ENOMEM, or what opening the folder failed with. */
 int hw_attribute_numbers(const char *root, const char *folder, const char *prefix, const char *suffix,
                          unsigned **ret_numbers, size_t *ret_n);
+
+/* For who has to look at the entries themselves. The caller closes it. */
+int hw_folder_open(const char *root, const char *folder, DIR **ret_dir);
+
+static inline void hw_folder_closep(DIR **dir)
+{
+        if (*dir)
+                (void)closedir(*dir);
+}

@@ -1,15 +1,11 @@
 #include "hw/supply.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hw/attribute.h"
-#include "hw/root.h"
 #include "lib/util.h"
-
-DEFINE_CLEANUP(DIR, closedir);
 
 static const char folder[] = "/sys/class/power_supply";
 
@@ -71,14 +67,13 @@ static void find_supply(const char *root, const char *name, struct hw_supplies *
 
 void hw_supplies_find(const char *root, struct hw_supplies *ret_supplies, struct hw_notes *notes)
 {
-        CLEANUP(cleanup_closedirp) DIR *dir = NULL;
+        CLEANUP(hw_folder_closep) DIR *dir = NULL;
         const struct dirent *entry;
-        char path[HW_PATH_MAX];
-        int n = snprintf(path, sizeof(path), "%s%s", root, folder);
+        int r = hw_folder_open(root, folder, &dir);
 
         *ret_supplies = (struct hw_supplies){0};
-        if (n > 0 && (size_t)n < sizeof(path))
-                dir = opendir(path);
+        if (r < 0 && r != -ENOENT)
+                hw_note(notes, "%s%s: %s", root, folder, strerror(-r));
         for (unsigned i = 0; dir && i < ENTRIES_MAX && (entry = readdir(dir)); i++)
                 if (entry->d_name[0] != '.' && strlen(entry->d_name) < HW_SUPPLY_NAME_MAX)
                         find_supply(root, entry->d_name, ret_supplies, notes);
