@@ -25,6 +25,7 @@ static const char *meaning(const char *reason)
                 {"outside the allowed CPUs", "its affinity or cpuset leaves it no more"},
                 {"every CPU is lent", "every CPU is lent, and nobody holds more than its minimum"},
                 {"shared, every CPU is lent", "every CPU is lent, so that it shares its first one"},
+                {"claimed", "as it held before the service began anew"},
                 {"memory pressure", "memory is short: nobody gets more than it holds"},
         };
 

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
         {"plan", verb_plan, "say how long a project's tests would take, and what would help"},
         {"history", verb_history, "show, export, import and forget what earlier runs measured"},
         {"status", verb_status, "list the runs, their CPUs and who waits"},
+        {"top", verb_top, "show the machine, the runs and what limits them, full screen"},
         {"explain", verb_explain, "say what limits the CPUs that are lent, and why each run has what it has"},
         {"set", verb_set, "change a run's priority or weight, pause it, let it go on"},
         {"reload", verb_reload, "have the service read its configuration again"},

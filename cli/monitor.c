@@ -79,7 +79,7 @@ static int lose(struct monitor *m, const char *problem)
 
 static const char *absence(int error)
 {
-        return error == -ENOENT || error == -ENOTCONN ? "no service is running" : strerror(-error);
+        return error == -ENOENT || error == -ENOTCONN ? "No service is running" : strerror(-error);
 }
 
 static int connect_stream(struct monitor *m)
@@ -187,7 +187,7 @@ static int take_reply(struct monitor *m, enum connection which, const struct var
         if (reply->error)
                 return lose(m, text);
         r = which == STREAM ? take_state(m, reply->parameters) : take_machine(m, reply->parameters);
-        return r == -EPROTO ? lose(m, "the service's answer is not understood") : r;
+        return r == -EPROTO ? lose(m, "The service's answer is not understood") : r;
 }
 
 /* One reply of one connection, if there is one. *ret_more: there may be another. */
@@ -267,7 +267,7 @@ bool monitor_is_lost(const struct monitor *m)
 
 const char *monitor_problem(const struct monitor *m)
 {
-        return *m->problem ? m->problem : "no service has answered yet";
+        return *m->problem ? m->problem : "No service has answered yet";
 }
 
 int monitor_call(struct monitor *m, const char *method, json_t *parameters)

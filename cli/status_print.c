@@ -10,7 +10,8 @@
 #include "lib/util.h"
 
 enum {
-        PUS_MAX = 48, /* bytes of a cell of PUs */
+        PUS_MAX = 48,  /* bytes of a cell of PUs */
+        OLD_MS = 2000, /* a sample's age that is worth saying */
 };
 
 static void add_pus(struct table *table, const struct cpuset *pus)
@@ -147,7 +148,7 @@ int headroom_print(const struct view_headroom *h, const struct terminal *t, FILE
 
         terminal_print(t, out, "%s\n", h->reason);
         terminal_print(t, out, "Policy %s", h->policy);
-        if (h->age_ms != VIEW_UNKNOWN) {
+        if (h->age_ms != VIEW_UNKNOWN && h->age_ms >= OLD_MS) {
                 amount_time(h->age_ms, age);
                 fprintf(out, ", sampled %s ago", age);
         }

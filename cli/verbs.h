@@ -14,6 +14,7 @@ int verb_run(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_status(int argc, char **argv);
+int verb_top(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_set(int argc, char **argv);
 int verb_reload(int argc, char **argv);
