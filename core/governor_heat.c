@@ -13,6 +13,10 @@
 /* A sensor that is gone keeps its loop where it was for so long. */
 #define KEEP_US     (30 * GOVERNOR_SECOND)
 
+/* A rise that held for so long was right; of others so many double the wait. */
+#define LASTED_US (300 * GOVERNOR_SECOND)
+enum { PATIENCE_MOST = 4 };
+
 /* A PI law in velocity form on the relative error: (target - reading) / (target - ambient), and on watts the same with
  * 0 W for ambient. So that the plant's gain is about one PU's share of the level, on every machine. */
 struct law {
@@ -25,7 +29,7 @@ struct law {
 static const struct law die_law = {
         .gain = 0.5,
         .reset = 10,
-        .slope = 1,
+        .slope = 0.5,
         .dwell = {.up = 30 * GOVERNOR_SECOND, .down = 5 * GOVERNOR_SECOND},
 };
 static const struct law chassis_law = {
@@ -37,7 +41,7 @@ static const struct law chassis_law = {
 static const struct law power_law = {
         .gain = 0.5,
         .reset = 10,
-        .slope = 1,
+        .slope = 0.5,
         .dwell = {.up = 30 * GOVERNOR_SECOND, .down = 5 * GOVERNOR_SECOND},
 };
 
@@ -48,7 +52,7 @@ struct margins {
 };
 static const struct margins margins[GOVERNOR_POLICIES] = {
         [GOVERNOR_PERFORMANCE] = {.chassis = -2},
-        [GOVERNOR_BALANCED] = {.chassis = -2},
+        [GOVERNOR_BALANCED] = {.chassis = 0},
         [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 3, .power = 0.75},
         [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 3, .power = 0.5},
 };
@@ -65,6 +69,24 @@ static double error_of(double value, double target)
         return (target - value) / fmax(target - AMBIENT, 10);
 }
 
+static bool has_trip(const struct governor_zone *zone)
+{
+        return isfinite(zone->passive) || isfinite(zone->hot) || isfinite(zone->critical);
+}
+
+/* Whether another sensor of the same package names a trip: what one does not know its neighbour does. */
+static bool neighbour_has_trip(const struct governor *g, const struct governor_zone *zone)
+{
+        for (unsigned i = 0; i < g->sensors.n_zones; i++) {
+                const struct governor_zone *other = &g->sensors.zones[i];
+
+                if (!other->why && other->reading.place == READINGS_DIE &&
+                    other->reading.package == zone->reading.package && has_trip(other))
+                        return true;
+        }
+        return false;
+}
+
 /* False where the zone has nothing to say to the cause. */
 static bool zone_input(const struct governor *g, const struct governor_zone *zone, enum governor_cause cause,
                        struct input *ret_input)
@@ -78,6 +100,8 @@ static bool zone_input(const struct governor *g, const struct governor_zone *zon
                 if (!isfinite(trip))
                         return false;
                 margin = m->chassis;
+        } else if (!has_trip(zone) && neighbour_has_trip(g, zone)) {
+                return false;
         } else if (!isfinite(trip)) {
                 trip = isfinite(zone->critical) ? zone->critical : DIE_DEFAULT;
                 margin = m->critical;
@@ -142,14 +166,30 @@ static void engage(struct governor *g, struct governor_loop *loop, double level)
         loop->quantiser = (struct governor_quantiser){.n = g->n_usable, .changed = g->now};
 }
 
+/* A rise that had to be taken back soon was wrong: the next one waits twice as long. */
+static void learn_patience(struct governor *g, struct governor_loop *loop, unsigned before)
+{
+        if (loop->quantiser.n > before) {
+                loop->raised = g->now;
+        } else if (loop->quantiser.n < before && loop->raised > 0) {
+                if (g->now - loop->raised >= LASTED_US)
+                        loop->patience = 0;
+                else if (loop->patience < PATIENCE_MOST)
+                        loop->patience++;
+                loop->raised = 0;
+        }
+}
+
 static void quantise(struct governor *g, struct governor_loop *loop, const struct law *law, const struct input *in)
 {
-        unsigned step = step_of(loop->quantiser.n);
+        unsigned step = step_of(loop->quantiser.n), before = loop->quantiser.n;
+        struct governor_dwell dwell = {.up = law->dwell.up << loop->patience, .down = law->dwell.down};
 
         while (step > 1 && in->value > room_for(g, law, in, step))
                 step--;
         governor_quantise(&loop->quantiser, g->now, loop->level, g->floor, g->n_usable, step,
-                          in->value <= room_for(g, law, in, step), &law->dwell);
+                          in->value <= room_for(g, law, in, step), &dwell);
+        learn_patience(g, loop, before);
         if (loop->quantiser.n >= g->n_usable && loop->level >= g->n_usable && in->error > ENGAGE)
                 loop->engaged = false;
 }

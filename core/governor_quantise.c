@@ -1,13 +1,19 @@
 #include "core/governor_state.h"
 
 #include <limits.h>
-#include <math.h>
 
-/* Hysteresis of the quantiser, PUs: with less than half a PU on either side, noise of a tenth would pass through. */
+/* Hysteresis of the quantiser: half a unit on either side and a quarter of noise. A unit is a PU, on large machines one
+ * in UNIT_SHARE of them: what a sensor of 1 °C can tell apart. */
 #define FALL   0.75
 #define RISE   0.9
-/* A level so far below has no time to wait. */
+/* A level so many units below has no time to wait. */
 #define URGENT 1.5
+enum { UNIT_SHARE = 32 };
+
+static double unit_of(unsigned n)
+{
+        return n > UNIT_SHARE ? (double)n / UNIT_SHARE : 1;
+}
 
 static unsigned within(unsigned n, unsigned least, unsigned most)
 {
@@ -25,7 +31,7 @@ static unsigned whole(double level, unsigned most)
 
 static bool falls(const struct governor_quantiser *q, uint64_t now, double level, const struct governor_dwell *dwell)
 {
-        double below = q->n - level;
+        double below = (q->n - level) / unit_of(q->n);
 
         return below > URGENT || (below > FALL && now - q->changed >= dwell->down);
 }
@@ -39,7 +45,7 @@ unsigned governor_quantise(struct governor_quantiser *q, uint64_t now, double le
                 q->n = whole(level + 0.5, most);
         } else if (falls(q, now, level, dwell)) {
                 q->n = whole(level + 0.5, most);
-        } else if (may_rise && level >= q->n + RISE && now - q->changed >= dwell->up) {
+        } else if (may_rise && level >= q->n + RISE * unit_of(q->n) && now - q->changed >= dwell->up) {
                 unsigned n = whole(level + 1 - RISE, most);
 
                 q->n = n - q->n > step ? q->n + step : n;

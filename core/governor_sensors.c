@@ -26,7 +26,9 @@
  * nothing. */
 #define STUCK_DIE_US     (20 * GOVERNOR_SECOND)
 #define STUCK_CHASSIS_US (300 * GOVERNOR_SECOND)
-#define STUCK_MOVED      15.0 /* K */
+#define STUCK_MOVED      15.0                    /* K */
+#define STUCK_LONG_US    (300 * GOVERNOR_SECOND) /* a die's, after which less proves as much */
+#define STUCK_MOVED_LONG 4.0                     /* K */
 
 /* Deviation from the peers' median, other than usual under this load. */
 #define DRIFT       12.0 /* K from the usual deviation */
@@ -196,8 +198,10 @@ static unsigned median_of_others(const struct governor *g, const struct governor
 
 static bool others_moved(const struct governor *g, const struct governor_zone *zone)
 {
+        bool is_long = zone->reading.place == READINGS_DIE && g->now - zone->still_since >= STUCK_LONG_US;
+
         if (zone->others_high > zone->others_low)
-                return zone->others_high - zone->others_low >= STUCK_MOVED;
+                return zone->others_high - zone->others_low >= (is_long ? STUCK_MOVED_LONG : STUCK_MOVED);
         return zone->lent_high - zone->lent_low >= (g->n_usable + 1) / 2 && zone->lent_high > zone->lent_low;
 }
 

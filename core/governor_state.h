@@ -103,6 +103,8 @@ struct governor_loop {
         double error;  /* of the sample before, relative */
         uint64_t seen; /* when it last had a reading */
         struct governor_quantiser quantiser;
+        uint64_t raised;   /* when the number last rose; 0: it did not, or fell since */
+        unsigned patience; /* the wait before it rises is doubled so often */
 };
 
 struct governor_critical {
