@@ -86,6 +86,7 @@ static void on_settle(uv_prepare_t *prepare)
                 if (run->slots_due)
                         serve_slots(run);
         }
+        run_follow_adjust(run);
 }
 
 /* Reporters */
@@ -243,6 +244,8 @@ static int open_sources(struct run *run, pid_t guardian)
         if (r == 0)
                 r = run_pause_init(run);
         if (r == 0)
+                r = run_follow_init(run);
+        if (r == 0)
                 r = run_held_watch(run);
         uv_prepare_init(&run->loop, &run->settle);
         run->settle.data = run;
@@ -260,6 +263,7 @@ static void close_sources(struct run *run)
         uv_close((uv_handle_t *)&run->channel_poll, NULL);
         run_held_close(run);
         run_pause_close(run);
+        run_follow_close(run);
         uv_run(&run->loop, UV_RUN_DEFAULT);
         uv_loop_close(&run->loop);
 }

@@ -12,10 +12,12 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "cli/run_follow.h"
 #include "cli/run_lease.h"
 #include "cli/run_machine.h"
 #include "cli/run_options.h"
 #include "cli/run_pause.h"
+#include "cli/run_priority.h"
 #include "cli/run_report.h"
 #include "cli/run_server.h"
 #include "cli/run_signals.h"
@@ -40,6 +42,8 @@ struct run {
         struct run_watch watch;
         struct run_report report;
         struct run_pause pause;
+        struct run_follow follow;
+        struct run_priority priority;
         uv_loop_t loop;
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;

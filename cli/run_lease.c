@@ -292,6 +292,11 @@ int run_lease_report(struct run_lease *l, double work_rate, uint64_t ends_in_ms)
         return run_lease_is_connected(l) ? client_lease_report(l->lease, work_rate, ends_in_ms) : -ENOTCONN;
 }
 
+int run_lease_refresh(struct run_lease *l)
+{
+        return run_lease_is_connected(l) ? client_lease_refresh(l->lease) : -ENOTCONN;
+}
+
 int run_lease_set_priority(struct run_lease *l, int priority)
 {
         return run_lease_is_connected(l) ? client_lease_set_priority(l->lease, priority) : -ENOTCONN;

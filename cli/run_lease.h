@@ -53,6 +53,7 @@ int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
 /* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told. */
 int run_lease_report(struct run_lease *lease, double work_rate, uint64_t ends_in_ms);
+int run_lease_refresh(struct run_lease *lease);
 int run_lease_set_priority(struct run_lease *lease, int priority);
 int run_lease_set_memory(struct run_lease *lease, uint64_t bytes_per_worker);
 /* Asks for so many slots in all, where there are fewer. The service lends them with a later grant, as many as it has;

@@ -23,6 +23,20 @@ void run_measure_finish(struct run_measure *m)
         *m = (struct run_measure){0};
 }
 
+void run_measure_expect(struct run_measure *m, const struct dispatch_item *items)
+{
+        m->n_unexpected = 0;
+        for (uint32_t i = 0; i < m->n_items; i++) {
+                m->items[i].expected = items[i].seconds;
+                m->n_unexpected += items[i].seconds < 0;
+        }
+}
+
+bool run_measure_is_expected(const struct run_measure *m)
+{
+        return m->n_unexpected == 0;
+}
+
 static struct run_measure_pu *find_pu(struct run_measure *m, unsigned os)
 {
         for (size_t i = 0; i < m->n_pus; i++)
@@ -80,27 +94,50 @@ void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker)
                 m->n_workers = worker + 1;
 }
 
+static double item_work(const struct run_measure_item *item)
+{
+        return item->speed > 0 ? estimate_on_fast_core(item->wall, item->cpu, item->speed) : 0;
+}
+
+/* An item is done, whatever is known of how. */
+static void count_done(struct run_measure *m, uint32_t index)
+{
+        struct run_measure_item *item = &m->items[index];
+
+        if (item->done)
+                return;
+        item->done = true;
+        m->n_done++;
+        m->work += item->expected >= 0 ? item->expected : item_work(item);
+}
+
 void run_measure_record(struct run_measure *m, uint64_t now, const struct run_done_record *record, double speed)
 {
+        struct run_measure_item *item;
+
         if (record->op == RUN_DONE_SETUP) {
                 struct run_measure_group *group = record->arg == RUN_NO_INDEX ? &m->session : &m->groups[record->arg];
 
                 group->work += record->wall * speed;
                 group->n++;
+                m->work += record->wall * speed;
                 return;
         }
-        m->n_done += !m->items[record->arg].done;
-        m->items[record->arg] = (struct run_measure_item){
-                .wall = record->wall, .cpu = record->cpu, .rss = record->rss, .speed = speed, .done = true};
+        item = &m->items[record->arg];
+        *item = (struct run_measure_item){.wall = record->wall,
+                                          .cpu = record->cpu,
+                                          .rss = record->rss,
+                                          .speed = speed,
+                                          .expected = item->expected,
+                                          .done = item->done};
+        count_done(m, record->arg);
         m->ended = now;
 }
 
 void run_measure_exited(struct run_measure *m, const struct run_exited *exited)
 {
-        for (size_t i = 0; i < exited->finished.n; i++) {
-                m->n_done += !m->items[exited->finished.items[i]].done;
-                m->items[exited->finished.items[i]].done = true;
-        }
+        for (size_t i = 0; i < exited->finished.n; i++)
+                count_done(m, exited->finished.items[i]);
         m->n_crashes += exited->status != 0;
         if (exited->running == RUN_NO_INDEX)
                 return;
@@ -125,11 +162,6 @@ void run_measure_outcomes(struct run_measure *m, const struct run_result *result
         for (uint32_t i = 0; i < m->n_items; i++)
                 if (m->items[i].lost)
                         m->items[i].outcome = ESTIMATE_LOST;
-}
-
-static double item_work(const struct run_measure_item *item)
-{
-        return item->speed > 0 ? estimate_on_fast_core(item->wall, item->cpu, item->speed) : 0;
 }
 
 static double least(double a, double b)

@@ -17,6 +17,7 @@ struct run_measure_item {
         double wall, cpu; /* seconds on a PU of its own, group set-ups not counted in */
         uint64_t rss;     /* KiB */
         double speed;     /* of the PU */
+        double expected;  /* seconds on a fast core, as history has it; < 0 not known */
         uint32_t class;   /* likewise, as core/speeds.h numbers them; 0 not known */
         bool done, lost;
         bool stopped;                  /* while its run was paused: its times are not to be learned from */
@@ -44,6 +45,8 @@ struct run_measure {
         struct run_measure_pu *pus;
         size_t n_pus;
         uint64_t begun, ended; /* µs: the first worker was ready, the last item was done; 0 not yet */
+        double work;           /* seconds of estimated work done: of what was not expected, what it took */
+        uint32_t n_unexpected; /* items of which nothing was */
         uint32_t n_done, n_lost, n_crashes, n_left, n_recalls, n_workers;
         uint32_t n_extra, n_recycled; /* workers started beyond one a PU, as items wait; ended because they had run or
                                        * grown enough */
@@ -59,6 +62,10 @@ struct run_measure_figures {
 int run_measure_init(struct run_measure *m, const struct run_listing *listing);
 void run_measure_finish(struct run_measure *m);
 
+/* What history has of the items, before they run: seconds on a fast core, < 0 not known. */
+void run_measure_expect(struct run_measure *m, const struct dispatch_item *items);
+/* Whether it has that of all of them. */
+bool run_measure_is_expected(const struct run_measure *m);
 /* From `now` on these are held. -ENOMEM. */
 int run_measure_pus(struct run_measure *m, uint64_t now, const struct dispatch_pu *pus, size_t n);
 /* The suite ran dry on this one: it counts as held to the end, whoever has it then. */

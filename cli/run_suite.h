@@ -7,6 +7,7 @@
  *     run_suite_records.c records in
  *     run_suite_alone.c   what items would have taken on CPUs that nobody else wants
  *     run_suite_sample.c  what workers use while they run
+ *     run_suite_work.c    how much of its work is done
  *     run_suite_confirm.c items that are run once more when all is over
  *     run_suite_pause.c   what stood still for a while
  */
@@ -128,6 +129,7 @@ struct run_suite {
         json_t *dry;             /* with --dry-run, the plan */
         char *dry_text;          /* likewise, for people to read */
         double stopped;          /* seconds of all pauses */
+        double work_before;      /* seconds of estimated work that were done when it was looked at last */
         double reporter_stopped; /* of the last one, until a record of the reporter's tells of it */
         json_t *crashed, *left;  /* items, for the reporter */
         uint32_t confirmed;      /* the item that worker 0 runs once more, or RUN_NO_INDEX */
@@ -150,6 +152,11 @@ uint32_t run_suite_n_wanted(const struct run_suite *suite);
 bool run_suite_is_active(const struct run_suite *suite);
 /* Appends its workers' processes, as far as they are known. -ENOMEM. */
 int run_suite_list_workers(const struct run_suite *suite, struct run_pids *pids);
+/* Seconds of estimated work on a fast core; left is negative where nobody can say. For an active suite. */
+struct run_suite_work {
+        double done, left;
+};
+struct run_suite_work run_suite_work(struct run_suite *suite);
 /* The run is paused: nothing is read of its workers, and no time passes. */
 void run_suite_hold(struct run_suite *suite);
 /* It goes on after so many seconds, before its processes do. */

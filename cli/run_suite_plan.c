@@ -228,6 +228,8 @@ int run_suite_plan(struct run_suite *s, json_t *message)
                 return r;
         s->n_estimated = past.n_known;
         s->n_parts = count_parts(&past, s->listing.n_items);
+        run_measure_expect(&s->measure, past.items);
+        run_priority_add(s->run, run_past_is_known(&past, s->listing.n_items), past.total, s->listing.n_items);
         s->state = RUN_SUITE_RUNNING;
         run_share(s->run);
         s->n_extra = extra_workers(s);

@@ -423,6 +423,26 @@ static void test_figures_of_waiting(void)
         measured_finish(&t);
 }
 
+/* Work is what was expected of an item, or else what it took; once. */
+static void test_work_done(void)
+{
+        const struct dispatch_item expected[] = {{.seconds = 5}, {.seconds = -1}};
+        const struct run_done_record slow = {.op = RUN_DONE_DONE, .arg = 1, .wall = 4, .cpu = 4};
+        struct measured t;
+
+        measured_init(&t, SUITE("[\"a\",\"b\"]", "[0,0]", "[{\"id\":\"m\",\"parent\":-1}]"));
+        run_measure_expect(&t.measure, expected);
+        CHECK(!run_measure_is_expected(&t.measure));
+        record(&t.measure, 2000000, RUN_DONE_SETUP, 0, 0.5);
+        CHECK(is_near(t.measure.work, 0.5));
+        record(&t.measure, 2500000, RUN_DONE_DONE, 0, 1);
+        record(&t.measure, 2500000, RUN_DONE_DONE, 0, 1);
+        CHECK(is_near(t.measure.work, 5.5));
+        run_measure_record(&t.measure, 3000000, &slow, 0.5);
+        CHECK(is_near(t.measure.work, 7.5));
+        measured_finish(&t);
+}
+
 int main(void)
 {
         test_suite_messages();
@@ -436,6 +456,7 @@ int main(void)
         test_deal();
         test_done_records();
         test_figures();
+        test_work_done();
         test_figures_of_waiting();
         test_bound(true, 2);
         test_bound(false, 3);

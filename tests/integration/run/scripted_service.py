@@ -50,6 +50,15 @@ class Service:
             if name == method and all(field in parameters for field in fields):
                 return parameters
 
+    def heard(self, method: str) -> List[Dict[str, Any]]:
+        """The parameters of all such calls that no one has waited for."""
+        found = []
+        while not self._calls.empty():
+            name, parameters = self._calls.get()
+            if name == method:
+                found.append(parameters)
+        return found
+
     def close(self) -> None:
         for end in (self._listener, *self._connections):
             try:
