@@ -102,11 +102,27 @@ static void sort_limits(struct governor_decision *d)
         }
 }
 
+/* A limit that leaves all, or leaves no more next, has no next. */
+static void clear_next(struct governor *g)
+{
+        for (unsigned i = 0; i < g->decision->n_limits; i++) {
+                struct governor_limit *limit = &g->decision->limits[i];
+
+                if (limit->next > g->n_usable)
+                        limit->next = g->n_usable;
+                if (limit->next <= limit->pus) {
+                        limit->next = 0;
+                        limit->until[0] = '\0';
+                }
+        }
+}
+
 static void decide(struct governor *g)
 {
         struct governor_decision *d = g->decision;
         unsigned least;
 
+        clear_next(g);
         sort_limits(d);
         least = d->n_limits > 0 ? d->limits[0].pus : g->n_usable;
         d->budget = least > g->floor ? least : g->floor;
@@ -166,11 +182,11 @@ void governor_step(struct governor *g, const struct readings *readings, const st
 
         governor_judge_zones(g);
         governor_judge_packages(g);
+        governor_limit_memory(g); /* first: where nobody may grow, its reason goes before others that leave as much */
         governor_limit_critical(g);
         governor_limit_heat(g);
         governor_limit_power(g);
         governor_limit_work(g);
-        governor_limit_memory(g);
         governor_limit_plainly(g);
 
         decide(g);

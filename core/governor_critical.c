@@ -85,9 +85,9 @@ static void say(struct governor *g, const struct governor_zone *zone)
         struct governor_critical *c = &g->critical;
         char name[READINGS_NAME_MAX];
 
-        governor_say(c->what, "%s at %.0f °C of critical %.0f °C", governor_zone_text(g, zone, name, sizeof(name)),
-                     zone->celsius, zone->critical);
-        governor_say(c->until, "below %.0f °C for %u s", trigger_of(zone) - CALM,
+        governor_say(c->what, "%s at %ld °C of critical %ld °C", governor_zone_text(g, zone, name, sizeof(name)),
+                     lround(zone->celsius), lround(zone->critical));
+        governor_say(c->until, "below %ld °C for %u s", lround(trigger_of(zone) - CALM),
                      (unsigned)(CALM_US / GOVERNOR_SECOND));
         c->package = zone->reading.place == READINGS_DIE ? zone->reading.package : UINT_MAX;
 }

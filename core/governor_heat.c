@@ -234,10 +234,10 @@ static void say_zone(struct governor *g, struct governor_limit *limit, const str
 {
         char name[READINGS_NAME_MAX];
 
-        governor_say(limit->what, "%s at %.0f °C of %.0f °C", governor_zone_text(g, in->zone, name, sizeof(name)),
-                     in->zone->celsius, in->limit);
+        governor_say(limit->what, "%s at %ld °C of %ld °C", governor_zone_text(g, in->zone, name, sizeof(name)),
+                     lround(in->zone->celsius), lround(in->limit));
         if (limit->next > 0)
-                governor_say(limit->until, "below %.0f °C", room_for(g, law, in, limit->next - limit->pus));
+                governor_say(limit->until, "below %ld °C", lround(room_for(g, law, in, limit->next - limit->pus)));
         g->hot[limit->cause] = in->zone->reading.package;
 }
 
@@ -268,8 +268,8 @@ static void show_die(struct governor *g)
         if (!worst_zone(g, GOVERNOR_TEMPERATURE, &in))
                 return;
         limit = governor_add_limit(g, GOVERNOR_TEMPERATURE, g->n_usable);
-        governor_say(limit->what, "%s at %.0f °C of %.0f °C, no limit in this policy",
-                     governor_zone_text(g, in.zone, name, sizeof(name)), in.zone->celsius, in.limit);
+        governor_say(limit->what, "%s at %ld °C of %ld °C, no limit in this policy",
+                     governor_zone_text(g, in.zone, name, sizeof(name)), lround(in.zone->celsius), lround(in.limit));
 }
 
 void governor_limit_heat(struct governor *g)

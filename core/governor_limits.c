@@ -109,11 +109,13 @@ static void limit_profile(struct governor *g)
         bool saver = heard && r->profile == READINGS_PROFILE_POWER_SAVER, degraded = heard && r->degraded[0];
         unsigned wish = saver ? share_of(g, POWER_SAVER) : degraded ? share_of(g, DEGRADED) : UINT_MAX;
         struct governor_limit *limit = add_slowly(g, GOVERNOR_PROFILE, &g->plain.profile, wish);
+        char why[READINGS_NAME_MAX];
 
         if (!limit)
                 return;
+        governor_copy_name(why, r->degraded);
         if (degraded && !saver)
-                governor_say(limit->what, "performance is degraded: %.*s", READINGS_NAME_MAX, r->degraded);
+                governor_say(limit->what, "performance is degraded: %s", why);
         else
                 governor_say(limit->what, "power profile is %s", profile_text(r->profile));
         if (limit->next == 0) {

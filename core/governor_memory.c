@@ -83,30 +83,34 @@ static unsigned room_for_workers(struct governor *g)
         return more >= g->n_usable ? UINT_MAX : g->n_lent + (unsigned)more;
 }
 
-static void say(struct governor *g, struct governor_limit *limit, double some, double full, bool by_room)
+static void say_pressure(struct governor *g, struct governor_limit *limit, double percent)
+{
+        governor_say(limit->what, "memory pressure %.0f %%%s", percent, g->memory.pressed ? ", nobody gets more" : "");
+        limit->next = g->n_usable;
+        governor_say(limit->until, "below %.0f %% for %u s", CALM_SOME, (unsigned)(HOLD_US / GOVERNOR_SECOND));
+}
+
+static void say_exhausted(struct governor *g, struct governor_limit *limit)
+{
+        const struct readings *r = g->readings;
+
+        governor_say(limit->what, "%.1f GiB of memory available of %.1f GiB, nobody gets more",
+                     (double)r->memory_available / GIB, (double)r->memory_total / GIB);
+        limit->next = g->n_usable;
+        governor_say(limit->until, "above %.1f GiB for %u s", SPARE * (double)r->memory_total / GIB,
+                     (unsigned)(HOLD_US / GOVERNOR_SECOND));
+}
+
+static void say_room(struct governor *g, struct governor_limit *limit)
 {
         const struct readings *r = g->readings;
         double worker = (double)g->situation->worker_memory;
+        double more = (double)limit->pus + 1 - fmin(g->n_lent, limit->pus);
 
-        if (!by_room) {
-                governor_say(limit->what, "memory pressure %.0f %%%s", fmax(some, full),
-                             g->memory.pressed ? ", nobody gets more" : "");
-                if (g->memory.pressed && limit->pus < g->n_usable) {
-                        limit->next = g->n_usable;
-                        governor_say(limit->until, "below %.0f %% for %u s", CALM_SOME,
-                                     (unsigned)(HOLD_US / GOVERNOR_SECOND));
-                }
-                return;
-        }
         governor_say(limit->what, "%.1f GiB of memory available, a worker takes %.1f GiB",
                      (double)r->memory_available / GIB, worker / GIB);
-        if (limit->pus < g->n_usable) {
-                limit->next = limit->pus + 1;
-                governor_say(limit->until, "above %.1f GiB",
-                             (SPARE * (double)r->memory_total +
-                              worker * ((double)limit->next - fmin(g->n_lent, limit->pus))) /
-                                     GIB);
-        }
+        limit->next = limit->pus + 1;
+        governor_say(limit->until, "above %.1f GiB", (SPARE * (double)r->memory_total + worker * more) / GIB);
 }
 
 void governor_limit_memory(struct governor *g)
@@ -114,19 +118,26 @@ void governor_limit_memory(struct governor *g)
         struct governor_memory *m = &g->memory;
         double some = pressure_of(g, g->readings->memory.some10), full = pressure_of(g, g->readings->memory.full10);
         bool sizes = has_sizes(g), exhausted = sizes && spare_of(g) <= 0;
+        bool by_room = sizes && g->situation->worker_memory > 0;
         unsigned room = UINT_MAX, pus;
+        struct governor_limit *limit;
 
         judge_pressure(g, some, full, exhausted);
         squeeze(g, full >= SQUEEZE_FULL);
-        if (sizes && g->situation->worker_memory > 0)
+        if (by_room)
                 room = room_for_workers(g);
         room = governor_slow_up(&m->room, g->now, room, ROOM_US);
         g->decision->hold = m->pressed;
         pus = m->squeezed > 0 && m->squeezed < room ? m->squeezed : room;
         if (m->pressed && g->n_lent > 0 && g->n_lent < pus)
                 pus = g->n_lent;
-        if (pus == UINT_MAX && !m->pressed && !(sizes && g->situation->worker_memory > 0))
+        if (pus == UINT_MAX && !m->pressed && !by_room)
                 return;
-        say(g, governor_add_limit(g, GOVERNOR_MEMORY, pus), some, full,
-            !m->pressed && sizes && g->situation->worker_memory > 0);
+        limit = governor_add_limit(g, GOVERNOR_MEMORY, pus);
+        if (exhausted)
+                say_exhausted(g, limit);
+        else if (m->pressed || !by_room)
+                say_pressure(g, limit, fmax(some, full));
+        else
+                say_room(g, limit);
 }

@@ -70,16 +70,6 @@ void governor_forget_zones(struct governor_sensors *sensors)
         memset(&sensors->load, 0, sizeof(sensors->load));
 }
 
-/* Bytes of a name that would break a line are not shown. */
-static void copy_name(char to[READINGS_NAME_MAX], const char from[READINGS_NAME_MAX])
-{
-        unsigned i = 0;
-
-        for (; i < READINGS_NAME_MAX - 1 && from[i]; i++)
-                to[i] = (unsigned char)from[i] < ' ' || from[i] == 0x7f ? '?' : from[i];
-        to[i] = '\0';
-}
-
 /* The course so far of the sensor with this name; each is taken once. */
 static void course_take(struct governor_sensors *sensors, unsigned n_before, const char *name,
                         struct governor_zone *ret_zone)
@@ -157,7 +147,7 @@ static void take_zone(struct governor *g, unsigned n_before, const struct readin
         char name[READINGS_NAME_MAX];
         bool changed;
 
-        copy_name(name, reading->name);
+        governor_copy_name(name, reading->name);
         course_take(&g->sensors, n_before, name, zone);
         changed = zone->reading.millicelsius != reading->millicelsius;
         zone->reading = *reading;

@@ -12,7 +12,7 @@
  * governor_quantise.c  real levels and sudden changes to whole PUs that stay a while
  * governor_text.c      names and sentences
  *
- * The order of a step is that of the files. All state is of fixed size; nothing is allocated in a step.
+ * All state is of fixed size; nothing is allocated in a step.
  */
 #pragma once
 
@@ -241,6 +241,7 @@ bool governor_is_steady(const struct governor_samples *samples, double tolerance
 
 /* governor_text.c. The new limit of the decision, all 0 but cause and pus (at least 1). */
 struct governor_limit *governor_add_limit(struct governor *g, enum governor_cause cause, unsigned pus);
+void governor_copy_name(char to[READINGS_NAME_MAX], const char from[READINGS_NAME_MAX]);
 void governor_ignore(struct governor *g, const char *name, const char *why);
 /* "package", "package 1" where there are several, or a sensor's name. */
 const char *governor_zone_text(const struct governor *g, const struct governor_zone *zone, char *buf, size_t size);

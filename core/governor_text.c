@@ -49,6 +49,16 @@ const char *governor_cause_text(enum governor_cause cause)
         return (unsigned)cause < GOVERNOR_CAUSES ? causes[cause] : "unknown";
 }
 
+/* Of bytes that a terminal or JSON would choke on a sensor's name has none. */
+void governor_copy_name(char to[READINGS_NAME_MAX], const char from[READINGS_NAME_MAX])
+{
+        unsigned i = 0;
+
+        for (; i < READINGS_NAME_MAX - 1 && from[i]; i++)
+                to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+        to[i] = '\0';
+}
+
 void governor_say(char text[GOVERNOR_TEXT_MAX], const char *format, ...)
 {
         va_list args;
@@ -77,7 +87,7 @@ void governor_ignore(struct governor *g, const char *name, const char *why)
 
         if (d->n_ignored == GOVERNOR_IGNORED_MAX)
                 return;
-        snprintf(d->ignored[d->n_ignored].name, READINGS_NAME_MAX, "%s", name);
+        snprintf(d->ignored[d->n_ignored].name, READINGS_NAME_MAX, "%s", name[0] ? name : "a sensor");
         d->ignored[d->n_ignored++].why = why;
 }
 
@@ -92,7 +102,7 @@ const char *governor_zone_text(const struct governor *g, const struct governor_z
         return buf;
 }
 
-/* Appends at *pos as far as there is room. */
+/* Appends at *pos as far as there is room, in whole characters. */
 __attribute__((format(printf, 3, 4))) static void append(struct governor_decision *d, size_t *pos, const char *format,
                                                          ...)
 {
@@ -103,8 +113,15 @@ __attribute__((format(printf, 3, 4))) static void append(struct governor_decisio
         va_start(args, format);
         len = vsnprintf(d->text + *pos, room, format, args);
         va_end(args);
-        if (len > 0)
-                *pos += (size_t)len < room ? (size_t)len : room - 1;
+        if (len < 0)
+                return;
+        if ((size_t)len < room) {
+                *pos += (size_t)len;
+                return;
+        }
+        *pos += room - 1;
+        while (*pos > 0 && (unsigned char)d->text[*pos - 1] >= 0x80) /* no half of a character */
+                d->text[--*pos] = '\0';
 }
 
 static void tell_ignored(struct governor_decision *d, size_t *pos)
@@ -124,7 +141,7 @@ void governor_tell(struct governor *g)
         append(d, &pos, "%u of %u: %s", d->budget, d->usable, binding ? binding->what : "nothing limits");
         if (binding && d->budget > binding->pus)
                 append(d, &pos, " (one PU for each run)");
-        if (binding && binding->next > 0 && binding->until[0])
+        if (binding && binding->next > d->budget && binding->until[0])
                 append(d, &pos, "; next %u when %s", binding->next, binding->until);
         tell_ignored(d, &pos);
 }
