@@ -28,8 +28,7 @@ void best_search(const struct plant_model *model, const struct machine *machine,
 
         ret_best->n = 0;
         try_goal(&base, (struct placement_goal){.aim = PLACEMENT_WORK}, ret_best);
-        if (model->n_kinds > 1)
-                try_goal(&base, (struct placement_goal){.aim = PLACEMENT_EFFICIENT}, ret_best);
+        try_goal(&base, (struct placement_goal){.aim = PLACEMENT_EFFICIENT}, ret_best);
         if (model->n_packages > 1)
                 try_goal(&base, (struct placement_goal){.aim = PLACEMENT_COOL, .hot_package = 1}, ret_best);
 }

@@ -17,7 +17,7 @@
 #define EC_UP              1.0
 #define EC_HYSTERESIS      2.0 /* K */
 #define OVER_PL1_SHARE     0.9 /* of PL1, while the mean is above it */
-#define LEVEL_BISECTIONS   16
+#define LEVEL_BISECTIONS   12  /* to 1 MHz */
 
 void plant_init(struct plant *p, const struct plant_model *model)
 {

@@ -20,7 +20,7 @@
 
 enum {
         SEED = 1,
-        COUNT = 200,
+        COUNT = 120,
 };
 
 static unsigned failures;
