@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static void say(struct reading *r, const char *format, ...)
 /* Sensors are not exact to more than a tenth. */
 static double rounded(double value)
 {
-        return (double)(int64_t)(value * 10 + (value < 0 ? -0.5 : 0.5)) / 10;
+        return round(value * 10) / 10;
 }
 
 static const char *ignored_why(const struct governor_decision *d, const char *name)

@@ -16,6 +16,7 @@ enum {
         OPTION_DEFER_TO,
         OPTION_CONFIG,
         OPTION_ROOT,
+        OPTION_SAMPLE_MS,
         OPTION_LOG_LEVEL,
         OPTION_CHECK_CONFIG,
         OPTION_SHOW_MACHINE,
@@ -31,6 +32,7 @@ static const char usage[] =
         "  --defer-to PATH      lend nothing while a service answers on PATH\n"
         "  --config FILE        read the configuration from FILE alone\n"
         "  --root DIR           read the machine and its configuration below DIR\n"
+        "  --sample-ms MS       read the sensors every MS milliseconds, and take it for a second (for testing)\n"
         "  --log-level LEVEL    error, warning, notice, info or debug; otherwise the configuration's\n"
         "  --check-config       print the configuration, or what is wrong with it, and leave\n"
         "  --show-machine       print the machine as GetMachine answers it, and leave\n"
@@ -45,6 +47,16 @@ static int parse_seconds(const char *text, double *ret_seconds)
         if (end == text || *end || errno || !(seconds >= 0 && seconds <= 1e9))
                 return -EINVAL;
         *ret_seconds = seconds;
+        return 0;
+}
+
+static int parse_sample(const char *text, unsigned *ret_ms)
+{
+        double ms;
+
+        if (parse_seconds(text, &ms) < 0 || ms < 1 || ms > SERVER_SAMPLE_MS)
+                return -EINVAL;
+        *ret_ms = (unsigned)ms;
         return 0;
 }
 
@@ -63,6 +75,7 @@ static int parse_options(int argc, char **argv, struct server_settings *settings
                 {"defer-to", required_argument, NULL, OPTION_DEFER_TO},
                 {"config", required_argument, NULL, OPTION_CONFIG},
                 {"root", required_argument, NULL, OPTION_ROOT},
+                {"sample-ms", required_argument, NULL, OPTION_SAMPLE_MS},
                 {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
                 {"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
                 {"show-machine", no_argument, NULL, OPTION_SHOW_MACHINE},
@@ -89,6 +102,9 @@ static int parse_options(int argc, char **argv, struct server_settings *settings
                         break;
                 case OPTION_ROOT:
                         settings->root = optarg;
+                        break;
+                case OPTION_SAMPLE_MS:
+                        r = parse_sample(optarg, &settings->sample_ms);
                         break;
                 case OPTION_LOG_LEVEL:
                         r = log_level_parse(optarg, &settings->log_level);
@@ -153,7 +169,7 @@ static int check_config(const struct server_settings *settings)
 
 int main(int argc, char **argv)
 {
-        struct server_settings settings = {.root = ""};
+        struct server_settings settings = {.root = "", .sample_ms = SERVER_SAMPLE_MS};
         struct instead instead = {0};
         int r = parse_options(argc, argv, &settings, &instead);
 

@@ -4,6 +4,7 @@
 
 #include "daemon/connection.h"
 #include "daemon/describe.h"
+#include "daemon/headroom.h"
 #include "daemon/methods_lease.h"
 #include "daemon/request.h"
 #include "daemon/server.h"
@@ -17,7 +18,14 @@ static void method_get_machine(const struct request *q)
 
 static void method_get_status(const struct request *q)
 {
+        headroom_refresh(q->server->headroom);
         request_reply(q, status_of(q->server, q->c->uid));
+}
+
+static void method_get_headroom(const struct request *q)
+{
+        headroom_refresh(q->server->headroom);
+        request_reply(q, json_pack("{s:o}", "headroom", headroom_json(q->server->headroom)));
 }
 
 static void method_reload(const struct request *q)
@@ -59,17 +67,12 @@ static const struct method {
         const char *name;
         void (*answer)(const struct request *q);
 } methods[] = {
-        {SCHEDULER "Acquire", method_acquire},
-        {SCHEDULER "Claim", method_claim},
-        {SCHEDULER "Control", method_control},
-        {SCHEDULER "GetMachine", method_get_machine},
-        {SCHEDULER "GetStatus", method_get_status},
-        {SCHEDULER "Reload", method_reload},
-        {SCHEDULER "Return", method_return},
-        {SCHEDULER "SuggestWorkers", method_suggest},
-        {SCHEDULER "Update", method_update},
-        {SERVICE "GetInfo", method_get_info},
-        {SERVICE "GetInterfaceDescription", method_describe},
+        {SCHEDULER "Acquire", method_acquire},        {SCHEDULER "Claim", method_claim},
+        {SCHEDULER "Control", method_control},        {SCHEDULER "GetHeadroom", method_get_headroom},
+        {SCHEDULER "GetMachine", method_get_machine}, {SCHEDULER "GetStatus", method_get_status},
+        {SCHEDULER "Reload", method_reload},          {SCHEDULER "Return", method_return},
+        {SCHEDULER "SuggestWorkers", method_suggest}, {SCHEDULER "Update", method_update},
+        {SERVICE "GetInfo", method_get_info},         {SERVICE "GetInterfaceDescription", method_describe},
 };
 
 static void fail_unknown(const struct request *q, const char *method)

@@ -6,6 +6,7 @@
 #include "daemon/connection.h"
 #include "daemon/defer.h"
 #include "daemon/grants.h"
+#include "daemon/headroom.h"
 #include "daemon/server.h"
 #include "lib/text.h"
 #include "lib/util.h"
@@ -90,6 +91,8 @@ void method_acquire(const struct request *q)
             refuse_elsewhere(q, ask.boot_id))
                 return;
 
+        /* Before it, so that a run on battery does not begin with PUs that it loses at once. */
+        headroom_refresh(q->server->headroom);
         CLEANUP_FREE char *label = ask.label ? text_escape(ask.label) : NULL;
         int r = leases_acquire(&q->server->leases, q->c, &(struct lease_ask){.request = ask.request, .label = label});
         if (r != 0)
@@ -104,6 +107,7 @@ void method_suggest(const struct request *q)
 
         if (!read_ask(q, suggest_table, ELEMENTSOF(suggest_table), &ask) || refuse_elsewhere(q, NULL))
                 return;
+        headroom_refresh(q->server->headroom);
         int r = alloc_suggest(q->server->leases.alloc, &ask.request, &pus, &reason);
         if (r != 0) {
                 request_fail_step(q, r, &ask.request);

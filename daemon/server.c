@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "daemon/connection.h"
+#include "daemon/headroom.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "hw/discover.h"
@@ -81,6 +82,7 @@ static void stop(struct server *s)
         notify_stopping();
         while (s->connections)
                 connection_close(s->connections);
+        headroom_stop(s->headroom);
         uv_walk(&s->loop, close_handle, NULL);
 }
 
@@ -203,6 +205,7 @@ void server_update(struct server *s)
         if (s->stopping)
                 return;
         uv_update_time(&s->loop);
+        headroom_update(s->headroom);
         update_due(s);
         update_idle(s);
 }
@@ -242,6 +245,7 @@ void server_read_machine(struct server *s)
                 log_error("cannot take the machine's change: %s",
                           r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
         report_machine(s);
+        headroom_machine_changed(s->headroom);
         server_update(s);
 }
 
@@ -283,6 +287,7 @@ int server_reload(struct server *s, char **ret_problem)
         if (weighed != 0)
                 log_error("cannot take the users' weights: %s",
                           weighed > 0 ? alloc_error_text((enum alloc_error)weighed) : strerror(-weighed));
+        headroom_set(s->headroom, &s->config.headroom);
         server_read_machine(s);
         notify_ready(STATUS);
         return r;
@@ -372,6 +377,8 @@ static int start_handles(struct server *s, int fd)
                 if ((r = uv_signal_start(&s->signals[i], on_signal, handled_signals[i])) < 0)
                         return r;
         }
+        if ((r = headroom_create(s, &s->headroom)) < 0)
+                return r;
         if ((r = uv_pipe_init(&s->loop, &s->listener, 0)) < 0 || (r = uv_pipe_open(&s->listener, fd)) < 0)
                 return r;
         s->listener.data = s;
@@ -389,8 +396,10 @@ static int serve(struct server *s, int fd)
                 notify_ready(STATUS);
                 server_update(s);
         }
-        if (r < 0)
+        if (r < 0) {
+                headroom_stop(s->headroom);
                 uv_walk(&s->loop, close_handle, NULL);
+        }
         uv_run(&s->loop, UV_RUN_DEFAULT);
         return r;
 }
@@ -414,6 +423,7 @@ int server_run(const struct server_settings *settings)
         }
         if (r == 0)
                 r = serve(&s, fd);
+        headroom_destroy(s.headroom);
         leases_finish(&s.leases);
         config_finish(&s.config);
         peers_finish(&s.peers);

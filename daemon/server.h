@@ -11,6 +11,11 @@
 #include "lib/address.h"
 
 struct connection;
+struct headroom;
+
+enum {
+        SERVER_SAMPLE_MS = 1000, /* GOVERNOR_PERIOD_US */
+};
 
 struct server_settings {
         const char *root;         /* "" or a directory that stands in for / when the machine is read */
@@ -18,6 +23,7 @@ struct server_settings {
         const char *defer_to;     /* the system service's socket; NULL: lend whatever happens */
         const char *config;       /* the file that is the configuration; NULL: the usual places */
         enum log_level log_level; /* 0: the configuration's */
+        unsigned sample_ms;       /* between two samples of the sensors, 1 to SERVER_SAMPLE_MS, which is the usual */
         double idle_exit;         /* seconds without connections and leases after which to leave; 0 never */
 };
 
@@ -32,6 +38,7 @@ struct server {
         struct peers peers;
         struct leases leases;
         struct config config;
+        struct headroom *headroom;
         struct address address; /* of the socket; its path is empty where it has none */
         bool owns_socket;       /* removes it when leaving */
         uint64_t inode;         /* of the socket's file, to remove no other */

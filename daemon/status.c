@@ -1,6 +1,7 @@
 #include "daemon/status.h"
 
 #include "daemon/grants.h"
+#include "daemon/headroom.h"
 #include "daemon/server.h"
 #include "lib/util.h"
 
@@ -82,6 +83,7 @@ static json_t *lease_json(const struct server *s, const struct alloc_lease_view 
 
 json_t *status_of(const struct server *s, uint32_t uid)
 {
+        const struct governor_decision *decision = headroom_decision(s->headroom);
         const struct alloc *alloc = s->leases.alloc;
         json_t *leases = json_array();
 
@@ -91,6 +93,6 @@ json_t *status_of(const struct server *s, uint32_t uid)
                 json_array_append_new(leases, lease_json(s, &view, uid));
         }
         return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o}", "version", SCHEDCTL_VERSION, "pid", (int)getpid(), "budget",
-                         (int)cpuset_count(&s->leases.usable), "budgetReason", "all usable CPUs", "usable",
+                         (int)decision->budget, "budgetReason", decision->text, "usable",
                          status_cpulist(&s->leases.usable), "leases", leases);
 }
