@@ -53,8 +53,8 @@ struct margins {
 static const struct margins margins[GOVERNOR_POLICIES] = {
         [GOVERNOR_PERFORMANCE] = {.chassis = -2},
         [GOVERNOR_BALANCED] = {.chassis = 0},
-        [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 3, .power = 0.75},
-        [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 3, .power = 0.5},
+        [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.75},
+        [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.5},
 };
 
 /* The reading that a loop goes by in this step. */

@@ -146,11 +146,14 @@ struct governor_work {
         unsigned allowed; /* PUs that the cut leaves; 0 no cut */
         enum governor_phase phase;
         uint64_t phase_since;
-        unsigned lent;             /* PUs lent while it measures */
-        bool upward;               /* the trial is with more, not with less */
-        bool leap;                 /* the trial is with a lot less */
-        unsigned before;           /* allowed before the trial */
-        unsigned n_failed;         /* trials downward in a row */
+        unsigned lent;       /* PUs lent while it measures */
+        bool upward;         /* the trial is with more, not with less */
+        bool leap;           /* the trial is with a lot less */
+        unsigned before;     /* allowed before the trial */
+        unsigned trial_from; /* PUs lent before it, where it is with less */
+        unsigned too_many;   /* after a leap: so many were found to do less; 0 no leap's end is being looked for */
+        double speed_then;   /* when the samples began */
+        unsigned n_failed;   /* trials downward in a row */
         struct governor_rate base; /* before the change */
         struct governor_rate best; /* before the first of the cuts that are kept */
         uint64_t wait_down;        /* µs until the next trial; grows while they fail */

@@ -18,15 +18,18 @@
 /* How much of the rate a cut may cost and yet count as costing nothing; a cut is kept only if a greater loss can be
  * excluded (a test of non-inferiority). Half of what one PU of fifty does, a third of what is to be reached of the best
  * constant budget. */
-#define MARGIN 0.01
+#define MARGIN       0.01
 /* Standard errors that a difference is to be sure by. */
-#define SURE   2.0
-/* The rate as it is has to have halves that agree to this. */
-#define STEADY 0.03
+#define SURE         2.0
+/* The rate as it is has to have halves that agree to this, and frequency, which has less noise and shows a machine that
+ * still heats up, not to have changed by more than this since the samples began. */
+#define STEADY       0.03
+#define STEADY_SPEED 0.05
 /* One PU in so many is tried: of more PUs one alone is lost in noise. */
 enum { STEP_SHARE = 16 };
 /* Below this share of base frequency one PU less changes little, and what is between here and there may do less than
- * either: the first trial is with as many PUs as would do the same work at base frequency. */
+ * either: the first trial is with as many PUs as would do the same work at base frequency. From there it goes back up
+ * by halves of what is between what was kept and what was not. */
 #define LEAP 0.75
 
 /* s of samples at which a trial is looked at. */
@@ -99,6 +102,7 @@ static void enter(struct governor *g, enum governor_phase phase)
         g->work.phase_since = g->now;
         g->work.lent = g->n_lent;
         g->work.samples.n = 0;
+        g->work.speed_then = g->work.speed;
 }
 
 static void take_sample(struct governor *g)
@@ -117,34 +121,93 @@ static void put_off(struct governor *g, uint64_t *wait, uint64_t *ret_next)
         *wait = *wait * 2 < WAIT_MOST_US ? *wait * 2 : WAIT_MOST_US;
 }
 
-static void fail(struct governor *g)
+/* PUs that are tried next when going up. */
+static unsigned more_of(const struct governor *g)
+{
+        const struct governor_work *w = &g->work;
+        unsigned n = w->allowed + step_of(w->allowed);
+
+        if (w->too_many > w->allowed + 1)
+                n = w->allowed + (w->too_many - w->allowed) / 2;
+        return n < g->n_usable ? n : g->n_usable;
+}
+
+/* Whether halving has come to an end: what is left between is less than can be told apart. */
+static bool is_narrow(const struct governor_work *w)
+{
+        return w->too_many <= w->allowed + step_of(w->allowed);
+}
+
+static void fail_more(struct governor *g)
+{
+        struct governor_work *w = &g->work;
+
+        if (w->too_many > 0)
+                w->too_many = w->allowed;
+        w->allowed = w->before;
+        w->next_up = g->now + AGAIN_US;
+        if (is_narrow(w)) {
+                w->too_many = 0;
+                put_off(g, &w->wait_up, &w->next_up);
+        }
+        enter(g, GOVERNOR_WATCH);
+}
+
+static void fail_less(struct governor *g)
 {
         struct governor_work *w = &g->work;
 
         w->allowed = w->before;
-        if (w->upward)
-                put_off(g, &w->wait_up, &w->next_up);
+        w->n_failed++;
+        put_off(g, &w->wait_down, &w->next_down);
+        enter(g, GOVERNOR_WATCH);
+}
+
+static void fail(struct governor *g)
+{
+        if (g->work.upward)
+                fail_more(g);
         else
-                put_off(g, &w->wait_down, &w->next_down);
-        w->n_failed += w->upward ? 0 : 1;
+                fail_less(g);
+}
+
+static void keep_more(struct governor *g)
+{
+        struct governor_work *w = &g->work;
+
+        w->best = (struct governor_rate){0};
+        w->wait_up = w->wait_down = WAIT_US;
+        w->next_down = g->now + w->wait_down;
+        w->next_up = g->now + AGAIN_US;
+        if (w->too_many > 0 && is_narrow(w)) {
+                w->too_many = 0;
+                put_off(g, &w->wait_up, &w->next_up);
+        }
+        if (w->allowed >= g->n_usable)
+                w->allowed = 0;
+        enter(g, GOVERNOR_WATCH);
+}
+
+static void keep_less(struct governor *g)
+{
+        struct governor_work *w = &g->work;
+
+        if (w->best.median < w->base.median)
+                w->best = w->base;
+        w->too_many = w->leap ? w->trial_from : 0;
+        w->wait_up = w->wait_down = WAIT_US;
+        w->next_down = g->now + (w->leap ? w->wait_down : AGAIN_US);
+        w->next_up = g->now + (w->leap ? AGAIN_US : w->wait_up);
+        w->n_failed = 0;
         enter(g, GOVERNOR_WATCH);
 }
 
 static void keep(struct governor *g)
 {
-        struct governor_work *w = &g->work;
-
-        if (!w->upward && w->best.median < w->base.median)
-                w->best = w->base;
-        if (w->upward)
-                w->best = (struct governor_rate){0};
-        w->wait_up = w->wait_down = WAIT_US;
-        w->next_down = g->now + (w->upward ? w->wait_down : AGAIN_US);
-        w->next_up = g->now + (w->upward || w->leap ? AGAIN_US : w->wait_up);
-        w->n_failed = 0;
-        if (w->allowed >= g->n_usable)
-                w->allowed = 0;
-        enter(g, GOVERNOR_WATCH);
+        if (g->work.upward)
+                keep_more(g);
+        else
+                keep_less(g);
 }
 
 static void try_more(struct governor *g)
@@ -152,11 +215,8 @@ static void try_more(struct governor *g)
         struct governor_work *w = &g->work;
 
         w->upward = true;
-        w->leap = false;
         w->before = w->allowed;
-        w->allowed = w->allowed + step_of(w->allowed);
-        if (w->allowed > g->n_usable)
-                w->allowed = g->n_usable;
+        w->allowed = more_of(g);
 }
 
 static void try_less(struct governor *g)
@@ -167,8 +227,9 @@ static void try_less(struct governor *g)
         w->upward = false;
         w->leap = w->speed < LEAP && w->n_failed % 2 == 0;
         if (w->leap)
-                n = (unsigned)ceil(g->n_lent * w->speed);
+                n = (unsigned)ceil(g->n_lent * sqrt(w->speed));
         w->before = w->allowed;
+        w->trial_from = g->n_lent;
         w->allowed = n > g->floor ? n : g->floor;
 }
 
@@ -178,7 +239,7 @@ static void watch(struct governor *g)
         struct governor_work *w = &g->work;
         bool more = w->allowed > 0 && g->now >= w->next_up, less = is_lost(g) && g->now >= w->next_down;
 
-        if (g->n_lent != w->lent)
+        if (g->n_lent != w->lent || fabs(w->speed - w->speed_then) > STEADY_SPEED * w->speed)
                 enter(g, GOVERNOR_WATCH);
         take_sample(g);
         if ((!more && !less) || g->n_lent < (w->allowed > 0 ? w->allowed : g->floor + 1) ||
@@ -265,6 +326,7 @@ static void trial_step(struct governor *g)
 static void drop_cut(struct governor *g)
 {
         g->work.allowed = 0;
+        g->work.too_many = 0;
         g->work.best = (struct governor_rate){0};
         enter(g, GOVERNOR_WATCH);
 }
@@ -282,7 +344,7 @@ static void say(struct governor *g, struct governor_limit *limit, bool reported)
         g->hot[GOVERNOR_LOST_WORK] = w->package;
         if (limit->pus >= g->n_usable)
                 return;
-        limit->next = limit->pus + step_of(limit->pus);
+        limit->next = w->phase == GOVERNOR_WATCH ? more_of(g) : w->upward ? limit->pus : w->trial_from;
         if (w->phase != GOVERNOR_WATCH)
                 governor_say(limit->until, "less work is done with %u", limit->pus);
         else
