@@ -9,6 +9,7 @@
 #include "cli/run_env.h"
 #include "cli/run_guardian.h"
 #include "cli/run_join.h"
+#include "cli/run_nice.h"
 #include "cli/verbs.h"
 #include "lib/util.h"
 
@@ -16,6 +17,12 @@ static int fail(const char *what, int r)
 {
         fprintf(stderr, "schedctl run: %s: %s\n", what, strerror(-r));
         return VERB_FAILED;
+}
+
+static int give_up(struct run_nice *nice, const char *what, int r)
+{
+        run_nice_restore(nice);
+        return fail(what, r);
 }
 
 /* NULL where there is none: COMMAND runs without the plugin. */
@@ -33,6 +40,7 @@ static int run(const struct run_options *options)
         char dir[RUN_DIR_MAX], python[RUN_PYTHON_DIR_MAX];
         const char *python_dir = find_python_dir(python, sizeof(python));
         struct run_lease lease;
+        struct run_nice nice;
         pid_t guardian = getpid();
         sigset_t command_mask;
         int r, channel;
@@ -40,13 +48,14 @@ static int run(const struct run_options *options)
         r = run_lease_open(options, &lease);
         if (r < 0)
                 return VERB_FAILED;
+        run_nice_apply("", lease.nice, &nice); /* to all that is started from here on */
         r = run_dir_create(dir);
         if (r < 0)
-                return fail("a directory for the run", r);
-        r = run_guardian_split(dir, &channel, &command_mask);
+                return give_up(&nice, "a directory for the run", r);
+        r = run_guardian_split(dir, &nice, &channel, &command_mask);
         if (r < 0)
-                return fail("fork", r);
-        r = run_engine(options, dir, &lease, python_dir, channel, guardian, &command_mask);
+                return give_up(&nice, "fork", r);
+        r = run_engine(options, dir, &lease, &nice, python_dir, channel, guardian, &command_mask);
         run_guardian_report(channel, r);
         _exit(0);
 }

@@ -299,10 +299,10 @@ static int live(struct run *run, const char *python_dir, pid_t guardian, const s
         return run->status;
 }
 
-int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const char *python_dir,
-               int channel, pid_t guardian, const sigset_t *command_mask)
+int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const struct run_nice *nice,
+               const char *python_dir, int channel, pid_t guardian, const sigset_t *command_mask)
 {
-        struct run run = {.options = options, .dir = dir, .channel = channel, .lease = *lease};
+        struct run run = {.options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = *nice};
         int status;
 
         run.report.options = options;
@@ -311,6 +311,7 @@ int run_engine(const struct run_options *options, const char *dir, struct run_le
         run_watch_finish(&run.watch);
         run_machine_finish(&run.machine);
         run_lease_close(&run.lease);
+        run_nice_restore(&run.nice);
         run_dir_remove(dir);
         return status;
 }

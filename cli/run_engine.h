@@ -15,6 +15,7 @@
 #include "cli/run_follow.h"
 #include "cli/run_lease.h"
 #include "cli/run_machine.h"
+#include "cli/run_nice.h"
 #include "cli/run_options.h"
 #include "cli/run_pause.h"
 #include "cli/run_priority.h"
@@ -44,6 +45,7 @@ struct run {
         struct run_pause pause;
         struct run_follow follow;
         struct run_priority priority;
+        struct run_nice nice;
         uv_loop_t loop;
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;
@@ -60,10 +62,10 @@ struct run {
         int killed_by; /* the signal at which the user had everything killed; 0 none */
 };
 
-/* In the engine's process: all of the run from here on. Takes over the lease. Never fails without a status to end
- * with, which is returned as waitpid() would say it. */
-int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const char *python_dir,
-               int channel, pid_t guardian, const sigset_t *command_mask);
+/* In the engine's process: all of the run from here on. Takes over the lease, and sets the niceness back at the end.
+ * Never fails without a status to end with, which is returned as waitpid() would say it. */
+int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const struct run_nice *nice,
+               const char *python_dir, int channel, pid_t guardian, const sigset_t *command_mask);
 
 /* For suites. */
 

@@ -66,6 +66,7 @@ static void on_time(uv_timer_t *timer)
         struct run *run = timer->data;
 
         follow_work(run);
+        run_nice_keep("", &run->nice);
         (void)run_lease_refresh(&run->lease); /* some 100 µs */
 }
 

@@ -10,6 +10,7 @@
 
 #include "cli/run_dir.h"
 #include "cli/run_guardian.h"
+#include "cli/run_nice.h"
 #include "cli/run_signals.h"
 #include "cli/run_tree.h"
 #include "lib/util.h"
@@ -69,7 +70,7 @@ static _Noreturn void end_like(int status)
         _exit(128 + sig);
 }
 
-static _Noreturn void guard(pid_t engine, int channel, const char *dir)
+static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice nice)
 {
         int engine_status = wait_for_engine(engine), status;
 
@@ -79,6 +80,7 @@ static _Noreturn void guard(pid_t engine, int channel, const char *dir)
         }
         run_tree_end(0);
         run_dir_remove(dir);
+        run_nice_restore(&nice);
         end_like(status);
 }
 
@@ -93,7 +95,7 @@ static void allow_terminal_stop(void)
         sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-int run_guardian_split(const char *dir, int *ret_channel, sigset_t *ret_before)
+int run_guardian_split(const char *dir, const struct run_nice *nice, int *ret_channel, sigset_t *ret_before)
 {
         int channel[2];
         pid_t engine;
@@ -114,7 +116,7 @@ int run_guardian_split(const char *dir, int *ret_channel, sigset_t *ret_before)
         }
         close(channel[1]);
         allow_terminal_stop();
-        guard(engine, channel[0], dir);
+        guard(engine, channel[0], dir, *nice);
 }
 
 void run_guardian_report(int channel, int wait_status)

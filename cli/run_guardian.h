@@ -6,10 +6,13 @@
 
 #include <signal.h>
 
+struct run_nice;
+
 /* Forks the engine, in which this returns 0 with its end of the channel, the signals blocked, and *ret_before, the
  * mask that COMMAND is to have. In the guardian it returns only where the fork failed, a negative errno; otherwise
- * the process ends here. The guardian removes the run's directory `dir`, should the engine not have. */
-int run_guardian_split(const char *dir, int *ret_channel, sigset_t *ret_before);
+ * the process ends here. The guardian removes the run's directory `dir` and sets the niceness back, should the engine
+ * not have. */
+int run_guardian_split(const char *dir, const struct run_nice *nice, int *ret_channel, sigset_t *ret_before);
 
 /* The engine's last word: how COMMAND ended, as waitpid() says it. */
 void run_guardian_report(int channel, int wait_status);

@@ -194,8 +194,7 @@ static bool find_place(const char *membership, const char *mounts, const char *c
         return true;
 }
 
-/* Steps up to the parent group; false at the mount point. */
-static bool place_up(struct hw_cgroup_place *place)
+bool hw_cgroup_up(struct hw_cgroup_place *place)
 {
         char *slash = strrchr(place->directory + place->mount_length, '/');
 
@@ -292,7 +291,7 @@ static void read_quota(const char *root, struct hw_cgroup_place place, struct hw
                 note(notes, &place, place.v2 ? "cpu.max" : "cpu.cfs_quota_us", r);
                 if (r >= 0 && pus > 0 && (!(allowance->quota > 0) || pus < allowance->quota))
                         set_quota(root, &place, pus, allowance);
-        } while (place_up(&place));
+        } while (hw_cgroup_up(&place));
 }
 
 /* "Effective" is what the ancestors leave, so the nearest group that has the file says it all. Version 1's
@@ -321,7 +320,7 @@ static bool read_cpuset_of(const char *root, const struct hw_cgroup_place *place
 static void read_cpuset(const char *root, struct hw_cgroup_place place, struct cpuset *cpuset, struct hw_notes *notes)
 {
         while (!read_cpuset_of(root, &place, cpuset, notes))
-                if (!place_up(&place))
+                if (!hw_cgroup_up(&place))
                         break;
 }
 
@@ -414,7 +413,7 @@ static uint64_t read_memory_left(const char *root, const struct hw_cgroup_place 
         return used < limit ? limit - used : 0;
 }
 
-int hw_cgroup_memory_place(const char *root, const char *process, struct hw_cgroup_place *ret_place)
+int hw_cgroup_find(const char *root, const char *process, const char *controller, struct hw_cgroup_place *ret_place)
 {
         CLEANUP_FREE char *membership = NULL, *mounts = NULL;
         struct hw_cgroup_place place = {0};
@@ -422,7 +421,7 @@ int hw_cgroup_memory_place(const char *root, const char *process, struct hw_cgro
 
         if (r < 0)
                 return r;
-        if (r == 0 || !find_place(membership, mounts, "memory", &place))
+        if (r == 0 || !find_place(membership, mounts, controller, &place))
                 place.directory[0] = '\0';
         *ret_place = place;
         return 0;
@@ -439,6 +438,6 @@ uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *p
                 uint64_t left = read_memory_left(root, &group);
 
                 least = left < least ? left : least;
-        } while (place_up(&group));
+        } while (hw_cgroup_up(&group));
         return least;
 }

@@ -24,8 +24,10 @@ struct hw_cgroup_place {
         bool v2;
 };
 
-/* Where the process's memory cgroup is, for who asks it often. -ENOMEM. */
-int hw_cgroup_memory_place(const char *root, const char *process, struct hw_cgroup_place *ret_place);
+/* Where the process's group is that has the controller ("memory", "cpu"), for who asks it often. -ENOMEM. */
+int hw_cgroup_find(const char *root, const char *process, const char *controller, struct hw_cgroup_place *ret_place);
+/* Steps up to the parent group; false at the mount point. */
+bool hw_cgroup_up(struct hw_cgroup_place *place);
 
 /* Bytes that the memory cgroup, or an ancestor, leaves before anything has to be reclaimed; UINT64_MAX where none
  * limits it. */

@@ -46,7 +46,7 @@ int hw_memory_available(const char *root, int pid, uint64_t *ret_bytes)
 
         if (pid > 0)
                 (void)snprintf(process, sizeof(process), "%d", pid);
-        r = hw_cgroup_memory_place(root, process, &place);
+        r = hw_cgroup_find(root, process, "memory", &place);
         if (r < 0)
                 return r;
         r = hw_meminfo_read(root, &available, &total);

@@ -40,7 +40,7 @@ static int find(struct hw_sensors *sensors, const struct machine *machine, struc
                 r = hw_throttle_open(root, machine, &sensors->throttle);
         if (r >= 0)
                 r = hw_frequency_open(root, machine, &sensors->frequency);
-        return r < 0 ? r : hw_cgroup_memory_place(root, "self", &sensors->memory);
+        return r < 0 ? r : hw_cgroup_find(root, "self", "memory", &sensors->memory);
 }
 
 int hw_sensors_open(const char *root, const struct machine *machine, struct hw_sensors **ret_sensors,

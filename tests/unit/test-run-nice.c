@@ -1,0 +1,196 @@
+/* Whose weight a run lowers besides its own, in made trees of /proc and cgroups. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "cli/run_nice.h"
+#include "lib/util.h"
+#include "tests/unit/test.h"
+
+#define V2_MOUNTS  "1 0 0:1 / /cg rw - cgroup2 cgroup2 rw\n"
+#define V1_MOUNTS  "1 0 0:1 / /cg rw - cgroup cgroup rw,cpu\n"
+#define SWITCH     "/proc/sys/kernel/sched_autogroup_enabled"
+#define AUTOGROUP  "/proc/self/autogroup"
+#define MEMBERSHIP "/proc/self/cgroup"
+#define MOUNTS     "/proc/self/mountinfo"
+
+struct file {
+        const char *path, *text;
+};
+
+static void make_parents(char *path)
+{
+        for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
+                *slash = '/';
+        }
+}
+
+static void write_file(const char *root, const struct file *file)
+{
+        CLEANUP_FREE char *path = NULL;
+        CLEANUP_FCLOSE FILE *f = NULL;
+
+        CHECK(asprintf(&path, "%s%s", root, file->path) > 0);
+        make_parents(path);
+        f = fopen(path, "w");
+        CHECK(f && fputs(file->text, f) >= 0);
+}
+
+static const char *read_file(const char *root, const char *name)
+{
+        static char text[128];
+        CLEANUP_FREE char *path = NULL;
+        CLEANUP_FCLOSE FILE *f = NULL;
+
+        CHECK(asprintf(&path, "%s%s", root, name) > 0);
+        f = fopen(path, "r");
+        text[0] = '\0';
+        return f && fgets(text, sizeof(text), f) ? text : "";
+}
+
+static const struct {
+        struct file files[6];
+        const char *path, *during, *after; /* of the group's file; NULL: nothing is written */
+} cases[] = {
+        {.files = {{NULL, NULL}}},
+        {.files = {{SWITCH, "0\n"}, {AUTOGROUP, "/autogroup-7 nice 0\n"}},
+         .path = AUTOGROUP,
+         .during = "/autogroup-7 nice 0\n",
+         .after = "/autogroup-7 nice 0\n"},
+        {.files = {{SWITCH, "1\n"}, {AUTOGROUP, "/autogroup-7 nice 0\n"}},
+         .path = AUTOGROUP,
+         .during = "7\n",
+         .after = "0\n"},
+        {.files = {{SWITCH, "1\n"}, {AUTOGROUP, "/autogroup-7 nice -3\n"}},
+         .path = AUTOGROUP,
+         .during = "7\n",
+         .after = "-3\n"},
+        {.files = {{SWITCH, "1\n"}, {AUTOGROUP, "/autogroup-7 nice 12\n"}},
+         .path = AUTOGROUP,
+         .during = "/autogroup-7 nice 12\n",
+         .after = "/autogroup-7 nice 12\n"},
+        {.files = {{SWITCH, "1\n"}, {AUTOGROUP, "garbage\n"}},
+         .path = AUTOGROUP,
+         .during = "garbage\n",
+         .after = "garbage\n"},
+        {.files = {{SWITCH, "1\n"}, {AUTOGROUP, "/autogroup-7 nice 99\n"}},
+         .path = AUTOGROUP,
+         .during = "/autogroup-7 nice 99\n",
+         .after = "/autogroup-7 nice 99\n"},
+        /* its own cgroup counts for the scheduler, and so the session's does not */
+        {.files = {{SWITCH, "1\n"},
+                   {AUTOGROUP, "/autogroup-7 nice 0\n"},
+                   {MEMBERSHIP, "0::/a/b\n"},
+                   {MOUNTS, V2_MOUNTS},
+                   {"/cg/a/b/cpu.weight.nice", "1\n"}},
+         .path = "/cg/a/b/cpu.weight.nice",
+         .during = "7\n",
+         .after = "1\n"},
+        {.files = {{SWITCH, "1\n"},
+                   {AUTOGROUP, "/autogroup-7 nice 0\n"},
+                   {MEMBERSHIP, "0::/a/b\n"},
+                   {MOUNTS, V2_MOUNTS},
+                   {"/cg/a/b/cpu.weight.nice", "0\n"}},
+         .path = AUTOGROUP,
+         .during = "/autogroup-7 nice 0\n",
+         .after = "/autogroup-7 nice 0\n"},
+        /* an ancestor's, which is others' too */
+        {.files = {{SWITCH, "1\n"},
+                   {AUTOGROUP, "/autogroup-7 nice 0\n"},
+                   {MEMBERSHIP, "0::/a/b\n"},
+                   {MOUNTS, V2_MOUNTS},
+                   {"/cg/a/cpu.weight", "100\n"}},
+         .path = AUTOGROUP,
+         .during = "/autogroup-7 nice 0\n",
+         .after = "/autogroup-7 nice 0\n"},
+        {.files = {{SWITCH, "1\n"},
+                   {AUTOGROUP, "/autogroup-7 nice 0\n"},
+                   {MEMBERSHIP, "0::/a/b\n"},
+                   {MOUNTS, V2_MOUNTS},
+                   {"/cg/a/pids.max", "1\n"}},
+         .path = AUTOGROUP,
+         .during = "7\n",
+         .after = "0\n"},
+        {.files = {{SWITCH, "1\n"},
+                   {AUTOGROUP, "/autogroup-7 nice 0\n"},
+                   {MEMBERSHIP, "4:cpu:/\n"},
+                   {MOUNTS, V1_MOUNTS}},
+         .path = AUTOGROUP,
+         .during = "7\n",
+         .after = "0\n"},
+        {.files = {{SWITCH, "1\n"},
+                   {AUTOGROUP, "/autogroup-7 nice 0\n"},
+                   {MEMBERSHIP, "4:cpu:/a\n"},
+                   {MOUNTS, V1_MOUNTS}},
+         .path = AUTOGROUP,
+         .during = "/autogroup-7 nice 0\n",
+         .after = "/autogroup-7 nice 0\n"},
+};
+
+static void test_case(size_t i)
+{
+        char root[] = "/tmp/test-nice-XXXXXX", command[64];
+        struct run_nice nice;
+
+        CHECK(mkdtemp(root));
+        for (size_t k = 0; k < ELEMENTSOF(cases[i].files) && cases[i].files[k].path; k++)
+                write_file(root, &cases[i].files[k]);
+        run_nice_apply(root, 7, &nice);
+        CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
+        if (cases[i].path)
+                CHECK_STR(read_file(root, cases[i].path), cases[i].during);
+        run_nice_restore(&nice);
+        if (cases[i].path)
+                CHECK_STR(read_file(root, cases[i].path), cases[i].after);
+        snprintf(command, sizeof(command), "rm -r %s", root);
+        CHECK_INT(system(command), 0);
+}
+
+/* One that is set back by somebody else is set anew, and not set back where it was changed. */
+static void test_keeping(void)
+{
+        const struct file on = {SWITCH, "1\n"}, before = {AUTOGROUP, "/autogroup-7 nice 2\n"},
+                          changed = {AUTOGROUP, "/autogroup-7 nice 5\n"}, higher = {AUTOGROUP, "/autogroup-7 nice 9\n"};
+        char root[] = "/tmp/test-nice-XXXXXX", command[64];
+        struct run_nice nice;
+
+        CHECK(mkdtemp(root));
+        write_file(root, &on);
+        write_file(root, &before);
+        run_nice_apply(root, 7, &nice);
+        write_file(root, &changed);
+        run_nice_keep(root, &nice);
+        CHECK_STR(read_file(root, AUTOGROUP), "7\n");
+        CHECK_INT(nice.before, 5);
+        write_file(root, &higher);
+        run_nice_keep(root, &nice);
+        run_nice_restore(&nice);
+        CHECK_STR(read_file(root, AUTOGROUP), higher.text);
+        snprintf(command, sizeof(command), "rm -r %s", root);
+        CHECK_INT(system(command), 0);
+}
+
+/* Without a service, or where it asks for nothing, nothing happens; nobody becomes less nice. */
+static void test_less(void)
+{
+        struct run_nice nice;
+
+        run_nice_apply("/nowhere", 0, &nice);
+        CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
+        run_nice_keep("/nowhere", &nice);
+        run_nice_restore(&nice);
+        run_nice_apply("/nowhere", 3, &nice);
+        CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
+}
+
+int main(void)
+{
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                test_case(i);
+        test_keeping();
+        test_less();
+        return 0;
+}
