@@ -91,12 +91,24 @@ static void count_throttling(void)
         CHECK_INT(p->throttled_ms, 156);
         CHECK_INT(p->core_throttled_ms, 54);
 
+        /* Back to one that has counted more meanwhile: only what it counts from now on. */
+        for (unsigned pu = 1; pu < 4; pu++)
+                write_throttle(&s, pu, "", "", "");
+        write_throttle(&s, 0, "900\n", "900\n", "900\n");
+        p = scene_read(&s);
+        CHECK_INT(p->throttled_ms, 156);
+        CHECK_INT(p->core_throttled_ms, 54);
+        write_throttle(&s, 0, "902\n", "903\n", "904\n");
+        p = scene_read(&s);
+        CHECK_INT(p->throttled_ms, 159);
+        CHECK_INT(p->core_throttled_ms, 56);
+
         /* None left. */
         for (unsigned pu = 0; pu < 4; pu++)
                 write_throttle(&s, pu, "", "", "");
         p = scene_read(&s);
         CHECK_INT(p->throttle_error, -ENODATA);
-        CHECK_INT(p->throttled_ms, 156);
+        CHECK_INT(p->throttled_ms, 159);
         scene_end(&s);
 }
 
@@ -252,6 +264,7 @@ static void limit_power(void)
         write_zone(&s, "intel-rapl-mmio:0", "package-0\n", "700001\n", "15000000\n", "90000000\n");
         write_zone(&s, "intel-rapl:3", "package-1-die-0\n", "800000\n", "100000000\n", "0\n");
         write_zone(&s, "intel-rapl:4", "package-1-die-1\n", "600000\n", "100000000\n", "0\n");
+        write_zone(&s, "intel-rapl-mmio:1", "package-1-die-1\n", "1\n", "150000000\n", "0\n");
         hw_sensors_close(s.sensors);
         s.sensors = sample_open(&s.tree, &s.machine);
         p = scene_read(&s);

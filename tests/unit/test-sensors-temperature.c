@@ -171,6 +171,8 @@ static void read_trips(void)
                 {ZONE "0/trip_point_3_temp", "0\n"},
                 {ZONE "0/trip_point_4_type", "passive\n"},
                 {ZONE "0/trip_point_4_temp", "45000\n"},
+                {ZONE "0/trip_point_5_type", "passive\n"},
+                {ZONE "0/trip_point_5_temp", "50000\n"},
         };
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
@@ -192,6 +194,10 @@ static void read_names(void)
                 {HWMON "11/temp1_label", "a label \033[31mthat go on and on and on and on and on\n"},
                 {HWMON "12/name", "\n"},
                 {HWMON "12/temp1_input", "1000\n"},
+                {HWMON "4294967297/name", "nvme\n"}, /* no such number */
+                {HWMON "4294967297/temp1_input", "43000\n"},
+                {HWMON "013/name", "nvme\n"},
+                {HWMON "013/temp1_input", "43000\n"},
         };
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
