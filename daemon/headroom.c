@@ -38,6 +38,7 @@ struct headroom {
         struct hw_sensors *sensors; /* NULL: not looked for yet, or the machine has changed since */
         struct cpuset online;       /* at the sample before; empty: not known */
         uint64_t suspended;         /* µs, in all */
+        uint64_t worker_memory;     /* that the latest decision went by */
         uint64_t sampled;           /* when, µs */
         bool is_stale;              /* something has changed since then, or there was none yet */
         unsigned n_samples;         /* that are near each other, up to two: readings, and before */
@@ -145,12 +146,20 @@ static void decide(struct headroom *h, const struct governor_situation *situatio
         enum governor_cause cause = h->decision.cause;
         int r;
 
+        if (cpuset_is_empty(situation->usable))
+                return;
         governor_step(h->governor, &h->readings, situation, &h->decision);
         if (h->decision.budget != budget || h->decision.cause != cause)
                 log_info("budget %s", h->decision.text);
         r = leases_set_budget(l, &h->decision);
         if (r != 0)
                 log_error("cannot set the budget: %s", r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
+}
+
+static void look(struct headroom *h, struct cpuset *ret_lent, struct governor_situation *ret_situation)
+{
+        headroom_situation(&h->server->leases, server_now(), h->server->settings->root, ret_lent, ret_situation);
+        h->worker_memory = ret_situation->worker_memory;
 }
 
 static void sample(struct headroom *h)
@@ -162,11 +171,11 @@ static void sample(struct headroom *h)
         notice_hotplug(h);
         h->sampled = server_now();
         h->is_stale = false;
-        headroom_situation(&h->server->leases, h->sampled, h->server->settings->root, &lent, &situation);
+        look(h, &lent, &situation);
         r = read_sensors(h, &lent);
         if (r < 0)
                 log_error("cannot read the sensors: %s", strerror(-r));
-        else if (!cpuset_is_empty(situation.usable))
+        else
                 decide(h, &situation);
 }
 
@@ -277,6 +286,19 @@ void headroom_refresh(struct headroom *h)
 {
         if (!h->is_stopped && !is_fresh(h))
                 sample(h);
+}
+
+void headroom_prepare(struct headroom *h, uint64_t worker_memory)
+{
+        struct governor_situation situation;
+        struct cpuset lent;
+
+        headroom_refresh(h);
+        if (worker_memory <= h->worker_memory || h->n_samples == 0 || h->is_stopped)
+                return;
+        look(h, &lent, &situation);
+        h->worker_memory = situation.worker_memory = worker_memory;
+        decide(h, &situation);
 }
 
 void headroom_set(struct headroom *h, const struct governor_settings *settings)

@@ -29,10 +29,12 @@ void headroom_update(struct headroom *h);
 /* Somebody watches from now on, or no longer; counted. While anybody does, samples are taken once a second. */
 void headroom_watch(struct headroom *h, bool watch);
 
-/* Sees to it that the decision is no older than a period: takes a sample now where it is. To be called before the
- * first PU is lent after an idle time, and before anybody is told. Never fails: without memory or sensors what was
- * decided last goes on to hold. */
+/* Sees to it that the decision is no older than a period: takes a sample now where it is. To be called before anybody
+ * is told. Never fails: without memory or sensors what was decided last goes on to hold. */
 void headroom_refresh(struct headroom *h);
+/* The same before a lease is opened, whose workers need so many bytes each (0: not known): what it is granted first is
+ * to be what it can keep. */
+void headroom_prepare(struct headroom *h, uint64_t worker_memory);
 
 /* Other settings from now on; takes a sample at once if there is anything it could change. */
 void headroom_set(struct headroom *h, const struct governor_settings *settings);

@@ -91,8 +91,7 @@ void method_acquire(const struct request *q)
             refuse_elsewhere(q, ask.boot_id))
                 return;
 
-        /* Before it, so that a run on battery does not begin with PUs that it loses at once. */
-        headroom_refresh(q->server->headroom);
+        headroom_prepare(q->server->headroom, ask.request.memory_per_worker);
         CLEANUP_FREE char *label = ask.label ? text_escape(ask.label) : NULL;
         int r = leases_acquire(&q->server->leases, q->c, &(struct lease_ask){.request = ask.request, .label = label});
         if (r != 0)

@@ -1,0 +1,234 @@
+"""What headroom does to leases, on a made machine whose sensors the tests move.
+
+A sample is a second to the governor, and 25 ms to these tests (--sample-ms).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Service, StartService
+from .fake_machine import CHASSIS, GIB, FakeMachine
+from .varlink_client import SCHEDULER, Connection, Json
+
+EIGHT = set(range(8))
+DEADLINE = 60
+
+
+@pytest.fixture
+def machine(rundir: Path) -> FakeMachine:
+    return FakeMachine(rundir / "root")
+
+
+@pytest.fixture
+def serve(start: StartService, machine: FakeMachine) -> Callable[..., Service]:
+    """Starts a service that lends the made machine and samples it fast."""
+
+    def serve_machine(*options: str, **env: str) -> Service:
+        root = ("--root", str(machine.folder), "--sample-ms", "25")
+        return start(*root, *options, **{"HWLOC_SYNTHETIC": "", **env})
+
+    return serve_machine
+
+
+def headroom(service: Service) -> Json:
+    with service.connect() as connection:
+        found: Json = connection.call(SCHEDULER + "GetHeadroom")["headroom"]
+        return found
+
+
+def wait_for(service: Service, what: Callable[[Json], Any]) -> Json:
+    """The first headroom of which that holds."""
+    deadline = time.monotonic() + DEADLINE
+    while not what(found := headroom(service)):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return found
+
+
+def reading(found: Json, name: str) -> Json:
+    (one,) = [r for r in found["readings"] if r["name"] == name]
+    return dict(one)
+
+
+def limit(found: Json, cause: str) -> Json | None:
+    return next((dict(one) for one in found["limits"] if one["cause"] == cause), None)
+
+
+class Run:
+    """A lease whose client gives back what is wanted, as soon as it is."""
+
+    def __init__(self, service: Service, **ask: Any) -> None:
+        self.stream = Connection(service.path, timeout=DEADLINE)
+        self.calls = Connection(service.path)
+        self.grant = self.stream.acquire(**ask)
+        self.named = {"lease": self.grant["lease"], "token": self.grant["token"]}
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        self.calls.close()
+
+    @property
+    def pus(self) -> set[int]:
+        return set(self.grant["pus"])
+
+    def next(self) -> Json:
+        self.grant = self.stream.grant()
+        if wanted := self.grant.get("wanted"):
+            call = {**self.named, "generation": self.grant["generation"], "pus": wanted["pus"]}
+            self.calls.call(SCHEDULER + "Return", call)
+        return self.grant
+
+    def until(self, what: Callable[[set[int]], bool]) -> set[str]:
+        """Follows the lease until it holds such PUs; why any were wanted back meanwhile."""
+        reasons = set()
+        while not what(self.pus):
+            reasons.add(self.next().get("wanted", {}).get("reason"))
+        return reasons - {None}
+
+
+def test_nothing_limits(serve: Callable[..., Service]) -> None:
+    service = serve()
+    with Run(service) as run:
+        assert run.pus == EIGHT
+        found = wait_for(service, lambda h: reading(h, "power profile")["detail"] == "not there")
+    assert (found["budget"], found["of"], found["hold"]) == (8, 8, False)
+    assert found["policy"] == "balanced" and found["reason"] and found["ageMs"] >= 0
+    assert not any(one["binding"] for one in found["limits"])
+    assert reading(found, "memory available")["value"] == 12 * GIB
+    with service.connect() as connection:
+        status = connection.call(SCHEDULER + "GetStatus")
+    assert status["budget"] == 8 and status["budgetReason"]
+
+
+def test_hot_chassis_takes_back_and_a_cool_one_gives(
+    serve: Callable[..., Service], machine: FakeMachine
+) -> None:
+    machine.chassis(35)
+    service = serve()
+    with Run(service) as run:
+        assert run.pus == EIGHT
+        machine.chassis(49.5)
+        assert run.until(lambda pus: len(pus) < 8) == {"budget"}
+        found = wait_for(service, lambda h: h["budget"] < 8)
+        assert limit(found, "chassis") and "TSKN" in found["reason"], found
+        (binding,) = [one for one in found["limits"] if one["binding"]]
+        assert binding["pus"] == found["budget"] and binding["what"]
+        with service.connect() as connection:
+            status = connection.call(SCHEDULER + "GetStatus")
+        assert status["budget"] < 8 and "TSKN" in status["budgetReason"]
+        machine.chassis(30)
+        run.until(lambda pus: pus == EIGHT)
+
+
+def test_first_grant_knows_the_battery(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """A run on an almost empty battery does not begin with every PU and then lose them."""
+    machine.battery(8, on_mains=False)
+    service = serve()
+    with Run(service) as run:
+        assert 1 <= len(run.pus) < 8
+        found = headroom(service)
+        assert limit(found, "battery"), found
+        assert reading(found, "power supply")["value"] == 8
+        assert "on battery" in reading(found, "power supply")["detail"]
+        machine.battery(80, on_mains=True)
+        run.until(lambda pus: pus == EIGHT)
+
+
+def test_memory_pressure_holds(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """Under pressure nobody grows; when it has passed the lease gets what it asked for."""
+    machine.memory_pressure(0)
+    service = serve()
+    with Run(service, max=2) as run:
+        machine.memory_pressure(60)
+        found = wait_for(service, lambda h: h["hold"])
+        assert limit(found, "memory"), found
+        assert "polled" in reading(found, "memory pressure")["detail"]
+        run.calls.call(SCHEDULER + "Update", {**run.named, "max": 4})
+        wait_for(service, lambda h: h["hold"])
+        assert len(run.pus) == 2
+        machine.memory_pressure(0)
+        run.until(lambda pus: len(pus) == 4)
+
+
+def test_memory_of_workers(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """Where 2 GiB are left there is no room for eight workers of 1 GiB each."""
+    machine.memory(2 * GIB)
+    service = serve()
+    with Run(service, memoryPerWorker=GIB) as run:
+        assert len(run.pus) == 1
+        assert limit(headroom(service), "memory")
+
+
+def test_sensors_vanish(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    machine.chassis(35)
+    machine.battery(50, on_mains=True)
+    machine.memory_pressure(0)
+    service = serve()
+    with Run(service) as run:
+        assert "value" in reading(headroom(service), "thermal zone 0 TSKN")
+        machine.remove(f"{CHASSIS}/temp")
+        machine.remove("/proc/meminfo")
+        machine.remove("/proc/pressure/memory")
+        machine.remove("/sys/class/power_supply/BAT0/capacity")
+        found = wait_for(service, lambda h: reading(h, "thermal zone 0 TSKN").get("ignored"))
+        assert "value" not in reading(found, "thermal zone 0 TSKN")
+        found = wait_for(service, lambda h: "value" not in reading(h, "memory available"))
+        assert found["budget"] >= 1 and run.pus
+        machine.chassis(35)
+        wait_for(service, lambda h: not reading(h, "thermal zone 0 TSKN").get("ignored"))
+
+
+def test_cpus_come_and_go(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    service = serve()
+    with Run(service) as run:
+        assert run.pus == EIGHT
+        machine.online(*range(6))
+        while run.pus != set(range(6)):
+            run.next()
+        assert headroom(service)["of"] == 6
+        machine.online(*range(8))
+        run.until(lambda pus: pus == EIGHT)
+    assert "the online CPUs have changed" in service.log
+
+
+def test_cpus_go_while_nothing_is_lent(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """Nobody looks meanwhile; it is found out before anything is lent again."""
+    service = serve()
+    with Run(service) as run:
+        assert run.pus == EIGHT
+    machine.online(*range(4))
+    wait_for(service, lambda h: h["of"] == 4)
+    machine.online(*range(2))
+    time.sleep(0.06)  # the latest sample is older than a period
+    with Run(service) as run:
+        assert run.pus == {0, 1}
+
+
+def test_asked_while_nothing_is_lent(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """GetHeadroom, GetStatus and SuggestWorkers read the sensors then."""
+    machine.battery(8, on_mains=False)
+    service = serve()
+    with service.connect() as connection:
+        assert connection.call(SCHEDULER + "SuggestWorkers")["workers"] < 8
+        assert connection.call(SCHEDULER + "GetStatus")["budget"] < 8
+        assert connection.call(SCHEDULER + "GetHeadroom")["headroom"]["budget"] < 8
+
+
+def test_every_run_keeps_a_pu(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    machine.battery(3, on_mains=False)
+    machine.chassis(60)
+    service = serve()
+    with Run(service) as a, Run(service) as b, Run(service) as c:
+        wait_for(service, lambda h: h["budget"] == 3)
+        with service.connect() as connection:
+            leases = connection.call(SCHEDULER + "GetStatus")["leases"]
+        assert all(lease["pus"] for lease in leases) and a.pus and b.pus and c.pus
