@@ -48,9 +48,9 @@ static const struct plant_kind laptop_kinds[] = {
  * minutes). */
 #define LAPTOP                                                                                                         \
         .kinds = laptop_kinds, .n_kinds = 2, .n_packages = 1, .smt_gain = 0.25, .idle_power = 3, .uncore_share = 0.05, \
-        .window = 28, .die_limit = 100, .counts_throttling = true, .die_capacity = 7, .die_resistance = 1.5,           \
-        .chassis_capacity = 500, .still = 0.75, .blown = 1.35, .fan_from = 45, .fan_to = 90, .other_power = 5,         \
-        .chassis_trip = 48, .has_supply = true
+        .window = 28, .die_limit = 100, .die_high = 100, .counts_throttling = true, .die_capacity = 7,                 \
+        .die_resistance = 1.5, .chassis_capacity = 500, .still = 0.75, .blown = 1.35, .fan_from = 45, .fan_to = 90,    \
+        .other_power = 5, .chassis_trip = 48, .has_supply = true
 
 /* Raptor Lake S at 253 W: 5.0 to 5.2 GHz on all P cores, 100 °C under a 280 mm cooler; about 330 W without limits
  * (reviews of the i9-13900K, autumn 2022). */
@@ -124,8 +124,8 @@ static const struct plant_kind old_kinds[] = {
 
 #define OLD_TOWER                                                                                                      \
         .kinds = old_kinds, .n_kinds = 1, .n_packages = 1, .smt_gain = 0.25, .idle_power = 9, .uncore_share = 0.05,    \
-        .die_limit = 100, .counts_throttling = true, .fan_from = 40, .fan_to = 90, .chassis_trip = HUGE_VAL,           \
-        .ambient = 30
+        .die_limit = 100, .die_high = 86, .counts_throttling = true, .fan_from = 40, .fan_to = 90,                     \
+        .chassis_trip = HUGE_VAL, .ambient = 30
 
 /* Two packages of 32 cores at 205 W: 2.6 GHz on all cores is what Ice Lake servers do within it. The second one gets
  * the first one's air: 205 W in 15 l/s of air is 11 K, of which half reaches it. */
@@ -191,6 +191,7 @@ const struct plant_model plant_models[] = {
                 .window = 56,
                 .pl2 = 253,
                 .die_limit = 100,
+                .die_high = 80,
                 .counts_throttling = true,
                 .die_capacity = 25,
                 .die_resistance = 0.2,
@@ -216,6 +217,7 @@ const struct plant_model plant_models[] = {
                 .window = 10,
                 .pl2 = 230,
                 .die_limit = 95,
+                .die_high = HUGE_VAL,
                 .die_capacity = 25,
                 .die_resistance = 0.22,
                 .chassis_capacity = 900,
@@ -261,6 +263,7 @@ const struct plant_model plant_models[] = {
                 .window = 28,
                 .pl2 = 246,
                 .die_limit = 98,
+                .die_high = 88,
                 .counts_throttling = true,
                 .die_capacity = 60,
                 .die_resistance = 0.2,

@@ -30,12 +30,14 @@ static int64_t millicelsius(double celsius)
         return isfinite(celsius) ? (int64_t)(celsius * 1000) : READINGS_NONE;
 }
 
-static void add_die(struct plant_sensors *s, const struct plant *p, const char *name, unsigned package, double critical)
+static void add_die(struct plant_sensors *s, const struct plant *p, const char *name, unsigned package, double high,
+                    double critical)
 {
         struct readings_zone zone = {.place = READINGS_DIE, .package = package};
 
         snprintf(zone.name, sizeof(zone.name), "%s", name);
-        zone.passive = zone.hot = READINGS_NONE;
+        zone.passive = millicelsius(high);
+        zone.hot = READINGS_NONE;
         zone.critical = millicelsius(critical);
         add(s, zone, (struct plant_sensor){.lag = DIE_LAG, .noise = DIE_NOISE, .value = p->packages[package].die});
 }
@@ -62,12 +64,12 @@ static void add_zones(struct plant_sensors *s, const struct plant *p)
 
                 snprintf(name, sizeof(name), "coretemp Package id %u", i);
                 if (model->counts_throttling)
-                        add_die(s, p, name, i, model->die_limit);
+                        add_die(s, p, name, i, model->die_high, model->die_limit);
                 else
-                        add_die(s, p, "k10temp Tctl", i, HUGE_VAL);
+                        add_die(s, p, "k10temp Tctl", i, HUGE_VAL, HUGE_VAL);
         }
         if (model->counts_throttling && model->n_packages == 1)
-                add_die(s, p, "thermal zone 9 x86_pkg_temp", 0, HUGE_VAL);
+                add_die(s, p, "thermal zone 9 x86_pkg_temp", 0, HUGE_VAL, HUGE_VAL);
         if (isfinite(model->chassis_trip)) {
                 add_chassis(s, p, "thermal zone 1 TSKN", 0);
                 add_chassis(s, p, "thermal zone 2 TPLM", -PALM_BELOW);

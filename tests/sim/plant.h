@@ -52,6 +52,7 @@ struct plant_model {
         double uncore_share;     /* of its cores' power, again, for caches and interconnect */
         double pl1, window, pl2; /* of a package; pl1 0: none */
         double die_limit;
+        double die_high; /* what coretemp shows as temp1_max: the limit less the vendor's TCONTROL; HUGE_VAL: nothing */
         bool counts_throttling; /* has thermal_throttle counters */
 
         double die_capacity, die_resistance; /* J/K, K/W to the chassis */
