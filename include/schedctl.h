@@ -69,6 +69,17 @@ SCHEDCTL_EXPORT unsigned schedctl_lease_wanted_within_ms(const struct schedctl_l
 /* Why, or why the lease waits; a static or lease-owned text, valid until the next call on this lease. */
 SCHEDCTL_EXPORT const char *schedctl_lease_reason(const struct schedctl_lease *lease);
 
+/* Where the lease waits for its first PU: its place in the queue, from 1, and the milliseconds, as of when the grant
+ * arrived, until a PU is expected to be free for it. 0: it does not wait; nobody knows. */
+SCHEDCTL_EXPORT unsigned schedctl_lease_position(const struct schedctl_lease *lease);
+SCHEDCTL_EXPORT uint64_t schedctl_lease_expected_ms(const struct schedctl_lease *lease);
+/* Not 0 where its user has the lease paused: every PU is wanted back. Stop what runs on them, return them, and go on
+ * when a grant has PUs again. */
+SCHEDCTL_EXPORT int schedctl_lease_is_paused(const struct schedctl_lease *lease);
+/* The niceness that what runs on the PUs is to have at least, so that the machine stays usable: give it to
+ * setpriority() before starting anything. 0: as it is. */
+SCHEDCTL_EXPORT int schedctl_lease_nice(const struct schedctl_lease *lease);
+
 /* Readable (poll) when something may have changed. The same descriptor for the lease's life. */
 SCHEDCTL_EXPORT int schedctl_lease_fd(const struct schedctl_lease *lease);
 /* Reads what arrived: 1 the lease changed, 0 not, -ENOTCONN the service is gone: what is held may go on being used. The
@@ -83,7 +94,7 @@ SCHEDCTL_EXPORT int schedctl_lease_wait(struct schedctl_lease *lease, int timeou
 SCHEDCTL_EXPORT int schedctl_lease_return(struct schedctl_lease *lease, const unsigned *pus, size_t n_pus);
 /* Says that pinning to these failed (EINVAL): they are given back and not lent to this lease again. */
 SCHEDCTL_EXPORT int schedctl_lease_unusable(struct schedctl_lease *lease, const unsigned *pus, size_t n_pus);
-/* Changes min, max, weight and memory_per_worker; 0 keeps a value. */
+/* Changes min, max, weight and memory_per_worker; 0 keeps a value, and label and priority stay. */
 SCHEDCTL_EXPORT int schedctl_lease_update(struct schedctl_lease *lease, const struct schedctl_request *request);
 
 /* How many workers a lease taken now would get, without taking one; NULL request as above. */

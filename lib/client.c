@@ -439,6 +439,26 @@ const char *schedctl_lease_reason(const struct schedctl_lease *lease)
         return lease->grant.wanted_reason ? lease->grant.wanted_reason : lease->grant.reason;
 }
 
+unsigned schedctl_lease_position(const struct schedctl_lease *lease)
+{
+        return lease->grant.position;
+}
+
+uint64_t schedctl_lease_expected_ms(const struct schedctl_lease *lease)
+{
+        return lease->grant.expected_ms;
+}
+
+int schedctl_lease_is_paused(const struct schedctl_lease *lease)
+{
+        return lease->grant.paused;
+}
+
+int schedctl_lease_nice(const struct schedctl_lease *lease)
+{
+        return lease->grant.nice;
+}
+
 int schedctl_lease_fd(const struct schedctl_lease *lease)
 {
         return lease->poll_fd;

@@ -2,8 +2,9 @@
  *
  *     held 0 1 wanted 1 slots 0 1
  *
- * or "gone" where the service is. Commands on standard input, one a line: return PU, unusable PU, max N; its end
- * ends the lease. Exits 1 with the errno's name where something fails.
+ * with " paused" and " nice N" at its end where that is so, or "gone" where the service is. Commands on standard input,
+ * one a line: return PU, unusable PU, max N; its end ends the lease. Exits 1 with the errno's name where something
+ * fails.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +25,10 @@ static void print_lease(const struct schedctl_lease *lease)
         printf(" slots");
         for (size_t i = 0; i < schedctl_lease_n_slots(lease); i++)
                 printf(" %u", schedctl_lease_slot(lease, i));
+        if (schedctl_lease_is_paused(lease))
+                printf(" paused");
+        if (schedctl_lease_nice(lease) > 0)
+                printf(" nice %d", schedctl_lease_nice(lease));
         printf("\n");
         fflush(stdout);
 }
