@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/amounts.h"
+#include "cli/glyphs.h"
 #include "cli/status_print.h"
 #include "lib/params.h"
 #include "lib/util.h"
@@ -79,12 +80,14 @@ static void print_prospects(const struct view_lease *lease, const struct termina
 
 static void print_lease(const struct view_lease *lease, const struct terminal *t, FILE *out)
 {
+        /* On one line, whatever is in it. */
+        CLEANUP_FREE char *label = lease->label ? glyph_text(lease->label, 0, t->utf8) : NULL;
         char age[AMOUNT_MAX];
 
         amount_time(lease->age_ms, age);
         terminal_print(t, out, "\nRun %s%s%s: %s's, priority %s, weight %u, begun %s ago.\n", lease->id,
-                       lease->label ? ", " : "", lease->label ? lease->label : "", lease->user,
-                       params_priorities[lease->priority], lease->weight, age);
+                       label ? ", " : "", label ? label : "", lease->user, params_priorities[lease->priority],
+                       lease->weight, age);
         if (lease->detached)
                 fputs("  Its client has not come back since the service began anew; its CPUs are kept for some "
                       "seconds.\n",

@@ -21,6 +21,10 @@ static const char usage[] = "usage: schedctl top\n"
                             "Keys: arrows select a run; p pauses it or lets it go on; i, n, b, +, - change its\n"
                             "priority, w its weight; ? explains; q quits.\n";
 
+enum {
+        ANSWER_MS = 500, /* that the screen waits for an answer before it says that there is none */
+};
+
 struct top {
         struct monitor *monitor;
         struct top_model model;
@@ -170,11 +174,19 @@ static int follow(struct top *top)
                 {.fd = monitor_fd(top->monitor), .events = POLLIN},
                 {.fd = top->signal_fd, .events = POLLIN},
         };
+        bool patient = true;
         int r = take_news(top);
 
         while (r >= 0 && !top->over) {
-                r = show(top);
-                if (r >= 0 && poll(p, ELEMENTSOF(p), -1) < 0)
+                /* What a service that is there is about to answer need not be preceded by words. */
+                bool expected = patient && !top->model.status && !monitor_is_lost(top->monitor);
+
+                if (!expected)
+                        r = show(top);
+                if (r >= 0)
+                        r = poll(p, ELEMENTSOF(p), expected ? ANSWER_MS : -1);
+                patient = r != 0;
+                if (r < 0)
                         r = errno == EINTR ? 0 : -errno;
                 if (has_hung_up(&p[0]))
                         break;

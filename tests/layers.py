@@ -40,7 +40,7 @@ LIBRARIES = {
     "inih": re.compile(r"ini\.h"),
     "libmd": re.compile(r"sha2\.h"),
     "libsystemd": re.compile(r"systemd/"),
-    "ncurses": re.compile(r"n?curses"),
+    "ncurses": re.compile(r"n?curses|^term\.h"),
     "sqlite3": re.compile(r"sqlite3"),
 }
 

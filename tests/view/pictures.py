@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Golden tests of what the user sees: top's screens, status -v and explain, of made states.
 
-usage: golden.py SHOW_VIEW [--regenerate | --print] [NAME...]
+usage: pictures.py SHOW_VIEW [--regenerate | --print] [NAME...]
 
-SHOW_VIEW is the built tests/view/show-view; states are fixtures/scenes.py's; what is expected of each
-picture is in fixtures/view/NAME.txt. --regenerate writes that anew: look at the diff before committing.
+SHOW_VIEW is the built tests/view/show-view; states are fixtures/scenes.py's; what is expected of
+each picture is in fixtures/view/NAME.txt. --regenerate writes that anew: look at the diff before
+committing it.
 """
 
 from __future__ import annotations
