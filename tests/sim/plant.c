@@ -8,7 +8,7 @@
 #define GATED_SHARE        0.03 /* of its leakage that a core in C6 still has */
 #define VOLTAGE_BEND       0.8  /* how much steeper the curve is at its top */
 #define PROCHOT_ABOVE      2.0  /* K above the limit at which clipping has failed */
-#define PROCHOT_HYSTERESIS 4.0  /* K below the limit at which the clock is given back */
+#define PROCHOT_HYSTERESIS 1.0  /* K below the limit at which the clock is given back: small, say the datasheets */
 #define PROCHOT_DUTY       0.5  /* of the clock: TM1's default is near that (Intel SDM 14.8.2.1) */
 #define FAN_LAG            8.0  /* s */
 #define FAN_CHASSIS_RANGE  8.0  /* K below the chassis's trip from which on the fan follows the chassis as well */

@@ -13,7 +13,7 @@
  * Limits, in the order of the hardware: turbo bins; PL2 at every moment; PL1 as an exponentially weighted mean over its
  * window (Intel SDM 14.10.3, running average power limit); the die's limit by clipping the frequency, so that it sits
  * there (what processors have done since about 2015); and if even the lowest frequency is too hot, PROCHOT, which
- * halves the clock until the die is some degrees below. An embedded controller (EC) lowers PL1 step by step while the
+ * halves the clock until the die is a little below. An embedded controller (EC) lowers PL1 step by step while the
  * chassis is above its trip, and gives it back when it is well below, as DPTF's passive policy does.
  *
  * Units: s, °C, W, J, K/W, GHz, V; C in W / (V^2 GHz), which is nF. Deterministic; one step is PLANT_STEP.
