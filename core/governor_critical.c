@@ -5,22 +5,35 @@
 #include <string.h>
 
 /* K below a critical trip at which the machine would be switched off, or data be lost. */
-#define MARGIN   4.0
+#define MARGIN    4.0
 /* K above what is a die's own limit: there the hardware itself has failed to keep it. */
-#define BEYOND   3.0
-/* K below which it is calm again. */
-#define CALM     10.0
-#define CALM_US  (30 * GOVERNOR_SECOND)
+#define BEYOND    3.0
+/* K further down where it is calm again; at its own limit the hardware keeps a die by itself. */
+#define CALM      10.0
+#define CALM_OWN  2.0
+#define CALM_US   (30 * GOVERNOR_SECOND)
+/* A rise that did not hold for so long was wrong: the next one waits twice as long, so many times. */
+#define LASTED_US (300 * GOVERNOR_SECOND)
+enum { PATIENCE_MOST = 4 };
 /* Between halvings, for the last one to show: a sensor's delay and the die's time constant. */
 #define HALVE_US (4 * GOVERNOR_SECOND)
 /* Samples in a row: one alone may be garbage. */
 enum { IN_A_ROW = 2 };
 
+/* Whether critical is the die's own limit, where it runs by design. */
+static bool is_own(const struct governor_zone *zone)
+{
+        return zone->reading.place == READINGS_DIE && !zone->reading.powers_off;
+}
+
 static double trigger_of(const struct governor_zone *zone)
 {
-        bool own_limit = zone->reading.place == READINGS_DIE && !zone->reading.powers_off;
+        return is_own(zone) ? zone->critical + BEYOND : zone->critical - MARGIN;
+}
 
-        return own_limit ? zone->critical + BEYOND : zone->critical - MARGIN;
+static double calm_of(const struct governor_zone *zone)
+{
+        return trigger_of(zone) - (is_own(zone) ? CALM_OWN : CALM);
 }
 
 /* The believed zone that is furthest above its trigger, or least below. */
@@ -47,6 +60,9 @@ static void halve(struct governor *g, const struct governor_zone *zone)
         if (g->n_lent > 0 && g->n_lent < from)
                 from = g->n_lent;
         c->n = from / 2 > g->floor ? from / 2 : g->floor;
+        if (c->raised > 0)
+                c->patience = g->now - c->raised < LASTED_US && c->patience < PATIENCE_MOST ? c->patience + 1 : 0;
+        c->raised = 0;
         c->engaged = true;
         c->changed = g->now;
         c->at_cut = zone->celsius;
@@ -71,10 +87,10 @@ static void cool(struct governor *g, bool calm)
                 c->calm_since = UINT64_MAX;
         else if (c->calm_since == UINT64_MAX)
                 c->calm_since = g->now;
-        else if (g->now - c->calm_since >= CALM_US) {
+        else if (g->now - c->calm_since >= CALM_US << c->patience) {
                 c->n = c->n < g->n_usable / 2 ? 2 * c->n : g->n_usable;
                 c->calm_since = g->now;
-                c->changed = g->now;
+                c->raised = g->now;
         }
         if (c->n >= g->n_usable)
                 c->engaged = false;
@@ -87,8 +103,7 @@ static void say(struct governor *g, const struct governor_zone *zone)
 
         governor_say(c->what, "%s at %ld °C of critical %ld °C", governor_zone_text(g, zone, name, sizeof(name)),
                      lround(zone->celsius), lround(zone->critical));
-        governor_say(c->until, "below %ld °C for %u s", lround(trigger_of(zone) - CALM),
-                     (unsigned)(CALM_US / GOVERNOR_SECOND));
+        governor_say(c->until, "below %ld °C for %u s", lround(calm_of(zone)), (unsigned)(CALM_US / GOVERNOR_SECOND));
         c->package = zone->reading.place == READINGS_DIE ? zone->reading.package : UINT_MAX;
 }
 
@@ -104,7 +119,7 @@ void governor_limit_critical(struct governor *g)
         if (c->in_a_row >= IN_A_ROW)
                 too_hot(g, zone);
         else if (c->engaged && left > 0)
-                cool(g, left >= CALM);
+                cool(g, !zone || zone->celsius <= calm_of(zone));
         if (!c->engaged)
                 return;
         if (zone)

@@ -44,20 +44,21 @@ static void remember_counts(struct governor *g, struct governor_package *p, cons
         p->throttle_events = r->throttle_events;
 }
 
-/* Share of the time since the last reading, from what the counters went up by. Kernels before 5.6 count events only:
- * then a second with an event counts as throttled. */
+/* Share of the time since the last reading, from what the counters went up by; more than 2 where that makes no sense.
+ * The cores' is a sum over all of them, of which the lent ones work. Kernels before 5.6 count events only: then a
+ * second with an event counts as throttled. */
 static double throttled_share(struct governor_package *p, const struct readings_package *r, double ms)
 {
-        uint64_t package = r->throttled_ms - p->throttled_ms, cores = r->core_throttled_ms - p->core_throttled_ms;
-        double share = (double)package / ms;
+        double package = (double)(r->throttled_ms - p->throttled_ms) / ms;
+        double cores = (double)(r->core_throttled_ms - p->core_throttled_ms) / ms;
 
+        if (package > 2 || cores > 2 * CPUSET_MAX)
+                return fmax(package, cores);
         if (package > 0 || cores > 0)
                 p->times = true;
-        if (r->n_measured > 0)
-                share = fmax(share, (double)cores / ms / r->n_measured);
-        if (!p->times && r->throttle_events > p->throttle_events)
-                share = 1;
-        return share;
+        if (!p->times)
+                return r->throttle_events > p->throttle_events ? 1 : 0;
+        return fmin(fmax(package, r->n_measured > 0 ? cores / r->n_measured : 0), 1);
 }
 
 static void take_throttling(struct governor *g, struct governor_package *p, const struct readings_package *r)
@@ -80,7 +81,7 @@ static void take_throttling(struct governor *g, struct governor_package *p, cons
                 if (share > 2)
                         ignore(g, p->package, "throttling", "more than the time that passed");
                 else
-                        p->throttled += (fmin(share, 1) - p->throttled) *
+                        p->throttled += (share - p->throttled) *
                                         governor_smoothing((double)since / (double)GOVERNOR_SECOND, RATE_S);
         }
         remember_counts(g, p, r);

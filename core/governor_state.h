@@ -110,7 +110,9 @@ struct governor_loop {
 struct governor_critical {
         bool engaged;
         unsigned n;
-        uint64_t changed;    /* when n changed */
+        uint64_t changed;    /* when n last fell */
+        uint64_t raised;     /* when it last rose; 0: it fell since */
+        unsigned patience;   /* the wait before it rises is doubled so often */
         uint64_t calm_since; /* UINT64_MAX: not calm */
         double at_cut;       /* °C at the latest cut */
         unsigned in_a_row;   /* samples that were too hot */
