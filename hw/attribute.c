@@ -109,32 +109,28 @@ static int compare_numbers(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-int hw_folder_open(const char *root, const char *folder, DIR **ret_dir)
+DIR *hw_folder_open(const char *root, const char *folder)
 {
         char path[HW_PATH_MAX];
         int n = snprintf(path, sizeof(path), "%s%s", root, folder);
-        DIR *dir;
 
-        if (n < 0 || (size_t)n >= sizeof(path))
-                return -ENAMETOOLONG;
-        dir = opendir(path);
-        if (!dir)
-                return -errno;
-        *ret_dir = dir;
-        return 0;
+        if (n < 0 || (size_t)n >= sizeof(path)) {
+                errno = ENAMETOOLONG;
+                return NULL;
+        }
+        return opendir(path);
 }
 
 int hw_attribute_numbers(const char *root, const char *folder, const char *prefix, const char *suffix,
                          unsigned **ret_numbers, size_t *ret_n)
 {
-        CLEANUP(hw_folder_closep) DIR *dir = NULL;
+        CLEANUP(hw_folder_closep) DIR *dir = hw_folder_open(root, folder);
         CLEANUP_FREE unsigned *numbers = NULL;
         size_t n = 0, size = 0;
         const struct dirent *entry;
-        int r = hw_folder_open(root, folder, &dir);
 
-        if (r < 0)
-                return r;
+        if (!dir)
+                return -errno;
         while (n < HW_NUMBERS_MAX && (entry = readdir(dir))) {
                 unsigned number;
 

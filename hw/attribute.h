@@ -36,8 +36,8 @@ enum {
 int hw_attribute_numbers(const char *root, const char *folder, const char *prefix, const char *suffix,
                          unsigned **ret_numbers, size_t *ret_n);
 
-/* For who has to look at the entries themselves. The caller closes it. */
-int hw_folder_open(const char *root, const char *folder, DIR **ret_dir);
+/* For who has to look at the entries themselves; NULL with errno where it cannot be opened. The caller closes it. */
+DIR *hw_folder_open(const char *root, const char *folder);
 
 static inline void hw_folder_closep(DIR **dir)
 {

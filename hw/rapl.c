@@ -1,8 +1,9 @@
 #include "hw/rapl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hw/attribute.h"
@@ -34,23 +35,29 @@ static int read_constraint(const char *root, const struct hw_rapl_zone *zone, in
         return constraint < 0 ? 0 : hw_attribute_unsigned(root, path.text, ret_value);
 }
 
+/* Steps over the key and the number behind it. */
+static bool parse_number(const char **text, const char *key, unsigned long *ret_number)
+{
+        size_t length = strlen(key);
+        char *end;
+
+        if (strncmp(*text, key, length) != 0 || !isdigit((unsigned char)(*text)[length]))
+                return false;
+        *ret_number = strtoul(*text + length, &end, 10);
+        *text = end;
+        return true;
+}
+
 /* "package-1", "package-1-die-0". */
 static bool parse_name(const char *name, const struct hw_packages *packages, struct hw_rapl_zone *zone)
 {
-        unsigned physical, die = 0;
-        int end = 0;
+        unsigned long physical, die = 0;
 
-        if (sscanf(name, "package-%9u%n", &physical, &end) < 1)
+        if (!parse_number(&name, "package-", &physical) || physical > INT_MAX ||
+            (*name && !parse_number(&name, "-die-", &die)) || *name || die >= HW_RAPL_DIES_MAX)
                 return false;
-        if (name[end]) {
-                const char *rest = name + end;
-
-                end = 0;
-                if (sscanf(rest, "-die-%9u%n", &die, &end) < 1 || rest[end] || die >= HW_RAPL_DIES_MAX)
-                        return false;
-        }
-        zone->package = hw_packages_by_physical(packages, physical);
-        zone->die = die;
+        zone->package = hw_packages_by_physical(packages, (int64_t)physical);
+        zone->die = (unsigned)die;
         return zone->package != UINT_MAX;
 }
 

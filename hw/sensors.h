@@ -2,7 +2,12 @@
  *
  * Reads hwmon, thermal zones, thermal_throttle, cpufreq, powercap (RAPL), power_supply, pressure stall information and
  * meminfo, every path below the root prefix, and writes nothing. A sensor that is missing, unreadable or odd says so in
- * its own reading and never stops the others. No hwloc.
+ * its own reading and never stops the others. No hwloc. Each kind of sensor has a header of its own that says what is
+ * read of it, and why not the rest: temperature.h, throttle.h, frequency.h, rapl.h, supply.h, pressure.h, memory.h.
+ *
+ * What does not change is read once, when the sensors are opened. A sample opens and reads small files, at 3 us each:
+ * some 25 on a laptop (0.1 ms), 315 on a server of 2 packages and 384 PUs, all of them lent, with 48 sensors of disks
+ * (1 ms; 7 ms to open), measured on a tmpfs. Drivers that have to ask firmware take longer than that.
  */
 #pragma once
 

@@ -67,13 +67,12 @@ static void find_supply(const char *root, const char *name, struct hw_supplies *
 
 void hw_supplies_find(const char *root, struct hw_supplies *ret_supplies, struct hw_notes *notes)
 {
-        CLEANUP(hw_folder_closep) DIR *dir = NULL;
+        CLEANUP(hw_folder_closep) DIR *dir = hw_folder_open(root, folder);
         const struct dirent *entry;
-        int r = hw_folder_open(root, folder, &dir);
 
+        if (!dir && errno != ENOENT)
+                hw_note(notes, "%s%s: %s", root, folder, strerror(errno));
         *ret_supplies = (struct hw_supplies){0};
-        if (r < 0 && r != -ENOENT)
-                hw_note(notes, "%s%s: %s", root, folder, strerror(-r));
         for (unsigned i = 0; dir && i < ENTRIES_MAX && (entry = readdir(dir)); i++)
                 if (entry->d_name[0] != '.' && strlen(entry->d_name) < HW_SUPPLY_NAME_MAX)
                         find_supply(root, entry->d_name, ret_supplies, notes);
