@@ -7,6 +7,7 @@
 #include "daemon/leases.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
+#include "daemon/monitor.h"
 #include "daemon/server.h"
 #include "lib/util.h"
 #include "lib/varlink.h"
@@ -33,6 +34,8 @@ void connection_close(struct connection *c)
                 return;
         server_remove_connection(c->server, c);
         uv_close((uv_handle_t *)&c->pipe, on_closed);
+        if (c->monitor)
+                monitor_remove(c);
         if (c->lease)
                 leases_drop(&c->server->leases, TAKE(c->lease));
         server_update(c->server);
@@ -71,6 +74,8 @@ static void on_drained(struct connection *c)
         }
         if (c->lease)
                 leases_send(&c->server->leases, c->lease);
+        if (c->monitor)
+                monitor_send(c->monitor);
         if (c->paused) {
                 c->paused = false;
                 process(c);
@@ -209,7 +214,7 @@ static void handle(struct connection *c, const char *message, size_t len)
         struct varlink_call call;
         const char *bad;
 
-        if (c->lease) {
+        if (c->lease || c->monitor) {
                 refuse_limit(c, "calls beside a stream", 0);
                 return;
         }

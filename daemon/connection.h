@@ -1,7 +1,7 @@
 /* One client's connection: reading and reassembling, handing calls on, and a bounded queue of replies.
  *
  * Created by accepting, freed when closed. Replies come in the order of the calls. While the peer does not read
- * its replies its further calls are left unread. A connection that carries a stream of grants carries nothing else.
+ * its replies its further calls are left unread. A connection that carries a stream carries nothing else.
  * Every fault is answered with an error before the connection ends.
  */
 #pragma once
@@ -17,6 +17,7 @@ enum {
 };
 
 struct lease;
+struct monitor;
 struct server;
 
 struct connection {
@@ -29,12 +30,13 @@ struct connection {
         size_t writing_len;
         char *out; /* to be written next */
         size_t out_len, out_allocated;
-        struct lease *lease; /* of which this carries the stream */
-        uint32_t uid;        /* of the peer when it connected; never from a message */
-        int pid;             /* the same, for the log alone */
-        bool counted;        /* in server->peers */
-        bool paused;         /* not reading: the peer does not read either */
-        bool ending;         /* closes when everything is written */
+        struct lease *lease;     /* of which this carries the stream */
+        struct monitor *monitor; /* whose stream this carries */
+        uint32_t uid;            /* of the peer when it connected; never from a message */
+        int pid;                 /* the same, for the log alone */
+        bool counted;            /* in server->peers */
+        bool paused;             /* not reading: the peer does not read either */
+        bool ending;             /* closes when everything is written */
 };
 
 /* Takes the next connection from the listener and starts reading. Errors are logged and end the connection. */

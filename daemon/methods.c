@@ -6,6 +6,7 @@
 #include "daemon/describe.h"
 #include "daemon/headroom.h"
 #include "daemon/methods_lease.h"
+#include "daemon/monitor.h"
 #include "daemon/request.h"
 #include "daemon/server.h"
 #include "daemon/status.h"
@@ -26,6 +27,25 @@ static void method_get_headroom(const struct request *q)
 {
         headroom_refresh(q->server->headroom);
         request_reply(q, json_pack("{s:o}", "headroom", headroom_json(q->server->headroom)));
+}
+
+static void method_monitor(const struct request *q)
+{
+        static const struct param table[] = {
+                {.name = "intervalMs", .type = PARAM_UNSIGNED, .least = MONITOR_LEAST_MS, .most = MONITOR_MOST_MS}};
+        unsigned interval = MONITOR_DEFAULT_MS;
+
+        if (!request_read(q, table, ELEMENTSOF(table), &interval))
+                return;
+        if (!q->more || q->oneway) {
+                request_reply(q, monitor_report(q->server, q->c->uid));
+                return;
+        }
+        int r = monitor_add(q->c, interval);
+        if (r > 0)
+                request_fail_limit(q, "monitors per user", MONITORS_PER_UID_MAX);
+        else if (r < 0)
+                request_fail_step(q, r, NULL);
 }
 
 static void method_reload(const struct request *q)
@@ -67,12 +87,19 @@ static const struct method {
         const char *name;
         void (*answer)(const struct request *q);
 } methods[] = {
-        {SCHEDULER "Acquire", method_acquire},        {SCHEDULER "Claim", method_claim},
-        {SCHEDULER "Control", method_control},        {SCHEDULER "GetHeadroom", method_get_headroom},
-        {SCHEDULER "GetMachine", method_get_machine}, {SCHEDULER "GetStatus", method_get_status},
-        {SCHEDULER "Reload", method_reload},          {SCHEDULER "Return", method_return},
-        {SCHEDULER "SuggestWorkers", method_suggest}, {SCHEDULER "Update", method_update},
-        {SERVICE "GetInfo", method_get_info},         {SERVICE "GetInterfaceDescription", method_describe},
+        {SCHEDULER "Acquire", method_acquire},
+        {SCHEDULER "Claim", method_claim},
+        {SCHEDULER "Control", method_control},
+        {SCHEDULER "GetHeadroom", method_get_headroom},
+        {SCHEDULER "GetMachine", method_get_machine},
+        {SCHEDULER "GetStatus", method_get_status},
+        {SCHEDULER "Monitor", method_monitor},
+        {SCHEDULER "Reload", method_reload},
+        {SCHEDULER "Return", method_return},
+        {SCHEDULER "SuggestWorkers", method_suggest},
+        {SCHEDULER "Update", method_update},
+        {SERVICE "GetInfo", method_get_info},
+        {SERVICE "GetInterfaceDescription", method_describe},
 };
 
 static void fail_unknown(const struct request *q, const char *method)

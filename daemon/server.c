@@ -206,6 +206,9 @@ void server_update(struct server *s)
                 return;
         uv_update_time(&s->loop);
         headroom_update(s->headroom);
+        if (s->leases.changed)
+                monitors_tell(&s->monitors);
+        s->leases.changed = false;
         update_due(s);
         update_idle(s);
 }
@@ -368,6 +371,7 @@ static int start_handles(struct server *s, int fd)
         uv_timer_init(&s->loop, &s->idle);
         uv_timer_init(&s->loop, &s->due);
         uv_timer_init(&s->loop, &s->watchdog);
+        monitors_init(&s->monitors, s);
         s->idle.data = s->due.data = s->watchdog.data = s->listener.data = s;
         if (watchdog > 0)
                 uv_timer_start(&s->watchdog, on_watchdog, 0, watchdog);

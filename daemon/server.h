@@ -7,6 +7,7 @@
 
 #include "daemon/config.h"
 #include "daemon/leases.h"
+#include "daemon/monitor.h"
 #include "daemon/peers.h"
 #include "lib/address.h"
 
@@ -39,6 +40,7 @@ struct server {
         struct leases leases;
         struct config config;
         struct headroom *headroom;
+        struct monitors monitors;
         struct address address; /* of the socket; its path is empty where it has none */
         bool owns_socket;       /* removes it when leaving */
         uint64_t inode;         /* of the socket's file, to remove no other */
