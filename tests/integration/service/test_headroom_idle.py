@@ -52,6 +52,7 @@ def service(start: StartService) -> Service:
 
 def test_sleeps_while_nothing_is_lent(service: Service) -> None:
     """Not one wake-up in fifty times the period; and what sampling had opened is closed."""
+    wait_until_asleep(service)
     before = descriptors(service)
     lend_once(service)
     switches = wait_until_asleep(service)
