@@ -27,6 +27,7 @@ const char *dispatch_reason_text(enum dispatch_reason reason)
                 [DISPATCH_R_STOPPED] = "stopped",
                 [DISPATCH_R_PUS] = "the CPUs changed",
                 [DISPATCH_R_MEMORY] = "no memory for so many",
+                [DISPATCH_R_ROOM] = "memory for more",
                 [DISPATCH_R_AGAIN] = "in place of one that died",
         };
 
@@ -139,7 +140,7 @@ int dispatch_create(const struct dispatch_params *params, struct dispatch **ret_
         d->max_workers = least_of(params->max_workers, d->n_items > 0 ? d->n_items : 1);
         d->min_workers = least_of(params->min_workers, d->max_workers);
         d->extra_workers = params->ordered ? 0 : params->extra_workers;
-        d->demand.room = UINT32_MAX;
+        d->demand.room = d->limit = UINT32_MAX;
         d->items = calloc(d->n_items + (size_t)1, sizeof(*d->items));
         d->groups = calloc(d->n_groups + (size_t)1, sizeof(*d->groups));
         d->workers = calloc(d->max_workers + (size_t)1, sizeof(*d->workers));
@@ -178,7 +179,7 @@ void dispatch_destroy(struct dispatch *d)
 static bool concerns_all(enum dispatch_event_type type)
 {
         return type == DISPATCH_PUS || type == DISPATCH_RECALLED || type == DISPATCH_UNAVAILABLE ||
-               type == DISPATCH_EXITED || type == DISPATCH_NO_WORKER || type == DISPATCH_TIME;
+               type == DISPATCH_EXITED || type == DISPATCH_NO_WORKER || type == DISPATCH_LIMIT || type == DISPATCH_TIME;
 }
 
 /* Whether nothing is left that could go to one worker or to another: all is begun, or belongs to serial units that
@@ -285,7 +286,8 @@ static void conclude(struct dispatch *d, struct dispatch_actions *out)
 
 static bool is_of_worker(enum dispatch_event_type type)
 {
-        return type != DISPATCH_SAMPLED && type != DISPATCH_PUS && type != DISPATCH_LIMIT && type != DISPATCH_STOP && type != DISPATCH_TIME;
+        return type != DISPATCH_SAMPLED && type != DISPATCH_PUS && type != DISPATCH_LIMIT && type != DISPATCH_STOP &&
+               type != DISPATCH_TIME;
 }
 
 static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
@@ -304,7 +306,7 @@ static bool event_fits(const struct dispatch *d, const struct dispatch_event *e)
                 return false;
         if (e->type == DISPATCH_SAMPLED && !(e->idle >= 0))
                 return false;
-        if (e->type == DISPATCH_PUS && e->n_pus == 0)
+        if ((e->type == DISPATCH_PUS && e->n_pus == 0) || (e->type == DISPATCH_LIMIT && e->room == 0))
                 return false;
         if (e->type == DISPATCH_PUS)
                 for (size_t i = 0; i < e->n_pus; i++)

@@ -179,6 +179,7 @@ enum dispatch_reason {
         DISPATCH_R_STOPPED,
         DISPATCH_R_PUS,    /* the PUs held changed */
         DISPATCH_R_MEMORY, /* there is no memory for so many */
+        DISPATCH_R_ROOM,   /* there is memory for more */
         DISPATCH_R_AGAIN,  /* in place of a worker that died */
         DISPATCH_REASONS,
 };

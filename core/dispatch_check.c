@@ -101,6 +101,8 @@ static const char *check_workers(const struct dispatch *d)
                 return "the count of extra workers is wrong";
         if (alive != d->n_alive || of_use != d->n_of_use || recalling != d->n_recalling)
                 return "a count of workers is wrong";
+        if (of_use > d->limit)
+                return "more workers go on than may be alive";
         if (held + d->pool.n != d->n_open)
                 return "an open item is neither in the pool nor held";
         return differs(busy, d->busy) ? "the busy seconds are wrong" : NULL;

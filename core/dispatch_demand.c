@@ -252,7 +252,7 @@ static uint32_t count_unemployed(const struct dispatch *d, bool extra)
 static bool may_start(const struct dispatch *d)
 {
         return !d->stopped && d->n_failures < DISPATCH_FAILURES_MAX && d->n_extra < d->extra_workers &&
-               d->n_alive < d->max_workers && d->demand.room > 0;
+               d->n_alive < d->max_workers && d->n_alive < d->limit && d->demand.room > 0;
 }
 
 /* Whether the run could end so much sooner with more workers than PUs that they are worth it. */

@@ -252,6 +252,7 @@ void events_apply(struct dispatch *d, const struct dispatch_event *e, struct dis
                 workers_start(d, DISPATCH_R_AGAIN, out);
                 break;
         case DISPATCH_LIMIT:
+                workers_limit(d, e->room, out);
                 break;
         case DISPATCH_STOP:
                 on_stop(d, out);

@@ -184,6 +184,7 @@ struct worker {
         double unreported;      /* seconds sent since the last one with a report */
         uint32_t n_unreported;
         uint32_t n_done, n_missed;
+        uint32_t age;                 /* how many were started before */
         uint32_t n_taken;             /* items that it has run or holds */
         enum dispatch_reason retired; /* RETIRING: why */
 };
@@ -245,6 +246,8 @@ struct dispatch {
         uint32_t n_alive;                 /* workers not gone */
         uint32_t n_of_use;                /* of these, neither retiring nor about to */
         uint32_t n_extra, n_extra_of_use; /* likewise, without a place */
+        uint32_t limit;                   /* the most that may be alive */
+        uint32_t n_started;               /* ever */
         uint32_t n_recalling;
         uint32_t n_wide;     /* of these, with something that runs on several PUs */
         bool freed;          /* in this step, something that others may wait for */
@@ -465,6 +468,8 @@ bool workers_start_extra(struct dispatch *d, enum dispatch_reason reason, struct
 /* Moves the worker to its place, whatever it was moved to before. */
 void workers_pin(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
 void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason reason, struct dispatch_actions *out);
+/* No more than so many from now on: of more the youngest retire. */
+void workers_limit(struct dispatch *d, uint32_t limit, struct dispatch_actions *out);
 /* Moves workers that still run, floating ones first, onto faster PUs that nobody is going to need, and gives back what
  * is left over. */
 void workers_return_pus(struct dispatch *d, struct dispatch_actions *out);

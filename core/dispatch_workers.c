@@ -206,6 +206,7 @@ static void start(struct dispatch *d, uint32_t number, struct place *place, enum
                 .thief = DISPATCH_NONE,
                 .wide = DISPATCH_NONE,
                 .begun = d->now,
+                .age = d->n_started++,
         };
         d->n_alive++;
         d->n_of_use++;
@@ -234,7 +235,7 @@ bool workers_start_extra(struct dispatch *d, enum dispatch_reason reason, struct
 
 void workers_start(struct dispatch *d, enum dispatch_reason reason, struct dispatch_actions *out)
 {
-        for (size_t i = 0; i < d->n_places && worth_starting(d); i++) {
+        for (size_t i = 0; i < d->n_places && d->n_alive < d->limit && worth_starting(d); i++) {
                 uint32_t number = is_free(&d->places[i]) ? free_number(d) : DISPATCH_NONE;
 
                 if (number != DISPATCH_NONE)
@@ -253,6 +254,36 @@ void workers_retire(struct dispatch *d, uint32_t worker, enum dispatch_reason re
         pool_enter(d, &d->workers[worker], DISPATCH_NONE);
         pool_disown(d, worker);
         dispatch_emit(out, DISPATCH_DO_RETIRE, reason)->worker = worker;
+}
+
+/* Of those that are of use the one that was started last. */
+static uint32_t youngest(const struct dispatch *d)
+{
+        uint32_t found = DISPATCH_NONE;
+
+        for (uint32_t i = 0; i < d->max_workers; i++) {
+                const struct worker *w = &d->workers[i];
+
+                if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) &&
+                    (found == DISPATCH_NONE || w->age > d->workers[found].age))
+                        found = i;
+        }
+        return found;
+}
+
+void workers_limit(struct dispatch *d, uint32_t limit, struct dispatch_actions *out)
+{
+        bool more = limit > d->limit;
+
+        d->limit = limit;
+        while (d->n_of_use > limit) {
+                uint32_t worker = youngest(d);
+
+                deal_recall(d, worker, DISPATCH_NONE, DISPATCH_R_MEMORY, out);
+                workers_retire(d, worker, DISPATCH_R_MEMORY, out);
+        }
+        if (more)
+                workers_start(d, DISPATCH_R_ROOM, out);
 }
 
 /* A surplus worker that is still at its last item may be there beside the PU's own, and one that floats anywhere. */

@@ -171,7 +171,10 @@ static void happen(struct sim *s, enum happening what, uint32_t worker)
                 break;
         case A_CHANGE:
                 change = &s->p->changes[s->next_change++];
-                sim_engine_hold(s, change->pus, change->n_pus);
+                if (change->n_pus > 0)
+                        sim_engine_hold(s, change->pus, change->n_pus);
+                else
+                        sim_engine_tell(s, (struct dispatch_event){.type = DISPATCH_LIMIT, .room = change->limit});
                 break;
         case A_STOP:
                 stop(s);

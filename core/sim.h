@@ -13,11 +13,12 @@
 
 #include "core/dispatch.h"
 
-/* From `at` on the suite has these PUs. */
+/* From `at` on the suite has these PUs, or, where there are none, may have so many workers. */
 struct sim_change {
         double at; /* seconds */
         const struct dispatch_pu *pus;
         size_t n_pus;
+        uint32_t limit;
 };
 
 struct sim_hooks; /* core/sim_hooks.h: faults, and laws to check; for tests */

@@ -7,11 +7,24 @@
 void laws_started(const struct trial *t)
 {
         const struct dispatch_params *suite = &t->world->suite;
-        size_t n = 0, most = t->n_pus > suite->min_workers ? t->n_pus : suite->min_workers;
+        size_t n = 0, alive = 0, most = t->n_pus > suite->min_workers ? t->n_pus : suite->min_workers;
 
-        for (uint32_t i = 0; i < suite->max_workers; i++)
+        for (uint32_t i = 0; i < suite->max_workers; i++) {
                 n += t->workers[i].alive && !t->workers[i].ending;
+                alive += t->workers[i].alive;
+        }
         LAW(t, n <= most + suite->extra_workers);
+        LAW(t, alive <= t->limit);
+}
+
+/* Whoever is beyond the limit is told to end, but one goes on. */
+void laws_limited(const struct trial *t)
+{
+        size_t n = 0;
+
+        for (uint32_t i = 0; i < t->world->suite.max_workers; i++)
+                n += t->workers[i].alive && !t->workers[i].ending;
+        LAW(t, n <= t->limit);
 }
 
 void laws_returned(const struct trial *t, unsigned pu)

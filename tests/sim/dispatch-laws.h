@@ -20,5 +20,6 @@
 void laws_started(const struct trial *t);
 void laws_sent(const struct trial *t, const struct dispatch_action *a);
 void laws_begun(struct trial *t, uint32_t worker, uint32_t item);
+void laws_limited(const struct trial *t);
 void laws_returned(const struct trial *t, unsigned pu);
 void laws_over(const struct trial *t, const struct dispatch *d);

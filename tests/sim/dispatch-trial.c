@@ -77,6 +77,20 @@ static void on_exited(struct trial *t, const struct dispatch_event *e)
         w->alive = false;
 }
 
+/* Who wants something does not say so again. */
+static void on_recalled(struct trial *t, const struct dispatch_event *e)
+{
+        struct watched_worker *w = &t->workers[e->worker];
+        bool has_more = false;
+
+        t->n_recalling--;
+        for (size_t i = 0; i < e->n_list; i++)
+                is_back(t, e->worker, e->list[i], UNSENT);
+        for (uint32_t i = 0; i < t->world->suite.n_items && w->wants; i++)
+                has_more |= t->owner[i] == e->worker && t->where[i] == SENT;
+        w->waiting = w->wants && !has_more;
+}
+
 static void on_event(void *data, double now, const struct dispatch_event *e)
 {
         struct trial *t = data;
@@ -93,15 +107,13 @@ static void on_event(void *data, double now, const struct dispatch_event *e)
                 t->workers[e->worker].grown |= t->world->suite.max_rss > 0 && e->rss > t->world->suite.max_rss;
                 break;
         case DISPATCH_WANT:
-                t->workers[e->worker].waiting = true;
+                t->workers[e->worker].wants = t->workers[e->worker].waiting = true;
                 break;
         case DISPATCH_STARTED:
-                t->workers[e->worker].waiting = false;
+                t->workers[e->worker].wants = t->workers[e->worker].waiting = false;
                 break;
         case DISPATCH_RECALLED:
-                t->n_recalling--;
-                for (size_t i = 0; i < e->n_list; i++)
-                        is_back(t, e->worker, e->list[i], UNSENT);
+                on_recalled(t, e);
                 break;
         case DISPATCH_UNAVAILABLE:
                 for (size_t i = 0; i < e->n_list; i++)
@@ -116,11 +128,13 @@ static void on_event(void *data, double now, const struct dispatch_event *e)
         case DISPATCH_STOP:
                 t->stopped = true;
                 break;
+        case DISPATCH_LIMIT:
+                t->limit = e->room;
+                break;
         case DISPATCH_READY:
         case DISPATCH_SETUP:
         case DISPATCH_SAMPLE:
         case DISPATCH_SAMPLED:
-        case DISPATCH_LIMIT:
         case DISPATCH_TIME:
                 break;
         }
@@ -206,6 +220,7 @@ static void on_stepped(void *data, double now, const struct dispatch *d)
         struct trial *t = data;
         const char *broken;
 
+        laws_limited(t);
         /* The check is O(items): always on small suites, now and then on large ones. */
         broken = t->world->suite.n_items <= 200 || ++t->n_steps % 1024 == 0 ? dispatch_check(d) : NULL;
         if (broken) {
@@ -266,6 +281,7 @@ static void open_trial(struct trial *t)
         t->hash = UINT64_C(14695981039346656037);
         t->n_recalling = t->n_steps = t->n_changes = 0;
         t->stopped = false;
+        t->limit = UINT32_MAX;
         t->workers = calloc(t->world->suite.max_workers, sizeof(*t->workers));
         t->where = calloc(n, sizeof(*t->where));
         t->owner = calloc(n, sizeof(*t->owner));

@@ -28,7 +28,8 @@ struct watched_worker {
         uint32_t running; /* item, or DISPATCH_NONE */
         uint32_t n_sent;  /* items that it has, as the dispatcher knows it */
         uint32_t n_begun;
-        bool waiting;
+        bool wants;   /* said WANT, and has begun nothing since… */
+        bool waiting; /* …and has nothing that it could begin */
         uint64_t rss;
         bool grown; /* the dispatcher knows that it is too large */
 };
@@ -51,6 +52,7 @@ struct trial {
         } * serial;
         uint32_t *epoch; /* per item: n_changes when it was sent */
         size_t n_pus;    /* held at the moment */
+        uint32_t limit;  /* of workers */
         uint32_t n_recalling, n_steps, n_changes;
         bool stopped;
 };

@@ -138,6 +138,7 @@ static int by_time(const void *pa, const void *pb)
 static void random_changes(struct world *w, uint64_t *random)
 {
         size_t n = random_below(random, WORLD_CHANGES_MAX);
+        bool limits = random_below(random, 3) == 0;
 
         for (size_t c = 0; c < n; c++) {
                 size_t first = random_below(random, (uint32_t)w->params.n_pus);
@@ -148,6 +149,9 @@ static void random_changes(struct world *w, uint64_t *random)
                         .n_pus = 1 + random_below(random, (uint32_t)(w->params.n_pus - first)),
                 };
         }
+        while (limits && n < WORLD_CHANGES_MAX && random_below(random, 4) > 0)
+                w->changes[n++] = (struct sim_change){.at = 3 * random_uniform(random) * random_uniform(random),
+                                                      .limit = 1 + random_below(random, (uint32_t)w->params.n_pus + 2)};
         w->params.n_changes = n;
         qsort(w->changes, n, sizeof(w->changes[0]), by_time);
 }
