@@ -1,9 +1,12 @@
 #include "hw/frequency.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hw/attribute.h"
+#include "hw/root.h"
 #include "lib/util.h"
 
 /* One PU that has a frequency. */
@@ -45,9 +48,52 @@ static bool find_clock(const char *root, const struct machine_pu *pu, struct clo
         return true;
 }
 
+/* "model name	: Intel(R) Core(TM) i5-5200U CPU @ 2.20GHz": how Intel's processors before those whose base cpufreq
+ * knows say it. kHz; 0 where it is not said. */
+static int read_model_base(const char *root, double *ret_khz)
+{
+        CLEANUP_FREE char *text = NULL;
+        int r = hw_root_read(root, "/proc/cpuinfo", &text, NULL);
+        const char *at = r < 0 ? NULL : strstr(text, "\nmodel name");
+        unsigned long whole, hundredths;
+        char *end;
+
+        *ret_khz = 0;
+        if (at)
+                at = strpbrk(at + 1, "@\n");
+        if (!at || strncmp(at, "@ ", 2) != 0 || !isdigit((unsigned char)at[2]))
+                return r == -ENOMEM ? r : 0;
+        whole = strtoul(at + 2, &end, 10);
+        if (*end != '.' || !isdigit((unsigned char)end[1]) || !isdigit((unsigned char)end[2]) ||
+            strncmp(end + 3, "GHz", 3) != 0)
+                return 0;
+        hundredths = (unsigned long)((end[1] - '0') * 10 + (end[2] - '0'));
+        *ret_khz = 1e6 * (double)whole + 1e4 * (double)hundredths;
+        return 0;
+}
+
+static int complete_bases(const char *root, struct hw_frequency *frequency)
+{
+        double khz = 0;
+        bool missing = false;
+        int r;
+
+        for (unsigned i = 0; i < frequency->n; i++)
+                missing = missing || !(frequency->clocks[i].base > 0);
+        r = missing ? read_model_base(root, &khz) : 0;
+        for (unsigned i = 0; i < frequency->n; i++) {
+                struct clock *clock = &frequency->clocks[i];
+
+                if (!(clock->base > 0) && khz <= clock->max)
+                        clock->base = khz;
+        }
+        return r;
+}
+
 int hw_frequency_open(const char *root, const struct machine *machine, struct hw_frequency **ret_frequency)
 {
         struct hw_frequency *frequency = calloc(1, sizeof(*frequency));
+        int r;
 
         if (frequency)
                 frequency->clocks = calloc(machine->n_pus + 1, sizeof(*frequency->clocks));
@@ -62,6 +108,11 @@ int hw_frequency_open(const char *root, const struct machine *machine, struct hw
                         continue;
                 frequency->n++;
                 frequency->has_clocks[pu->package] = true;
+        }
+        r = complete_bases(root, frequency);
+        if (r < 0) {
+                hw_frequency_close(frequency);
+                return r;
         }
         *ret_frequency = frequency;
         return 0;

@@ -1,6 +1,6 @@
 /* Frequencies of the PUs that are lent, and what caps them: cpufreq's policies (Documentation/admin-guide/pm/
  * cpufreq.rst; base_frequency as in intel_pstate.rst) and ACPI CPPC's nominal_freq, in MHz, where cpufreq knows no base
- * (Documentation/admin-guide/acpi/cppc_sysfs.rst).
+ * (Documentation/admin-guide/acpi/cppc_sysfs.rst), or else what the processor's name ends in ("@ 2.20GHz").
  *
  * Siblings have one clock, so one PU a core is asked; and of a package's lent cores HW_FREQUENCY_SAMPLES at most,
  * evenly spread: reading a frequency interrupts that CPU, and kernels 4.15 to 5.16 may wait 10 ms for each.

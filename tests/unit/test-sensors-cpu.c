@@ -217,6 +217,35 @@ static void measure_oddities(void)
         }
 }
 
+/* The base that Intel's older processors have in their name, where it makes sense. */
+static void read_base_in_name(void)
+{
+        static const struct {
+                const char *cpuinfo;
+                double frequency;
+        } cases[] = {
+                {"processor\t: 0\nmodel name\t: Intel(R) Core(TM) i5-5200U CPU @ 2.20GHz\nflags: a @ 1.00GHz\n", 0.5},
+                {"processor\t: 0\nmodel name\t: AMD Ryzen 7\nflags\t: @ 2.20GHz\n", 0.4},
+                {"processor\t: 0\nmodel name\t: Intel @ 9.00GHz\n", 0.4},
+                {"processor\t: 0\nmodel name\t: Intel @ 2.2GHz\n", 0.4},
+                {"processor\t: 0\nmodel name\t: Intel @ 2.20", 0.4},
+                {"processor\t: 0\nmodel name\t: Intel @", 0.4},
+                {"", 0.4},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct scene s;
+
+                scene_begin(&s, 1, 1, 1, NULL, 0);
+                write_clock(&s, 0, "2750000\n", "2750000\n", "1100000\n");
+                tree_write(&s.tree, "/proc/cpuinfo", cases[i].cpuinfo);
+                hw_sensors_close(s.sensors);
+                s.sensors = sample_open(&s.tree, &s.machine);
+                CHECK_INT(scene_read(&s)->frequency * 1000 + 0.5, cases[i].frequency * 1000 + 0.5);
+                scene_end(&s);
+        }
+}
+
 /* Many lent cores: some of them speak for all, from the first to near the last. */
 static void measure_some(void)
 {
@@ -343,6 +372,7 @@ int main(void)
         count_events_alone();
         measure_lent();
         measure_oddities();
+        read_base_in_name();
         measure_some();
         limit_power();
         meter_without_limit();
