@@ -56,19 +56,19 @@ static int read_model_base(const char *root, double *ret_khz)
         int r = hw_root_read(root, "/proc/cpuinfo", &text, NULL);
         const char *at = r < 0 ? NULL : strstr(text, "\nmodel name");
         unsigned long whole, hundredths;
-        char *end;
+        char *point, *end;
 
         *ret_khz = 0;
         if (at)
                 at = strpbrk(at + 1, "@\n");
-        if (!at || strncmp(at, "@ ", 2) != 0 || !isdigit((unsigned char)at[2]))
+        if (!at || strncmp(at, "@ ", 2) != 0)
                 return r == -ENOMEM ? r : 0;
-        whole = strtoul(at + 2, &end, 10);
-        if (*end != '.' || !isdigit((unsigned char)end[1]) || !isdigit((unsigned char)end[2]) ||
-            strncmp(end + 3, "GHz", 3) != 0)
+        whole = strtoul(at + 2, &point, 10);
+        if (*point != '.' || !isdigit((unsigned char)point[1]))
                 return 0;
-        hundredths = (unsigned long)((end[1] - '0') * 10 + (end[2] - '0'));
-        *ret_khz = 1e6 * (double)whole + 1e4 * (double)hundredths;
+        hundredths = strtoul(point + 1, &end, 10);
+        if (end == point + 3 && strncmp(end, "GHz", 3) == 0)
+                *ret_khz = 1e6 * (double)whole + 1e4 * (double)hundredths;
         return 0;
 }
 
