@@ -67,16 +67,19 @@ static bool is_package(const char *label)
         return strncmp(label, package_label, sizeof(package_label) - 1) == 0;
 }
 
-/* Another channel of the chip that says all that this one does, and can be read. */
-static bool is_covered(const char *root, const struct chip *chip, const struct channel *channels, size_t n,
-                       const struct channel *channel)
+static bool is_tdie(const char *label)
 {
-        bool is_core = strncmp(channel->label, "Core ", 5) == 0, is_tctl = strcmp(channel->label, "Tctl") == 0;
+        return strcmp(label, "Tdie") == 0;
+}
+
+/* Whether the chip has a channel of that label which can be read. */
+static bool has_channel(const char *root, const struct chip *chip, const struct channel *channels, size_t n,
+                        bool (*is_wanted)(const char *label))
+{
         int64_t ignored;
 
         for (size_t i = 0; i < n; i++)
-                if (((is_core && is_package(channels[i].label)) ||
-                     (is_tctl && strcmp(channels[i].label, "Tdie") == 0)) &&
+                if (is_wanted(channels[i].label) &&
                     hw_attribute_signed(root, file_of(chip, channels[i].number, "input").text, &ignored) >= 0)
                         return true;
         return false;
@@ -153,14 +156,22 @@ static int find_chip(const char *root, const struct hw_packages *packages, const
                      struct hw_temperatures *temperatures)
 {
         CLEANUP_FREE struct channel *channels = NULL;
+        bool has_package, has_tdie;
         size_t n = 0;
         int r = read_channels(root, chip, &channels, &n);
 
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n; i++)
-                if (!is_covered(root, chip, channels, n, &channels[i]))
+        has_package = has_channel(root, chip, channels, n, is_package);
+        has_tdie = has_channel(root, chip, channels, n, is_tdie);
+        for (size_t i = 0; i < n; i++) {
+                const char *label = channels[i].label;
+                bool is_covered =
+                        (has_package && strncmp(label, "Core ", 5) == 0) || (has_tdie && strcmp(label, "Tctl") == 0);
+
+                if (!is_covered)
                         add_channel(root, packages, chip, &channels[i], temperatures);
+        }
         return 0;
 }
 
