@@ -33,14 +33,19 @@ void best_search(const struct plant_model *model, const struct machine *machine,
                 try_goal(&base, (struct placement_goal){.aim = PLACEMENT_COOL, .hot_package = 1}, ret_best);
 }
 
-static const struct best_constant *choose(const struct best *best, bool keeps_trips, double die)
+static bool keeps_trips(const struct best_constant *c)
+{
+        return c->result.chassis_steady == 0 && c->result.critical_steady == 0;
+}
+
+static const struct best_constant *choose(const struct best *best, bool careful, double die)
 {
         const struct best_constant *chosen = NULL;
 
         for (unsigned i = 0; i < best->n; i++) {
                 const struct best_constant *c = &best->constants[i];
 
-                if (keeps_trips && (c->result.chassis_steady > 0 || c->result.critical_steady > 0))
+                if (careful && !keeps_trips(c))
                         continue;
                 if (c->result.die <= die && (!chosen || c->result.rate > chosen->result.rate))
                         chosen = c;
@@ -61,6 +66,19 @@ const struct best_constant *best_that_keeps_trips(const struct best *best)
 const struct best_constant *best_as_cool(const struct best *best, double die)
 {
         return choose(best, true, die);
+}
+
+const struct best_constant *best_when_steady(const struct best *best)
+{
+        const struct best_constant *chosen = NULL;
+
+        for (unsigned i = 0; i < best->n; i++) {
+                const struct best_constant *c = &best->constants[i];
+
+                if (keeps_trips(c) && (!chosen || c->result.steady_rate > chosen->result.steady_rate))
+                        chosen = c;
+        }
+        return chosen;
 }
 
 double best_thrift(const struct trial_result *r, const struct plant_model *model)

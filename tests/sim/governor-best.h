@@ -24,6 +24,8 @@ void best_search(const struct plant_model *model, const struct machine *machine,
 const struct best_constant *best_of_all(const struct best *best);
 /* The same of those that never pass a trip once near equilibrium; NULL where none keeps them. */
 const struct best_constant *best_that_keeps_trips(const struct best *best);
+/* The same of the work near equilibrium alone. */
+const struct best_constant *best_when_steady(const struct best *best);
 /* The same of these whose dies are on average no hotter than `die` °C. */
 const struct best_constant *best_as_cool(const struct best *best, double die);
 /* The one that does most work for the energy, the rest of the machine's included. */

@@ -171,6 +171,7 @@ static void account(struct state *s, unsigned second, double work, struct trial_
                 return;
         r->chassis_steady += chassis;
         r->critical_steady += critical;
+        r->steady_rate += work;
         r->budget += s->budgets[second];
         r->die += hottest;
         r->fan += s->plant.fan;
@@ -187,6 +188,7 @@ static void conclude(const struct state *s, struct trial_result *r)
         r->rate /= TRIAL_SECONDS;
         for (unsigned i = 0; i < s->t->model->n_packages; i++)
                 r->watts += s->plant.packages[i].energy / TRIAL_SECONDS;
+        r->steady_rate /= steady;
         r->budget /= steady;
         r->die /= steady;
         r->fan /= steady;

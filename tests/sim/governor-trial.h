@@ -40,7 +40,8 @@ struct trial {
 };
 
 struct trial_result {
-        double rate, watts, budget, die;          /* means over all, die's and budget's when steady */
+        double rate, steady_rate;                 /* work a second: over all, and when steady */
+        double watts, budget, die;                /* means: watts over all, the others when steady */
         double fan;                               /* mean when steady: share of its speed */
         double hottest_chassis, hottest_die;      /* when steady */
         unsigned above_chassis, above_critical;   /* s, over all */
