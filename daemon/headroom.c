@@ -40,11 +40,15 @@ struct headroom {
         uint64_t suspended;         /* µs, in all */
         uint64_t worker_memory;     /* that the latest decision went by */
         uint64_t sampled;           /* when, µs */
+        uint64_t cost;              /* of finding the sensors and reading them first, µs; 0: never done */
         bool is_stale;              /* something has changed since then, or there was none yet */
         unsigned n_samples;         /* that are near each other, up to two: readings, and before */
         struct readings readings, before;
         struct governor_decision decision;
 };
+
+/* What part of a period a lease's opening may be held up by its first sample. Some drivers ask firmware or a disk. */
+#define PREPARE_PART 10
 
 /* Time. With a period other than the usual (--sample-ms) the governor's clock goes as much faster, so that a sample is
  * a second to it all the same. */
@@ -59,9 +63,14 @@ static uint64_t governor_now(const struct headroom *h)
         return h->created + (server_now() - h->created) * speed(h);
 }
 
+static uint64_t period_us(const struct headroom *h)
+{
+        return (uint64_t)h->server->settings->sample_ms * 1000;
+}
+
 static bool is_fresh(const struct headroom *h)
 {
-        return !h->is_stale && server_now() - h->sampled < GOVERNOR_PERIOD_US / speed(h);
+        return !h->is_stale && server_now() - h->sampled < period_us(h);
 }
 
 static uint64_t clock_us(clockid_t id)
@@ -166,6 +175,7 @@ static void sample(struct headroom *h)
 {
         struct governor_situation situation;
         struct cpuset lent;
+        bool anew = !h->sensors;
         int r;
 
         notice_hotplug(h);
@@ -173,6 +183,8 @@ static void sample(struct headroom *h)
         h->is_stale = false;
         look(h, &lent, &situation);
         r = read_sensors(h, &lent);
+        if (anew)
+                h->cost = server_now() - h->sampled;
         if (r < 0)
                 log_error("cannot read the sensors: %s", strerror(-r));
         else
@@ -293,7 +305,9 @@ void headroom_prepare(struct headroom *h, uint64_t worker_memory)
         struct governor_situation situation;
         struct cpuset lent;
 
-        headroom_refresh(h);
+        notice_hotplug(h);
+        if (h->cost <= period_us(h) / PREPARE_PART)
+                headroom_refresh(h);
         if (worker_memory <= h->worker_memory || h->n_samples == 0 || h->is_stopped)
                 return;
         look(h, &lent, &situation);

@@ -33,7 +33,8 @@ void headroom_watch(struct headroom *h, bool watch);
  * is told. Never fails: without memory or sensors what was decided last goes on to hold. */
 void headroom_refresh(struct headroom *h);
 /* The same before a lease is opened, whose workers need so many bytes each (0: not known): what it is granted first is
- * to be what it can keep. */
+ * to be what it can keep. Where sampling has been found to take long the lease does not wait for it; a sample follows
+ * at once. */
 void headroom_prepare(struct headroom *h, uint64_t worker_memory);
 
 /* Other settings from now on; takes a sample at once if there is anything it could change. */

@@ -5,6 +5,7 @@ A sample is a second to the governor, and 25 ms to these tests (--sample-ms).
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import Service, StartService
+from .conftest import EIGHT_PUS, Service, StartService
 from .fake_machine import CHASSIS, GIB, FakeMachine
+from .observe import wait_until_asleep
 from .varlink_client import SCHEDULER, Connection, Json
 
 EIGHT = set(range(8))
@@ -143,6 +145,22 @@ def test_first_grant_knows_the_battery(serve: Callable[..., Service], machine: F
         run.until(lambda pus: pus == EIGHT)
 
 
+def test_slow_sensors_are_not_waited_for(start: StartService, machine: FakeMachine) -> None:
+    """Once they are known to take more than a tenth of the period, here 0.1 ms."""
+    for i in range(1, 200):
+        machine.put(f"/sys/class/thermal/thermal_zone{i}/type", "acpitz")
+        machine.put(f"/sys/class/thermal/thermal_zone{i}/temp", 30000)
+    machine.battery(8, on_mains=False)
+    service = start("--root", str(machine.folder), "--sample-ms", "1", HWLOC_SYNTHETIC="")
+    with Run(service) as run:
+        assert len(run.pus) < 8
+    wait_until_asleep(service)
+    machine.battery(80, on_mains=True)
+    with Run(service) as run:
+        assert len(run.pus) < 8
+        run.until(lambda pus: pus == EIGHT)
+
+
 def test_memory_pressure_holds(serve: Callable[..., Service], machine: FakeMachine) -> None:
     """Under pressure nobody grows; when it has passed the lease gets what it asked for."""
     machine.memory_pressure(0)
@@ -151,12 +169,33 @@ def test_memory_pressure_holds(serve: Callable[..., Service], machine: FakeMachi
         machine.memory_pressure(60)
         found = wait_for(service, lambda h: h["hold"])
         assert limit(found, "memory"), found
-        assert "polled" in reading(found, "memory pressure")["detail"]
+        assert "polled" in pressure_detail(found)
         run.calls.call(SCHEDULER + "Update", {**run.named, "max": 4})
         wait_for(service, lambda h: h["hold"])
         assert len(run.pus) == 2
         machine.memory_pressure(0)
         run.until(lambda pus: len(pus) == 4)
+
+
+def test_the_kernel_tells_of_memory_pressure(start: StartService) -> None:
+    """Of this very machine, where it lets the service ask for that."""
+    service = start("--sample-ms", "25", HWLOC_SYNTHETIC="")
+    with Run(service):
+        found = wait_for(service, lambda h: "read once" not in pressure_detail(h))
+    assert ("the kernel tells at once" in pressure_detail(found)) == can_trigger(), found
+
+
+def pressure_detail(found: Json) -> str:
+    return str(reading(found, "memory pressure")["detail"])
+
+
+def can_trigger() -> bool:
+    try:
+        with open("/proc/pressure/memory", "r+b", buffering=0) as file:
+            file.write(b"some 200000 2000000\0")
+            return True
+    except OSError:
+        return False
 
 
 def test_memory_of_workers(serve: Callable[..., Service], machine: FakeMachine) -> None:
@@ -232,3 +271,36 @@ def test_every_run_keeps_a_pu(serve: Callable[..., Service], machine: FakeMachin
         with service.connect() as connection:
             leases = connection.call(SCHEDULER + "GetStatus")["leases"]
         assert all(lease["pus"] for lease in leases) and a.pus and b.pus and c.pus
+
+
+SEAT = {
+    "seats/seat0": "IS_SEAT0=1\nACTIVE=c1\nACTIVE_UID=0\nSESSIONS=c1\n",
+    "sessions/c1": "UID=0\nUSER=root\nACTIVE=1\nSTATE=active\nSEAT=seat0\nCLASS=user\n"
+    "TYPE=wayland\n",
+}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs to mount")
+def test_desktop_keeps_a_reserve(build: Path, rundir: Path) -> None:
+    """Eight PUs, and an active graphical session on the seat, as logind says in /run/systemd."""
+    logind = rundir / "logind"
+    for name, text in SEAT.items():
+        (logind / name).parent.mkdir(parents=True, exist_ok=True)
+        (logind / name).write_text(text)
+    shadowed = rundir / "shadowed"
+    (shadowed / "daemon").mkdir(parents=True)
+    program = shadowed / "daemon/schedd"
+    program.write_text(
+        "#!/bin/sh\n"
+        f"exec unshare -m sh -c 'mount --bind {logind} /run/systemd && exec \"$@\"' sh"
+        f' {build}/daemon/schedd "$@"\n'
+    )
+    program.chmod(0o755)
+    service = Service(shadowed, rundir / "s", "--sample-ms", "25", HWLOC_SYNTHETIC=EIGHT_PUS)
+    try:
+        with Run(service) as run:
+            assert len(run.pus) < 8 and limit(headroom(service), "reserve")
+            (logind / "sessions/c1").write_text(SEAT["sessions/c1"].replace("wayland", "tty"))
+            run.until(lambda pus: pus == EIGHT)
+    finally:
+        service.end()

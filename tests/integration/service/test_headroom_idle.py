@@ -9,15 +9,10 @@ from pathlib import Path
 import pytest
 
 from .conftest import Service, StartService
-from .varlink_client import SCHEDULER
+from .observe import status_of, wait_until_asleep
+from .varlink_client import SCHEDULER, Connection
 
 RSS_MAX_KIB = 8 * 1024
-
-
-def status_of(service: Service, field: str) -> int:
-    text = Path(f"/proc/{service.process.pid}/status").read_text()
-    (line,) = [line for line in text.splitlines() if line.startswith(field + ":")]
-    return int(line.split()[1])
 
 
 def descriptors(service: Service) -> list[str]:
@@ -61,13 +56,25 @@ def test_sleeps_while_nothing_is_lent(service: Service) -> None:
     assert descriptors(service) == before
 
 
-def wait_until_asleep(service: Service) -> int:
-    """Until it has dealt with our last connection's end: its switches do not change any more."""
-    switches = -1
-    while (now := status_of(service, "voluntary_ctxt_switches")) != switches:
-        switches = now
-        time.sleep(0.2)
-    return switches
+def test_sleeps_after_monitors(service: Service) -> None:
+    """One of two that leave goes on to have samples taken; then nobody does."""
+    with service.connect() as first:
+        with service.connect() as second:
+            for monitor in (first, second):
+                monitor.send(SCHEDULER + "Monitor", {"intervalMs": 100}, more=True)
+                monitor.expect()
+            wait_for_a_sample(second)
+        wait_for_a_sample(first)
+    switches = wait_until_asleep(service)
+    time.sleep(1)
+    assert status_of(service, "voluntary_ctxt_switches") == switches
+
+
+def wait_for_a_sample(monitor: Connection) -> None:
+    """Until what it reports is younger than what it reported before."""
+    ages = [0, 0]
+    while ages[-1] >= ages[-2]:
+        ages.append(monitor.expect()["parameters"]["headroom"]["ageMs"])
 
 
 def test_is_awake_while_something_is_lent(service: Service) -> None:
