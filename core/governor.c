@@ -10,6 +10,8 @@
 enum { NICE_PUS_MAX = 4 };
 /* A tenth of the weight of what runs at 0: Linux's weights change by 1.25 a step (kernel/sched/core.c). */
 enum { NICE = 10 };
+/* K: more than the noise of two sensors of 1 °C. */
+#define HOT_STAYS 3.0
 
 int governor_create(const struct governor_settings *settings, struct governor **ret_governor)
 {
@@ -133,20 +135,43 @@ static void decide(struct governor *g)
                 d->nice = NICE;
 }
 
+/* The package with the hottest believed die; the one before stays unless another is hotter by HOT_STAYS. Where no die
+ * is known to be of a package, the one that loses most work. False where there is nothing to choose. */
+static bool hottest_package(const struct governor *g, unsigned *ret_package)
+{
+        unsigned n_packages = g->situation->machine->n_packages;
+        unsigned hottest = g->lossy_package;
+        double most = -GOVERNOR_ENDLESS;
+
+        for (unsigned i = 0; i < g->sensors.n_zones; i++) {
+                const struct governor_zone *zone = &g->sensors.zones[i];
+                double heat = zone->smooth + (zone->reading.package == g->hot_package ? HOT_STAYS : 0);
+
+                if (zone->why || zone->reading.place != READINGS_DIE || zone->reading.package >= n_packages ||
+                    heat <= most)
+                        continue;
+                most = heat;
+                hottest = zone->reading.package;
+        }
+        if (n_packages <= 1 || hottest >= n_packages)
+                return false;
+        *ret_package = hottest;
+        return true;
+}
+
 /* Thermal: the hottest package first, where there are several. Else what does least for its watts: heat is power. */
 static void choose_aim(struct governor *g)
 {
         struct governor_decision *d = g->decision;
-        unsigned n_packages = g->situation->machine->n_packages;
 
         switch (d->cause) {
         case GOVERNOR_TEMPERATURE:
         case GOVERNOR_CHASSIS:
         case GOVERNOR_CRITICAL:
         case GOVERNOR_LOST_WORK:
-                if (n_packages > 1 && g->hot[d->cause] < n_packages) {
+                if (hottest_package(g, &g->hot_package)) {
                         d->aim = PLACEMENT_COOL;
-                        d->hot_package = g->hot[d->cause];
+                        d->hot_package = g->hot_package;
                 } else {
                         d->aim = PLACEMENT_EFFICIENT;
                 }
@@ -177,8 +202,7 @@ void governor_step(struct governor *g, const struct readings *readings, const st
         memset(ret_decision, 0, sizeof(*ret_decision));
         ret_decision->usable = g->n_usable;
         ret_decision->level = g->n_usable;
-        for (unsigned i = 0; i < GOVERNOR_CAUSES; i++)
-                g->hot[i] = UINT_MAX;
+        g->lossy_package = UINT_MAX;
 
         governor_judge_zones(g);
         governor_judge_packages(g);

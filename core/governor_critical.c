@@ -104,7 +104,6 @@ static void say(struct governor *g, const struct governor_zone *zone)
         governor_say(c->what, "%s at %ld °C of critical %ld °C", governor_zone_text(g, zone, name, sizeof(name)),
                      lround(zone->celsius), lround(zone->critical));
         governor_say(c->until, "below %ld °C for %u s", lround(calm_of(zone)), (unsigned)(CALM_US / GOVERNOR_SECOND));
-        c->package = zone->reading.place == READINGS_DIE ? zone->reading.package : UINT_MAX;
 }
 
 void governor_limit_critical(struct governor *g)
@@ -114,8 +113,7 @@ void governor_limit_critical(struct governor *g)
         struct governor_limit *limit;
         double left = zone ? trigger_of(zone) - zone->celsius : GOVERNOR_ENDLESS;
 
-        if (g->dt > 0 || left > 0)
-                c->in_a_row = left <= 0 ? c->in_a_row + 1 : 0;
+        c->in_a_row = left <= 0 ? c->in_a_row + 1 : 0;
         if (c->in_a_row >= IN_A_ROW)
                 too_hot(g, zone);
         else if (c->engaged && left > 0)
@@ -128,5 +126,4 @@ void governor_limit_critical(struct governor *g)
         limit->next = c->n < g->n_usable / 2 ? 2 * c->n : g->n_usable;
         memcpy(limit->what, c->what, sizeof(limit->what));
         memcpy(limit->until, c->until, sizeof(limit->until));
-        g->hot[GOVERNOR_CRITICAL] = c->package;
 }

@@ -200,7 +200,7 @@ static void loop_step(struct governor *g, struct governor_loop *loop, const stru
 {
         if (!loop->engaged && (in->error <= ENGAGE || level < g->n_usable)) {
                 engage(g, loop, level);
-                loop->error = in->error;
+                loop->error = fmax(in->error, 0);
         }
         if (loop->engaged) {
                 move_level(g, loop, law, in);
@@ -238,7 +238,6 @@ static void say_zone(struct governor *g, struct governor_limit *limit, const str
                      lround(in->zone->celsius), lround(in->limit));
         if (limit->next > 0)
                 governor_say(limit->until, "below %ld °C", lround(room_for(g, law, in, limit->next - limit->pus)));
-        g->hot[limit->cause] = in->zone->reading.package;
 }
 
 static void limit_zones(struct governor *g, struct governor_loop *loop, enum governor_cause cause,

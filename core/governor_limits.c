@@ -29,9 +29,9 @@ static const double on_battery[GOVERNOR_POLICIES][BANDS] = {
 #define DEGRADED    0.75 /* share while the firmware says that performance is degraded: lap, heat */
 
 /* Per cent of the last ten seconds in which somebody waited for a CPU. */
-#define PRESSED    50.0
-#define RELAXED    25.0
-#define PRESSED_US (10 * GOVERNOR_SECOND)
+#define PRESSED   50.0
+#define RELAXED   25.0
+#define PRESSED_S 10.0
 
 static unsigned share_of(const struct governor *g, double share)
 {
@@ -178,11 +178,10 @@ static void limit_pressure(struct governor *g)
                 some = cpu->some10;
         if (!governor_is_cool(g->settings.policy))
                 return;
-        if (some < PRESSED || (p->pressed && some < RELAXED))
-                p->pressed_since = g->now;
+        p->pressed_for = some >= PRESSED ? p->pressed_for + g->dt : 0;
         if (some < RELAXED)
                 p->pressed = false;
-        else if (some >= PRESSED && g->now - p->pressed_since >= PRESSED_US)
+        else if (p->pressed_for >= PRESSED_S)
                 p->pressed = true;
         limit = add_slowly(g, GOVERNOR_CPU_PRESSURE, &p->pressure,
                            p->pressed && g->n_usable > room ? g->n_usable - room : UINT_MAX);

@@ -176,7 +176,7 @@ struct governor_plain {
         struct governor_slow_up profile, supply, pressure;
         int band; /* of charge */
         bool pressed;
-        uint64_t pressed_since;
+        double pressed_for; /* s */
 };
 
 struct governor {
@@ -188,7 +188,8 @@ struct governor {
         const struct governor_situation *situation; /* during a step */
         const struct readings *readings;            /* during a step */
         struct governor_decision *decision;         /* during a step */
-        unsigned hot[GOVERNOR_CAUSES];              /* the package that each cause is hot about; UINT_MAX none */
+        unsigned lossy_package;                     /* that loses most work; UINT_MAX none */
+        unsigned hot_package;                       /* the one that PUs were last taken from */
 
         struct governor_sensors sensors;
         struct governor_package packages[READINGS_PACKAGES_MAX];

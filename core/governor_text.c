@@ -85,6 +85,9 @@ void governor_ignore(struct governor *g, const char *name, const char *why)
 {
         struct governor_decision *d = g->decision;
 
+        for (unsigned i = 0; i < d->n_ignored; i++)
+                if (strcmp(d->ignored[i].name, name) == 0 && strcmp(d->ignored[i].why, why) == 0)
+                        return;
         if (d->n_ignored == GOVERNOR_IGNORED_MAX)
                 return;
         snprintf(d->ignored[d->n_ignored].name, READINGS_NAME_MAX, "%s", name[0] ? name : "a sensor");

@@ -341,7 +341,7 @@ static void say(struct governor *g, struct governor_limit *limit, bool reported)
                              reported ? "" : ", no cut since not all runs report work");
         else
                 governor_say(limit->what, "was throttled below base frequency");
-        g->hot[GOVERNOR_LOST_WORK] = w->package;
+        g->lossy_package = w->package;
         if (limit->pus >= g->n_usable)
                 return;
         limit->next = w->phase == GOVERNOR_WATCH ? more_of(g) : w->upward ? limit->pus : w->trial_from;

@@ -1,0 +1,124 @@
+#include "tests/unit/governor-scene.h"
+
+#include <errno.h>
+#include <limits.h>
+
+static void make_machine(struct scene *s, unsigned n_pus, unsigned n_packages)
+{
+        const struct machine_kind kind = {.speed = 1};
+        struct machine_pu *pus = calloc(n_pus, sizeof(*pus));
+
+        CHECK(pus);
+        for (unsigned i = 0; i < n_pus; i++)
+                pus[i] = (struct machine_pu){.os = i, .core = i, .package = i * n_packages / n_pus};
+        CHECK_INT(machine_init(pus, n_pus, &kind, 1, &s->machine), 0);
+        s->usable = machine_cpuset(&s->machine);
+}
+
+void scene_init(struct scene *s, unsigned n_pus, unsigned n_packages, enum governor_policy policy)
+{
+        *s = (struct scene){.settings = {.policy = policy, .reserve = -1}, .follow = true};
+        make_machine(s, n_pus, n_packages);
+        CHECK_INT(governor_create(&s->settings, &s->governor), 0);
+        s->readings.now = UINT64_C(1000000000);
+        s->readings.cpu.error = s->readings.memory.error = s->readings.memory_error = -ENOENT;
+        s->readings.supply_error = s->readings.profile_error = -ENOENT;
+        s->readings.battery_percent = -1;
+        s->situation = (struct governor_situation){
+                .machine = &s->machine,
+                .usable = &s->usable,
+                .lent = &s->lent,
+                .n_runs = 1,
+                .work_rate = -1,
+        };
+        scene_lend(s, n_pus);
+}
+
+void scene_finish(struct scene *s)
+{
+        governor_destroy(s->governor);
+        machine_finish(&s->machine);
+}
+
+void scene_step(struct scene *s)
+{
+        unsigned budget = s->decision.budget;
+
+        governor_step(s->governor, &s->readings, &s->situation, &s->decision);
+        CHECK(s->decision.budget >= 1 && s->decision.budget <= s->decision.usable);
+        s->n_changes += budget > 0 && s->decision.budget != budget;
+        if (s->follow)
+                scene_lend(s, s->decision.budget);
+}
+
+void scene_run(struct scene *s, unsigned seconds)
+{
+        for (unsigned i = 0; i < seconds; i++) {
+                s->readings.now += GOVERNOR_PERIOD_US;
+                if (s->before)
+                        s->before(s);
+                scene_step(s);
+        }
+}
+
+void scene_lend(struct scene *s, unsigned n)
+{
+        s->lent = (struct cpuset){0};
+        CPUSET_FOREACH (pu, &s->usable)
+                if (n-- > 0)
+                        cpuset_add(&s->lent, pu);
+                else
+                        break;
+}
+
+void scene_policy(struct scene *s, enum governor_policy policy)
+{
+        s->settings.policy = policy;
+        governor_set(s->governor, &s->settings);
+}
+
+struct readings_zone *scene_zone(struct scene *s, const char *name, enum readings_place place, double celsius)
+{
+        struct readings_zone *zone = &s->readings.zones[s->readings.n_zones++];
+
+        *zone = (struct readings_zone){
+                .place = place,
+                .package = place == READINGS_DIE ? 0 : UINT_MAX,
+                .millicelsius = (int64_t)(celsius * 1000),
+                .passive = READINGS_NONE,
+                .hot = READINGS_NONE,
+                .critical = READINGS_NONE,
+        };
+        snprintf(zone->name, sizeof(zone->name), "%s", name);
+        return zone;
+}
+
+struct readings_package *scene_package(struct scene *s)
+{
+        struct readings_package *p = &s->readings.packages[s->readings.n_packages++];
+
+        *p = (struct readings_package){
+                .throttle_error = -ENOENT,
+                .energy_error = -EACCES,
+                .limit_error = -ENOENT,
+                .frequency_error = -ENOENT,
+                .cap = 1,
+        };
+        return p;
+}
+
+const struct governor_limit *scene_limit(const struct scene *s, enum governor_cause cause)
+{
+        for (unsigned i = 0; i < s->decision.n_limits; i++)
+                if (s->decision.limits[i].cause == cause)
+                        return &s->decision.limits[i];
+        return NULL;
+}
+
+const char *scene_why(const struct scene *s, const char *name)
+{
+        for (unsigned i = 0; i < s->decision.n_ignored; i++)
+                if (strcmp(s->decision.ignored[i].name, name) == 0)
+                        return s->decision.ignored[i].why;
+        return "";
+}
