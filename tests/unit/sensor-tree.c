@@ -14,6 +14,9 @@ struct place {
         char text[512];
 };
 
+/* The trees that there are: a test that fails does not leave them behind. */
+static struct tree made[8];
+
 static struct place place_of(const struct tree *tree, const char *path)
 {
         struct place place;
@@ -21,15 +24,6 @@ static struct place place_of(const struct tree *tree, const char *path)
 
         CHECK(n > 0 && (size_t)n < sizeof(place.text));
         return place;
-}
-
-void tree_make(struct tree *tree)
-{
-        const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-        snprintf(tree->root, sizeof(tree->root), "%s/test-sensors-XXXXXX", folder);
-        CHECK(mkdtemp(tree->root));
-        CHECK(chmod(tree->root, 0755) == 0);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -46,9 +40,36 @@ void tree_remove(const struct tree *tree, const char *path)
                 CHECK(nftw(place.text, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
+static void remove_made(void)
+{
+        for (size_t i = 0; i < ELEMENTSOF(made); i++)
+                if (*made[i].root)
+                        tree_remove(&made[i], "");
+}
+
+void tree_make(struct tree *tree)
+{
+        const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+        static bool is_registered;
+        size_t i = 0;
+
+        CHECK(is_registered || atexit(remove_made) == 0);
+        is_registered = true;
+        snprintf(tree->root, sizeof(tree->root), "%s/test-sensors-XXXXXX", folder);
+        CHECK(mkdtemp(tree->root));
+        CHECK(chmod(tree->root, 0755) == 0);
+        while (i < ELEMENTSOF(made) && *made[i].root)
+                i++;
+        CHECK(i < ELEMENTSOF(made));
+        made[i] = *tree;
+}
+
 void tree_finish(struct tree *tree)
 {
         tree_remove(tree, "");
+        for (size_t i = 0; i < ELEMENTSOF(made); i++)
+                if (strcmp(made[i].root, tree->root) == 0)
+                        made[i].root[0] = '\0';
 }
 
 static void make_parents(char *path)
