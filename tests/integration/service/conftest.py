@@ -16,6 +16,9 @@ import pytest
 from .varlink_client import SCHEDULER, Connection
 
 SOURCE = Path(__file__).resolve().parents[3]
+# A user who is nobody else on the machine.
+STRANGER = 61234
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
 # Eight PUs on four cores, whatever the machine that runs the tests has.
 EIGHT_PUS = "core:4 pu:2"
 
@@ -72,11 +75,12 @@ def stop_service(path: Path) -> None:
 
 
 @pytest.fixture
-def env(build: Path, socket_path: Path) -> Iterator[dict[str, str]]:
+def env(build: Path, rundir: Path, socket_path: Path) -> Iterator[dict[str, str]]:
     """An environment for clients that start their service on demand, which ends with the test."""
     without = ("XDG_RUNTIME_DIR", "NOTIFY_SOCKET")
     env = {k: v for k, v in os.environ.items() if k not in without and not k.startswith("SCHEDCTL")}
     env["SCHEDCTL_SOCKET"] = str(socket_path)
+    env["XDG_CONFIG_HOME"] = str(rundir / "config")
     env["SCHEDCTL_SCHEDD"] = str(build / "daemon/schedd")
     yield env
     stop_service(socket_path)
@@ -104,12 +108,17 @@ class Notifications:
 
 
 class Service:
-    """A schedd that the test has started itself; ready when this is made."""
+    """A schedd that the test has started itself; ready when this is made.
+
+    It is not configured unless the options say how, or have a root of their own.
+    """
 
     def __init__(self, build: Path, path: Path, *options: str, **env: str) -> None:
         self.path = path
         self.notifications = Notifications(path.with_name(path.name + ".notify"))
         self.log_path = path.with_name(path.name + ".err")
+        if not {"--config", "--root"} & set(options):
+            options = ("--config", "/dev/null", *options)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [build / "daemon/schedd", "--socket", path, "--log-level", "debug", *options],
@@ -120,6 +129,16 @@ class Service:
 
     def connect(self) -> Connection:
         return Connection(self.path)
+
+    def connect_as(self, uid: int) -> Connection:
+        """Needs root. The service lets everybody in from now on, as the system's does."""
+        self.path.chmod(0o666)
+        self.path.parent.chmod(0o711)
+        os.seteuid(uid)
+        try:
+            return Connection(self.path)
+        finally:
+            os.seteuid(0)
 
     @property
     def log(self) -> str:

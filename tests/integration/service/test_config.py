@@ -1,4 +1,4 @@
-"""schedd.conf: where it is looked for, how it is merged, what is said of mistakes, and reading it again."""
+"""schedd.conf: where it is looked for, how it is merged, what is said of mistakes; its reload."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from .conftest import EIGHT_PUS, Service, StartService
+from .conftest import EIGHT_PUS, STRANGER, Service, StartService, as_root
 from .varlink_client import SCHEDULER, Connection, Json, error
 
 Check = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -263,16 +263,9 @@ def test_reload_by_signal(start: StartService, config: Path) -> None:
     assert f"{config}:2: Policy=loud is not" in service.log
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
+@as_root
 def test_reload_is_not_for_everybody(service: Service) -> None:
-    service.path.chmod(0o666)
-    service.path.parent.chmod(0o711)
-    os.seteuid(61234)
-    try:
-        stranger = Connection(service.path)
-    finally:
-        os.seteuid(0)
-    with stranger:
+    with service.connect_as(STRANGER) as stranger:
         assert stranger.exchange(SCHEDULER + "Reload") == error(SCHEDULER + "NotPermitted")
 
 

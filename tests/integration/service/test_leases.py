@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from .conftest import Service, StartService
+from .conftest import STRANGER, Service, StartService, as_root
 from .varlink_client import NO_SUCH_LEASE, SCHEDULER, Connection, Json, error, invalid
 
 EIGHT = set(range(8))
@@ -133,19 +133,12 @@ def test_wrong_token_or_lease(service: Service, what: str, wrong: Json) -> None:
         assert len(leases(service)) == 1
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
+@as_root
 def test_right_token_of_another_user(service: Service) -> None:
     with service.connect() as a:
         grant = a.acquire(label="secret")
-        service.path.chmod(0o666)
-        service.path.parent.chmod(0o711)
         call = named(grant, generation=grant["generation"], pus=grant["pus"])
-        os.seteuid(61234)
-        try:
-            b = service.connect()
-        finally:
-            os.seteuid(0)
-        with b:
+        with service.connect_as(STRANGER) as b:
             for what in ("Update", "Return", "Claim"):
                 assert b.exchange(SCHEDULER + what, call, more=True) == NO_SUCH_LEASE
             (lease,) = b.call(SCHEDULER + "GetStatus")["leases"]

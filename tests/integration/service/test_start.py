@@ -13,11 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from .conftest import EIGHT_PUS, Service, StartService, stop_service, wait_gone
+from .conftest import (
+    EIGHT_PUS,
+    STRANGER,
+    Service,
+    StartService,
+    as_root,
+    stop_service,
+    wait_gone,
+)
 from .varlink_client import SCHEDULER, SERVICE, Connection, error
-
-STRANGER = 61234
-as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
 
 
 def processes_with(argument: str) -> list[int]:
