@@ -18,7 +18,8 @@ enum {
 /* One reading while it is put together. */
 struct reading {
         const char *name, *kind, *unit;
-        int error; /* 0: value means something */
+        const char *judged; /* what the governor calls what it is made of, where it sets that aside; NULL: the same */
+        int error;          /* 0: value means something */
         double value;
         char detail[DETAIL_SIZE];
 };
@@ -78,7 +79,8 @@ static void add(json_t *array, const struct headroom_view *v, struct reading *r)
         if (r->error < 0)
                 say(r, "%s", error_text(r->error));
         json = json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "name", r->name, "kind", r->kind, "unit", r->unit, "detail",
-                         *r->detail ? r->detail : NULL, "ignored", ignored_why(v->decision, r->name));
+                         *r->detail ? r->detail : NULL, "ignored",
+                         ignored_why(v->decision, r->judged ? r->judged : r->name));
         if (r->error == 0)
                 json_object_set_new(json, "value", json_real(rounded(r->value)));
         json_array_append_new(array, json);
@@ -195,11 +197,12 @@ static void say_limits(struct reading *r, const struct readings_package *p)
                 say(r, "%.0f W for moments", (double)p->short_limit_uw / 1e6);
 }
 
-static void add_power(json_t *array, const struct headroom_view *v, const struct readings_package *p, const char *name)
+static void add_power(json_t *array, const struct headroom_view *v, const struct readings_package *p, const char *name,
+                      const char *energy)
 {
         const struct readings_package *before = package_before(v, p);
         double seconds = seconds_between(v);
-        struct reading r = {.name = name, .kind = "power", .unit = "W", .error = p->energy_error};
+        struct reading r = {.name = name, .judged = energy, .kind = "power", .unit = "W", .error = p->energy_error};
 
         if (r.error == 0 && before && before->energy_error == 0 && seconds > 0)
                 r.value = (double)headroom_energy(before, p) / 1e6 / seconds;
@@ -211,14 +214,15 @@ static void add_power(json_t *array, const struct headroom_view *v, const struct
 
 static void add_package(json_t *array, const struct headroom_view *v, const struct readings_package *p)
 {
-        char name[NAME_SIZE];
+        char name[NAME_SIZE], energy[NAME_SIZE];
 
         snprintf(name, sizeof(name), "package %u throttling", p->package);
         add_throttling(array, v, p, name);
         snprintf(name, sizeof(name), "package %u frequency", p->package);
         add_frequency(array, v, p, name);
         snprintf(name, sizeof(name), "package %u power", p->package);
-        add_power(array, v, p, name);
+        snprintf(energy, sizeof(energy), "package %u energy", p->package);
+        add_power(array, v, p, name, energy);
 }
 
 /* The whole system. */
@@ -243,6 +247,7 @@ static void add_memory(json_t *array, const struct headroom_view *v)
 {
         const struct readings *now = v->readings;
         struct reading r = {.name = "memory available",
+                            .judged = "memory",
                             .kind = "memory",
                             .unit = "B",
                             .error = now->memory_error,

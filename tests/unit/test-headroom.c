@@ -113,6 +113,9 @@ static void check_readings(json_t *json)
         CHECK(has(skin, "detail", "passive trip at 48 °C") && has(skin, "detail", strerror(EIO)));
         CHECK(is_near(find(json, "package 0 power"), 28));
         CHECK(has(find(json, "package 0 power"), "detail", "limited to 28 W over 28 s"));
+        CHECK(has(find(json, "package 0 power"), "ignored", "too much"));
+        CHECK(has(find(json, "memory available"), "ignored", "of no size"));
+        CHECK(!json_object_get(find(json, "memory pressure"), "ignored"));
         CHECK(is_near(find(json, "package 0 throttling"), 25));
         CHECK(is_near(find(json, "package 0 frequency"), 125));
         CHECK(has(find(json, "package 0 frequency"), "detail", "1 of 4 lent CPUs are below it"));
@@ -133,8 +136,10 @@ static void test_json(void)
                                              .limits = {{.cause = GOVERNOR_CHASSIS, .pus = 6, .what = "skin"},
                                                         {.cause = GOVERNOR_MEMORY, .pus = 7, .what = "room"}},
                                              .n_limits = 2,
-                                             .ignored = {{.name = "skin", .why = "cannot be read"}},
-                                             .n_ignored = 1,
+                                             .ignored = {{.name = "skin", .why = "cannot be read"},
+                                                         {.name = "package 0 energy", .why = "too much"},
+                                                         {.name = "memory", .why = "of no size"}},
+                                             .n_ignored = 3,
                                              .text = "6 of 8: skin"};
 
         now.now += 2000000;
