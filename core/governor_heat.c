@@ -49,12 +49,13 @@ static const struct law power_law = {
  * of the chassis; and the share of the long-term power limit that it uses. */
 struct margins {
         double passive, critical, chassis, power;
+        double ahead;
 };
 static const struct margins margins[GOVERNOR_POLICIES] = {
-        [GOVERNOR_PERFORMANCE] = {.chassis = -2},
-        [GOVERNOR_BALANCED] = {.chassis = 0},
-        [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.75},
-        [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.5},
+        [GOVERNOR_PERFORMANCE] = {.chassis = -2, .ahead = 20},
+        [GOVERNOR_BALANCED] = {.chassis = 0, .ahead = 20},
+        [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.75, .ahead = 120},
+        [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.5, .ahead = 120},
 };
 
 /* The reading that a loop goes by in this step. */
@@ -92,7 +93,7 @@ static bool zone_input(const struct governor *g, const struct governor_zone *zon
                        struct input *ret_input)
 {
         const struct margins *m = &margins[g->settings.policy];
-        double trip = fmin(zone->passive, zone->hot), margin = m->passive;
+        double trip = fmin(zone->passive, zone->hot), margin = m->passive, value = zone->smooth;
 
         if (zone->why || zone->reading.place != (cause == GOVERNOR_CHASSIS ? READINGS_CHASSIS : READINGS_DIE))
                 return false;
@@ -100,6 +101,7 @@ static bool zone_input(const struct governor *g, const struct governor_zone *zon
                 if (!isfinite(trip))
                         return false;
                 margin = m->chassis;
+                value += m->ahead * zone->rise;
         } else if (!has_trip(zone) && neighbour_has_trip(g, zone)) {
                 return false;
         } else if (!isfinite(trip)) {
@@ -108,10 +110,10 @@ static bool zone_input(const struct governor *g, const struct governor_zone *zon
         }
         *ret_input = (struct input){
                 .zone = zone,
-                .value = zone->smooth,
+                .value = value,
                 .target = trip - margin,
                 .limit = trip,
-                .error = error_of(zone->smooth, trip - margin),
+                .error = error_of(value, trip - margin),
         };
         return true;
 }

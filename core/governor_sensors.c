@@ -14,6 +14,8 @@
 /* Filters, s: a die's heat comes and goes in seconds, a chassis' in minutes; the sensors' noise is a degree. */
 #define SMOOTH_DIE     2.0
 #define SMOOTH_CHASSIS 8.0
+/* And a slower one; what lies between the two is the rise in the time that lies between them. */
+#define SLOW           60.0
 
 /* K within JUMP_US. A die can heat by 60 K from one sample to the next; a chassis cannot by 10. */
 #define JUMP_DIE      80.0
@@ -125,12 +127,14 @@ static void take_value(struct governor *g, struct governor_zone *zone, bool chan
 
         if (jumps(g, zone, celsius)) {
                 zone->why = "jumps";
-                zone->smooth = celsius;
+                zone->smooth = zone->slow = celsius;
         } else if (!zone->known) {
-                zone->smooth = celsius;
+                zone->smooth = zone->slow = celsius;
         } else {
                 zone->smooth += (celsius - zone->smooth) * governor_smoothing(g->dt, tau);
+                zone->slow += (celsius - zone->slow) * governor_smoothing(g->dt, SLOW);
         }
+        zone->rise = (zone->smooth - zone->slow) / (SLOW - tau);
         if (!zone->known || changed) {
                 zone->still_since = g->now;
                 zone->others_low = zone->others_high = GOVERNOR_UNKNOWN;

@@ -35,6 +35,8 @@ struct governor_zone {
         bool known;                     /* celsius and smooth mean something */
         double celsius;                 /* latest plausible value */
         double smooth;                  /* the same, low-pass filtered */
+        double slow;                    /* the same, with a longer filter */
+        double rise;                    /* K/s */
         double passive, hot, critical;  /* °C, GOVERNOR_UNKNOWN where there is none that makes sense */
         uint64_t still_since;           /* when the raw value last changed */
         double others_low, others_high; /* what the dies' other sensors went through since then */
@@ -154,6 +156,7 @@ struct governor_work {
         unsigned before;     /* allowed before the trial */
         unsigned trial_from; /* PUs lent before it, where it is with less */
         unsigned too_many;   /* after a leap: so many were found to do less; 0 no leap's end is being looked for */
+        unsigned too_few;    /* so many did less than more did */
         double speed_then;   /* when the samples began */
         unsigned n_failed;   /* trials downward in a row */
         struct governor_rate base; /* before the change */

@@ -39,7 +39,7 @@ enum { SAMPLES_LEAST = 60 };
 #define SETTLE_US    (20 * GOVERNOR_SECOND)
 /* Between trials: after one that was kept; after one that was not, doubled up to the most. */
 #define AGAIN_US     (10 * GOVERNOR_SECOND)
-#define WAIT_US      (300 * GOVERNOR_SECOND)
+#define WAIT_US      (600 * GOVERNOR_SECOND)
 #define WAIT_MOST_US (2400 * GOVERNOR_SECOND)
 
 void governor_forget_work(struct governor_work *work)
@@ -176,6 +176,7 @@ static void keep_more(struct governor *g)
         struct governor_work *w = &g->work;
 
         w->best = (struct governor_rate){0};
+        w->too_few = w->before;
         w->wait_up = w->wait_down = WAIT_US;
         w->next_down = g->now + w->wait_down;
         w->next_up = g->now + AGAIN_US;
@@ -222,12 +223,12 @@ static void try_more(struct governor *g)
 static void try_less(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        unsigned n = g->n_lent - step_of(g->n_lent);
+        unsigned n = g->n_lent - step_of(g->n_lent), leap = (unsigned)ceil(g->n_lent * sqrt(w->speed));
 
         w->upward = false;
-        w->leap = w->speed < LEAP && w->n_failed % 2 == 0;
+        w->leap = w->speed < LEAP && w->n_failed % 2 == 0 && leap > w->too_few;
         if (w->leap)
-                n = (unsigned)ceil(g->n_lent * sqrt(w->speed));
+                n = leap;
         w->before = w->allowed;
         w->trial_from = g->n_lent;
         w->allowed = n > g->floor ? n : g->floor;
@@ -326,7 +327,7 @@ static void trial_step(struct governor *g)
 static void drop_cut(struct governor *g)
 {
         g->work.allowed = 0;
-        g->work.too_many = 0;
+        g->work.too_many = g->work.too_few = 0;
         g->work.best = (struct governor_rate){0};
         enter(g, GOVERNOR_WATCH);
 }
