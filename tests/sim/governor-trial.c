@@ -128,6 +128,7 @@ static void decide(struct state *s, double work)
         plant_sensors_read(&s->sensors, &s->plant, &s->load, s->now, s->asleep > 0);
         governor_step(s->governor, &s->sensors.readings, &situation, &s->decision);
         CHECK(s->decision.budget >= 1 && s->decision.budget <= s->t->machine->n_pus);
+        CHECK(s->decision.n_ignored == 0 || strstr(s->decision.text, s->decision.ignored[0].name));
 }
 
 static void trace(const struct state *s, unsigned second, double work)

@@ -1,5 +1,5 @@
-/* Faults in mid-run: whatever sensors say, some PU is lent (trial_run() asserts it every second), and trips are kept by
- * the sensors that are left. */
+/* Faults in mid-run: whatever sensors say, some PU is lent and the reason names what was set aside (trial_run() asserts
+ * both every second), and trips are kept by the sensors that are left. */
 #include "tests/sim/governor-trial.h"
 #include "tests/unit/test.h"
 
