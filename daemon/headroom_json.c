@@ -21,6 +21,7 @@ struct reading {
         const char *judged; /* what the governor calls what it is made of, where it sets that aside; NULL: the same */
         int error;          /* 0: value means something */
         double value;
+        bool has_no_value; /* without an error: the detail says it all */
         char detail[DETAIL_SIZE];
 };
 
@@ -81,7 +82,7 @@ static void add(json_t *array, const struct headroom_view *v, struct reading *r)
         json = json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "name", r->name, "kind", r->kind, "unit", r->unit, "detail",
                          *r->detail ? r->detail : NULL, "ignored",
                          ignored_why(v->decision, r->judged ? r->judged : r->name));
-        if (r->error == 0)
+        if (r->error == 0 && !r->has_no_value)
                 json_object_set_new(json, "value", json_real(rounded(r->value)));
         json_array_append_new(array, json);
 }
@@ -91,7 +92,7 @@ static void add(json_t *array, const struct headroom_view *v, struct reading *r)
 static void say_trip(struct reading *r, const char *what, int64_t millicelsius)
 {
         if (millicelsius != READINGS_NONE)
-                say(r, "%s at %.0f °C", what, (double)millicelsius / 1000);
+                say(r, "%s %.0f °C", what, (double)millicelsius / 1000);
 }
 
 static void say_place(struct reading *r, const struct readings_zone *zone)
@@ -120,9 +121,9 @@ static void add_zone(json_t *array, const struct headroom_view *v, const struct 
                             .value = (double)zone->millicelsius / 1000};
 
         say_place(&r, zone);
-        say_trip(&r, "passive trip", zone->passive);
-        say_trip(&r, "hot trip", zone->hot);
-        say_trip(&r, "critical trip", zone->critical);
+        say_trip(&r, "passive", zone->passive);
+        say_trip(&r, "hot", zone->hot);
+        say_trip(&r, "critical", zone->critical);
         add(array, v, &r);
 }
 
@@ -149,9 +150,9 @@ static void add_throttling(json_t *array, const struct headroom_view *v, const s
         struct reading r = {.name = name, .kind = "throttling", .unit = "%", .error = p->throttle_error};
 
         if (r.error == 0) {
-                say(&r, "of the time since the sample before");
-                say(&r, "%llu times and %.1f s in all", (unsigned long long)p->throttle_events,
-                    (double)p->throttled_ms / 1000);
+                say(&r, "of the time");
+                say(&r, "%.1f s in %llu times since boot", (double)p->throttled_ms / 1000,
+                    (unsigned long long)p->throttle_events);
                 if (before && before->throttle_error == 0 && seconds > 0 && p->throttled_ms >= before->throttled_ms)
                         r.value = (double)(p->throttled_ms - before->throttled_ms) / (10 * seconds);
                 else
@@ -174,7 +175,8 @@ static void add_frequency(json_t *array, const struct headroom_view *v, const st
                 r.error = -EINPROGRESS;
         } else if (r.error == 0) {
                 say(&r, "of base");
-                say(&r, "%u of %u lent CPUs are below it", p->n_below_base, p->n_measured);
+                if (p->n_below_base > 0)
+                        say(&r, "%u of %u lent CPUs below it", p->n_below_base, p->n_measured);
         }
         if (p->frequency_error == 0 && p->cap < 1)
                 say(&r, "capped at %.0f %% of the maximum", 100 * p->cap);
@@ -192,9 +194,9 @@ static void say_limits(struct reading *r, const struct readings_package *p)
 {
         if (p->limit_error < 0)
                 return;
-        say(r, "limited to %.0f W over %.0f s", (double)p->long_limit_uw / 1e6, (double)p->long_window_us / 1e6);
+        say(r, "limit %.0f W over %.0f s", (double)p->long_limit_uw / 1e6, (double)p->long_window_us / 1e6);
         if (p->short_limit_uw > 0)
-                say(r, "%.0f W for moments", (double)p->short_limit_uw / 1e6);
+                say(r, "%.0f W at most", (double)p->short_limit_uw / 1e6);
 }
 
 static void add_power(json_t *array, const struct headroom_view *v, const struct readings_package *p, const char *name,
@@ -227,19 +229,36 @@ static void add_package(json_t *array, const struct headroom_view *v, const stru
 
 /* The whole system. */
 
+static void say_trigger(struct reading *r, int error)
+{
+        switch (-error) {
+        case 0:
+                say(r, "kernel trigger set");
+                break;
+        case EINPROGRESS:
+                say(r, "read once");
+                break;
+        case EACCES:
+        case EPERM:
+                say(r, "polled, kernel trigger not allowed");
+                break;
+        default:
+                say(r, "polled, no kernel trigger");
+                break;
+        }
+}
+
 static void add_pressure(json_t *array, const struct headroom_view *v, const char *name,
-                         const struct readings_pressure *p, bool can_trigger)
+                         const struct readings_pressure *p, const int *trigger_error)
 {
         struct reading r = {.name = name, .kind = "pressure", .unit = "%", .error = p->error, .value = p->some10};
 
-        if (r.error == 0)
-                say(&r, "of the last 10 s some task waited, %.1f %% all did", p->full10);
-        if (can_trigger && v->trigger_error == 0)
-                say(&r, "the kernel tells at once");
-        else if (can_trigger && r.error == 0 && v->trigger_error == -EINPROGRESS)
-                say(&r, "read once");
-        else if (can_trigger && r.error == 0)
-                say(&r, "polled: the kernel's trigger cannot be set (%s)", error_text(v->trigger_error));
+        if (r.error == 0) {
+                say(&r, "some in the last 10 s");
+                say(&r, "full %.1f %%", p->full10);
+                if (trigger_error)
+                        say_trigger(&r, *trigger_error);
+        }
         add(array, v, &r);
 }
 
@@ -269,9 +288,7 @@ static void add_supply(json_t *array, const struct headroom_view *v)
 
         if (r.error == 0) {
                 say(&r, now->on_battery ? "on battery" : "on mains");
-                if (now->battery_percent < 0)
-                        r.error = -ENOENT;
-                say(&r, now->battery_percent < 0 ? "charge" : "charged so far");
+                r.has_no_value = now->battery_percent < 0;
         }
         add(array, v, &r);
 }
@@ -295,8 +312,11 @@ static const char *profile_text(enum readings_profile profile)
 static void add_profile(json_t *array, const struct headroom_view *v)
 {
         const struct readings *now = v->readings;
-        struct reading r = {.name = "power profile", .kind = "profile", .unit = "", .error = now->profile_error};
-        json_t *json;
+        struct reading r = {.name = "power profile",
+                            .kind = "profile",
+                            .unit = "",
+                            .error = now->profile_error,
+                            .has_no_value = true};
 
         if (r.error == 0) {
                 say(&r, "%s", profile_text(now->profile));
@@ -304,8 +324,6 @@ static void add_profile(json_t *array, const struct headroom_view *v)
                         say(&r, "performance is degraded: %s", now->degraded);
         }
         add(array, v, &r);
-        json = json_array_get(array, json_array_size(array) - 1);
-        json_object_del(json, "value");
 }
 
 static json_t *readings_json(const struct headroom_view *v)
@@ -320,8 +338,8 @@ static json_t *readings_json(const struct headroom_view *v)
                 add_package(array, v, &v->readings->packages[i]);
         add_supply(array, v);
         add_profile(array, v);
-        add_pressure(array, v, "CPU pressure", &v->readings->cpu, false);
-        add_pressure(array, v, "memory pressure", &v->readings->memory, true);
+        add_pressure(array, v, "CPU pressure", &v->readings->cpu, NULL);
+        add_pressure(array, v, "memory pressure", &v->readings->memory, &v->trigger_error);
         add_memory(array, v);
         return array;
 }
