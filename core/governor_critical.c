@@ -1,11 +1,9 @@
 #include "core/governor_state.h"
 
-#include <limits.h>
-#include <math.h>
 #include <string.h>
 
 /* K below a critical trip at which the machine would be switched off, or data be lost. */
-#define MARGIN    4.0
+#define MARGIN    3.0
 /* K above what is a die's own limit: there the hardware itself has failed to keep it. */
 #define BEYOND    3.0
 /* K further down where it is calm again; at its own limit the hardware keeps a die by itself. */

@@ -1,14 +1,10 @@
 #include "core/governor_state.h"
 
-#include <limits.h>
-#include <math.h>
-#include <string.h>
-
 /* °C. Heat flows into air of about this temperature; a loop's gain is relative to how far above it the target is. */
 #define AMBIENT     25.0
 /* Of a die that names no trip: what AMD's desktop CPUs run up to; Intel's name theirs. */
 #define DIE_DEFAULT 95.0
-/* K of which the level is chosen by the law: below, the loop has no say and a start is not held back. */
+/* Relative error above which a loop has no say: a start from cold is not held back. */
 #define ENGAGE      0.25
 /* A sensor that is gone keeps its loop where it was for so long. */
 #define KEEP_US     (30 * GOVERNOR_SECOND)
@@ -26,18 +22,24 @@ struct law {
         struct governor_dwell dwell;
 };
 
+/* A die follows in seconds, its sensor and filter in two or three more: reset as long as all of that, gain for little
+ * overshoot with it (SIMC rules; Skogestad, Simple analytic rules for model reduction and PID controller tuning, 2003).
+ */
 static const struct law die_law = {
         .gain = 0.5,
         .reset = 10,
         .slope = 0.5,
         .dwell = {.up = 30 * GOVERNOR_SECOND, .down = 5 * GOVERNOR_SECOND},
 };
+/* A chassis takes 3 to 8 minutes: damped at both ends. Every number is held long enough for two changes a minute, and
+ * what lies between two numbers comes from changing between them, which a chassis does not notice. */
 static const struct law chassis_law = {
         .gain = 1.5,
         .reset = 100,
         .slope = 0,
         .dwell = {.up = 45 * GOVERNOR_SECOND, .down = 15 * GOVERNOR_SECOND},
 };
+/* Watts follow at once; RAPL's window and the filter do not. */
 static const struct law power_law = {
         .gain = 0.5,
         .reset = 10,
@@ -45,11 +47,14 @@ static const struct law power_law = {
         .dwell = {.up = 30 * GOVERNOR_SECOND, .down = 5 * GOVERNOR_SECOND},
 };
 
-/* What each policy keeps away from, K below the trip: of dies (a critical trip is higher than a passive one, so more),
- * of the chassis; and the share of the long-term power limit that it uses. */
+/* What each policy keeps away from. */
 struct margins {
-        double passive, critical, chassis, power;
-        double ahead;
+        double passive, critical; /* K below a die's trip; a critical one is higher than a passive one, so more */
+        double chassis;           /* K below its trip: performance leaves the trip itself to firmware and kernel */
+        double power;             /* share of the long-term power limit that is used */
+        double ahead;             /* s that a chassis is looked ahead, of the minutes that it takes to follow: a
+                                     derivative part. Little where it may come up to its trip: a rise that ends before
+                                     would cost work for nothing */
 };
 static const struct margins margins[GOVERNOR_POLICIES] = {
         [GOVERNOR_PERFORMANCE] = {.chassis = -2, .ahead = 20},

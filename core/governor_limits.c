@@ -1,7 +1,6 @@
 #include "core/governor_state.h"
 
 #include <limits.h>
-#include <math.h>
 
 /* A plain limit that was lowered rises when the reason has been gone for so long. */
 #define DWELL_US (10 * GOVERNOR_SECOND)

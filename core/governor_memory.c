@@ -1,7 +1,6 @@
 #include "core/governor_state.h"
 
 #include <limits.h>
-#include <math.h>
 
 /* Share of the memory that stays free for others, and for what workers take beyond their measured peak. */
 #define SPARE        0.05

@@ -1,7 +1,6 @@
 #include "core/governor_state.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

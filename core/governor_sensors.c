@@ -1,7 +1,6 @@
 #include "core/governor_state.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 /* °C. Silicon and its sensors work from -40 to 125; readings beyond 150 come from a register that nobody filled. */

@@ -16,8 +16,7 @@
 #define SILENT_US (30 * GOVERNOR_SECOND)
 
 /* How much of the rate a cut may cost and yet count as costing nothing; a cut is kept only if a greater loss can be
- * excluded (a test of non-inferiority). Half of what one PU of fifty does, a third of what is to be reached of the best
- * constant budget. */
+ * excluded (a test of non-inferiority). A third of the 3 % that may be missing to the best constant budget. */
 #define MARGIN       0.01
 /* Standard errors that a difference is to be sure by. */
 #define SURE         2.0
@@ -28,8 +27,8 @@
 /* One PU in so many is tried: of more PUs one alone is lost in noise. */
 enum { STEP_SHARE = 16 };
 /* Below this share of base frequency one PU less changes little, and what is between here and there may do less than
- * either: the first trial is with as many PUs as would do the same work at base frequency. From there it goes back up
- * by halves of what is between what was kept and what was not. */
+ * either: the first trial is with n sqrt(f / base) PUs, half way (in ratio) to as many as would do the same work at
+ * base frequency. From there it goes back up by halves of what is between what was kept and what was not. */
 #define LEAP 0.75
 
 /* s of samples at which a trial is looked at. */

@@ -204,7 +204,7 @@ static void test_critical_text_and_back(void)
         zone->critical = 85000;
         scene_run(&s, 2);
         CHECK_STR(s.decision.text,
-                  "8 of 16: nvme Composite at 83 °C of critical 85 °C; next 16 when below 71 °C for 30 s");
+                  "8 of 16: nvme Composite at 83 °C of critical 85 °C; next 16 when below 72 °C for 30 s");
         zone->millicelsius = 76000;
         scene_run(&s, 120);
         CHECK_INT(s.decision.budget, 8);
