@@ -170,6 +170,25 @@ def test_the_present_name_counts(serve: Serve, bus: Bus) -> None:
         wait_for(service, says("power-saver"))
 
 
+def test_odd_answers(serve: Serve, bus: Bus) -> None:
+    """Profiles that nobody knows, values of other types, and texts that are no good for a terminal."""
+    profiles = bus.profiles(UPOWER)
+    service = serve(bus.address)
+    with Run(service) as run:
+        wait_for(service, says("balanced"))
+        profiles.set(ActiveProfile="turbo", PerformanceDegraded="\x1b[2J" + "é" * 100)
+        found = wait_for(service, says("degraded"))
+        detail = reading(found, "power profile")["detail"]
+        assert "one that is not known" in detail and "?[2J??" in detail and detail.isascii()
+        odd = {
+            "ActiveProfile": dbus.Int32(7),
+            "PerformanceDegraded": dbus.Array([1], signature="i"),
+        }
+        profiles.mock.UpdateProperties(UPOWER, dbus.Dictionary(odd, signature="sv"))
+        wait_for(service, lambda h: not says("degraded")(h))
+        assert len(run.pus) == 8
+
+
 def test_connected_only_while_something_is_lent(serve: Serve, bus: Bus) -> None:
     service = serve(bus.address)
     headroom(service)
