@@ -62,12 +62,21 @@ int history_execute(struct history *h, const char *sql)
 
 /* Reading */
 
+static uint64_t bytes_at(sqlite3_stmt *s, int column)
+{
+        int64_t bytes = sqlite3_column_int64(s, column);
+
+        return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
 bool history_find_row(struct history *h, const char *name, struct history_row *ret_row)
 {
         CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
 
-        if (!history_prepare(
-                    h, "SELECT key, items, whole_run, runs, wall, collection, serial FROM project WHERE name = ?", &s))
+        if (!history_prepare(h,
+                             "SELECT key, items, whole_run, runs, wall, collection, serial, worker_memory FROM project "
+                             "WHERE name = ?",
+                             &s))
                 return false;
         sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         if (sqlite3_step(s) != SQLITE_ROW)
@@ -82,6 +91,7 @@ bool history_find_row(struct history *h, const char *name, struct history_row *r
                                 .wall = sqlite3_column_double(s, 4),
                                 .collection = sqlite3_column_double(s, 5),
                                 .serial = sqlite3_column_double(s, 6),
+                                .worker_memory = bytes_at(s, 7),
                         },
         };
         return true;

@@ -23,10 +23,11 @@ struct history;
 
 /* What is known of a project, that is of one root directory of tests. */
 struct history_project {
-        uint64_t runs;     /* suites stored */
-        double wall;       /* seconds: the last one, from its start to its end */
-        double collection; /* seconds until the items were known */
-        double serial;     /* seconds of everything that does not run in parallel */
+        uint64_t runs;          /* suites stored */
+        double wall;            /* seconds: the last one, from its start to its end */
+        double collection;      /* seconds until the items were known */
+        double serial;          /* seconds of everything that does not run in parallel */
+        uint64_t worker_memory; /* bytes that a worker needed for itself, at most; 0 not known */
 };
 
 struct history_item {
@@ -50,6 +51,7 @@ struct history_suite {
         uint32_t n_groups;
         uint32_t n_collected; /* items that the suite has, measured or not */
         double wall, collection, serial;
+        uint64_t worker_memory;      /* bytes, at most; 0: was not seen */
         int64_t now;                 /* seconds since the epoch */
         const struct speeds *speeds; /* the machine that it ran on, as speeds_init() makes it; NULL: not known */
 };

@@ -43,6 +43,8 @@ static const char *const upgrades[] = {
         "ALTER TABLE fixture_group ADD COLUMN loose INTEGER NOT NULL DEFAULT 0;"
         "CREATE TABLE speed(machine TEXT NOT NULL, class TEXT NOT NULL, ratio REAL NOT NULL, weight REAL NOT NULL,"
         " seen INTEGER NOT NULL, PRIMARY KEY(machine, class)) WITHOUT ROWID;",
+
+        "ALTER TABLE project ADD COLUMN worker_memory INTEGER NOT NULL DEFAULT 0;",
 };
 enum { SCHEMA_VERSION = ELEMENTSOF(upgrades) };
 

@@ -14,6 +14,7 @@ int history_finish_row(sqlite3_stmt *s)
         return r == SQLITE_DONE || r == SQLITE_ROW ? SQLITE_OK : r;
 }
 
+/* What workers need is believed at once where it is more, and by and by where it is less. */
 static int write_project(struct history *h, const char *name, const struct history_suite *suite,
                          struct history_row *ret_row)
 {
@@ -22,14 +23,18 @@ static int write_project(struct history *h, const char *name, const struct histo
 
         if (!history_prepare(
                     h,
-                    "INSERT INTO project(name, runs, items, wall, collection, serial) VALUES(?1, 1, 0, ?2, ?3, ?4)"
-                    " ON CONFLICT(name) DO UPDATE SET runs = runs + 1, wall = ?2, collection = ?3, serial = ?4",
+                    "INSERT INTO project(name, runs, items, wall, collection, serial, worker_memory)"
+                    " VALUES(?1, 1, 0, ?2, ?3, ?4, ?5)"
+                    " ON CONFLICT(name) DO UPDATE SET runs = runs + 1, wall = ?2, collection = ?3, serial = ?4,"
+                    " worker_memory = CASE WHEN ?5 = 0 THEN worker_memory WHEN ?5 >= worker_memory THEN ?5"
+                    " ELSE worker_memory + (?5 - worker_memory) / 4 END",
                     &s))
                 return sqlite3_errcode(h->db);
         sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         sqlite3_bind_double(s, 2, suite->wall);
         sqlite3_bind_double(s, 3, suite->collection);
         sqlite3_bind_double(s, 4, suite->serial);
+        sqlite3_bind_int64(s, 5, (int64_t)suite->worker_memory);
         r = history_finish_row(s);
         if (r != SQLITE_OK)
                 return r;

@@ -61,11 +61,19 @@ static void follow_work(struct run *run)
         f->at = now;
 }
 
+static void follow_memory(struct run *run)
+{
+        for (struct run_suite *s = run->suites; s; s = s->next)
+                if (run_suite_is_active(s) && run_suite_memory_look(s) < 0)
+                        run_peer_close(s->peer);
+}
+
 static void on_time(uv_timer_t *timer)
 {
         struct run *run = timer->data;
 
         follow_work(run);
+        follow_memory(run);
         run_nice_keep("", &run->nice);
         (void)run_lease_refresh(&run->lease); /* some 100 µs */
 }
@@ -86,7 +94,7 @@ void run_follow_close(struct run *run)
 void run_follow_adjust(struct run *run)
 {
         uv_timer_t *timer = &run->follow.timer;
-        bool follow = run_lease_is_connected(&run->lease) && !run->pause.on;
+        bool follow = (run_lease_is_connected(&run->lease) || any_active(run)) && !run->pause.on;
 
         if (follow == (uv_is_active((uv_handle_t *)timer) != 0))
                 return;

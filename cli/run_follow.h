@@ -1,5 +1,5 @@
-/* What a run tells the service and asks its cgroups once a second, while it lives and there is somebody to be told:
- * its work rate and expected end, and what its cgroups allow it from now on. */
+/* What a run does once a second, while suites run or there is a service to be told: it says its work rate and expected
+ * end, and what its cgroups allow it from now on, and looks at the memory that is left for its workers. */
 #pragma once
 
 #include <stdint.h>

@@ -205,6 +205,7 @@ int run_message_exited(const json_t *message, uint32_t n_items, struct run_exite
                 return r;
         e.worker = (uint32_t)worker;
         e.status = (int)json_integer_value(json_object_get(message, "status"));
+        e.for_memory = json_is_true(json_object_get(message, "memory"));
         *ret_exited = e;
         return 0;
 }

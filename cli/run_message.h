@@ -52,6 +52,7 @@ struct run_listing {
 struct run_exited {
         uint32_t worker;
         int status;       /* as waitpid() says it */
+        bool for_memory;  /* the kernel killed it */
         uint32_t running; /* item or RUN_NO_INDEX */
         struct run_items finished;
 };

@@ -148,6 +148,7 @@ static int look_at_sources(struct run_suite *s)
 int run_past_load(struct run_suite *s, struct run_past *ret_past)
 {
         struct run_past past = {.session_setup = -1};
+        struct history_project project;
         int r = reserve(&s->listing, &past);
 
         if (r == 0)
@@ -160,6 +161,8 @@ int run_past_load(struct run_suite *s, struct run_past *ret_past)
                 run_past_finish(&past);
                 return r;
         }
+        (void)history_load_project(s->history, project_of(s), &project);
+        past.worker_memory = project.worker_memory;
         *ret_past = past;
         return 0;
 }
@@ -217,6 +220,7 @@ static void describe(const struct run_suite *s, struct history_suite *suite)
         suite->collection = (double)(s->suite_at - s->hello_at) / 1e6;
         suite->serial = suite->wall - (m->begun && m->ended > m->begun ? (double)(m->ended - m->begun) / 1e6 : 0);
         suite->n_collected = s->listing.n_items;
+        suite->worker_memory = s->seen_memory;
         suite->now = time(NULL);
         suite->speeds = s->run->machine.known ? &s->run->machine.speeds : NULL;
 }

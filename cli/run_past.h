@@ -7,9 +7,10 @@
 struct run_past {
         struct dispatch_item *items;
         struct dispatch_group *groups;
-        uint32_t n_known;     /* items whose time the history knows */
-        double total;         /* seconds; of use where most are known */
-        double session_setup; /* seconds; < 0 unknown */
+        uint32_t n_known;       /* items whose time the history knows */
+        double total;           /* seconds; of use where most are known */
+        double session_setup;   /* seconds; < 0 unknown */
+        uint64_t worker_memory; /* bytes that a worker needs; 0 unknown */
 };
 
 /* While the reporter collects there is time for it. What is wrong with the history is said on stderr once. -ENOMEM. */

@@ -44,6 +44,16 @@ static json_t *describe_resources(const struct run_needs *needs, const double *i
         return o;
 }
 
+/* What a worker needed, the fewest workers that memory was there for, and those that the kernel killed. */
+static json_t *describe_memory(const struct run_suite *s)
+{
+        json_t *o = json_pack("{s:I, s:O*}", "perWorker", (json_int_t)s->worker_memory, "killed", s->killed);
+
+        if (s->least_limit < UINT32_MAX)
+                json_object_set_new(o, "workers", json_integer(s->least_limit));
+        return o;
+}
+
 static json_t *describe_workers(struct run_suite *s)
 {
         const struct dispatch_params limits = {.min_workers = s->n_exact, .extra_workers = s->n_extra};
@@ -52,7 +62,7 @@ static json_t *describe_workers(struct run_suite *s)
 
         (void)run_measure_figures(&s->measure, &s->listing, &limits, &f);
         return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o*, s:f, s:f, "
-                         "s:f, s:f, s:f, s:o, s:o}",
+                         "s:f, s:f, s:f, s:o, s:o, s:o}",
                          "mode", "workers", "start", s->listing.start, "why", s->listing.why, "items", (int)m->n_items,
                          "done", (int)m->n_done, "estimated", (int)s->n_estimated, "workers", (int)m->n_workers,
                          "extra", (int)m->n_extra, "recycled", (int)m->n_recycled, "samples", (int)s->n_samples,
@@ -60,7 +70,7 @@ static json_t *describe_workers(struct run_suite *s)
                          (int)m->n_recalls, "confirmed", (int)s->n_confirmed, "pus", cpulist(m), "ready",
                          seconds_until_ready(s), "seconds", f.makespan, "bound", f.bound, "serial", f.serial, "paused",
                          s->stopped, "utilisation", utilisation(s, f.makespan), "resources",
-                         describe_resources(&s->listing.needs, f.in_use));
+                         describe_resources(&s->listing.needs, f.in_use), "memory", describe_memory(s));
 }
 
 static json_t *describe(struct run_suite *s)
@@ -200,10 +210,22 @@ static void print_settings(const json_t *o)
         fputc('\n', stderr);
 }
 
+/* schedctl: gw3 was killed by the kernel for want of memory: now 3 workers */
+static void print_killed(const json_t *o)
+{
+        const json_t *killed, *list = json_object_get(json_object_get(o, "memory"), "killed");
+        size_t i;
+
+        json_array_foreach (list, i, killed) {
+                fprintf(stderr, "schedctl: %s\n", json_string_value(killed));
+        }
+}
+
 static void print_suite(const json_t *o, bool verbose)
 {
         if (strcmp(text(o, "mode"), "workers") == 0) {
                 print_line(o);
+                print_killed(o);
                 if (verbose)
                         print_details(o);
         } else if (json_is_true(json_object_get(o, "unfit"))) {

@@ -200,6 +200,26 @@ int run_sample_idle(const char *root, const struct cpuset *pus, bool nice, doubl
         return 0;
 }
 
+/* "Private_Dirty:      1234 kB" */
+static uint64_t kib_of(const char *text, const char *key)
+{
+        const char *at = strstr(text, key);
+
+        return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+uint64_t run_sample_private(const char *root, pid_t pid)
+{
+        CLEANUP_FREE char *text = NULL;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+        if (hw_root_read(root, path, &text, NULL) < 0)
+                return 0;
+        return 1024 * (kib_of(text, "\nPrivate_Clean:") + kib_of(text, "\nPrivate_Dirty:") +
+                       kib_of(text, "\nPrivate_Hugetlb:") + kib_of(text, "\nSwapPss:"));
+}
+
 uint64_t run_sample_resident(const char *root, pid_t pid)
 {
         uint64_t pages;

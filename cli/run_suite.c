@@ -6,6 +6,7 @@
 
 #include "cli/run_past.h"
 #include "cli/run_suite.h"
+#include "hw/oom.h"
 #include "lib/util.h"
 
 int run_suite_create(struct run *run, struct run_peer *peer, struct run_suite **ret_suite)
@@ -49,10 +50,13 @@ void run_suite_leave_serial(struct run_suite *s, const char *why)
 
 static json_t *welcome_message(const struct run_suite *s, const char *uid, const char *dir)
 {
-        return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b}", "event", "welcome", "version",
+        char kills[HW_PATH_MAX] = "";
+
+        (void)hw_oom_counter("", s->reporter, kills);
+        return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b, s:s*}", "event", "welcome", "version",
                          RUN_PROTOCOL_VERSION, "run", uid, "dir", dir, "quiet", s->run->options->quiet, "start",
                          run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
-                         "confirm_failures", s->settings.confirm_failures);
+                         "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL);
 }
 
 /* What the project's file says that cannot be is said, and does not hold. */
@@ -277,6 +281,7 @@ static void suite_free(struct run_suite *s)
         free(s->dry_text);
         json_decref(s->crashed);
         json_decref(s->left);
+        json_decref(s->killed);
         free(s->workers);
         free(s->recalls);
         free(s->pus);

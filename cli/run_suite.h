@@ -7,6 +7,7 @@
  *     run_suite_records.c records in
  *     run_suite_alone.c   what items would have taken on CPUs that nobody else wants
  *     run_suite_sample.c  what workers use while they run
+ *     run_suite_memory.c  what workers need, and that there are no more than memory is there for
  *     run_suite_work.c    how much of its work is done
  *     run_suite_confirm.c items that are run once more when all is over
  *     run_suite_pause.c   what stood still for a while
@@ -22,16 +23,19 @@
 #include "cli/run_deal.h"
 #include "cli/run_engine.h"
 #include "cli/run_measure.h"
+#include "cli/run_memory.h"
 #include "cli/run_message.h"
 #include "cli/run_settings.h"
 #include "cli/run_tree.h"
 #include "cli/run_worth.h"
 #include "core/dispatch.h"
+#include "hw/cgroup.h"
 
 /* What memory has to be there for workers beyond one a PU. */
 enum {
-        RUN_ROOM_PART = 2,           /* one part in so many of the memory available is for them */
-        RUN_ROOM_FORK_PART = 4,      /* of the reporter's memory that a forked worker comes to have for itself */
+        RUN_OOM_SCORE = 200,    /* more than its reporter's: thousandths of all memory, see proc_pid_oom_score_adj(5) */
+        RUN_ROOM_PART = 2,      /* one part in so many of the memory available is for them */
+        RUN_ROOM_FORK_PART = 4, /* of the reporter's memory that a forked worker comes to have for itself */
         RUN_ROOM_EVERY_US = 1000000, /* how often the memory is looked at, at most */
         RUN_SAMPLE_SHARE = 100,      /* sampling takes at most one part in so many of the time */
 };
@@ -117,13 +121,21 @@ struct run_suite {
         size_t n_recalls;
         struct dispatch_pu *pus; /* what it may use, fastest first */
         size_t n_pus;
-        double ran, waited;         /* seconds: lately, workers' first threads */
-        uint64_t memory, memory_at; /* bytes available when it was last looked; µs */
-        uint32_t n_started_since;   /* workers since then */
-        struct cpuset idle_pus;     /* these PUs had been idle… */
-        double idle;                /* …for so many seconds… */
-        uint64_t idle_at;           /* …at this time, µs; 0 not known */
-        uint64_t sample_not_before; /* µs */
+        double ran, waited;      /* seconds: lately, workers' first threads */
+        uint64_t worker_memory;  /* bytes that a worker is known to need; 0 not known */
+        uint64_t seen_memory;    /* of that, the most that one had in this run */
+        uint64_t told_memory;    /* as the service was told */
+        uint32_t next_looked_at; /* worker whose memory is looked at next */
+        struct run_memory limits;
+        uint32_t told_limit, least_limit;    /* of workers, as the dispatcher has it, and the lowest so far */
+        struct hw_cgroup_place memory_group; /* the run's */
+        json_t *killed;                      /* workers that the kernel killed: texts; NULL none */
+        uint64_t memory, memory_at;          /* bytes available when it was last looked; µs */
+        uint32_t n_started_since;            /* workers since then */
+        struct cpuset idle_pus;              /* these PUs had been idle… */
+        double idle;                         /* …for so many seconds… */
+        uint64_t idle_at;                    /* …at this time, µs; 0 not known */
+        uint64_t sample_not_before;          /* µs */
         uint32_t n_samples;
         bool short_of_slots;     /* a worker was to start and there was none */
         json_t *dry;             /* with --dry-run, the plan */
@@ -174,6 +186,15 @@ int run_suite_plan(struct run_suite *suite, json_t *message);
 uint32_t run_suite_n_alive(const struct run_suite *suite);
 /* How many more workers there is memory for, by what was available when it was last looked. */
 uint32_t run_suite_room(const struct run_suite *suite);
+/* When the dispatcher is there and before it has any PUs: `need` is what history has of a worker, bytes, or 0. These
+ * are negative where the suite cannot go on. */
+int run_suite_memory_begin(struct run_suite *suite, uint64_t need);
+/* If the kernel has to kill something it had better be a worker than pytest, or what else the user runs. */
+void run_suite_memory_offer(const struct run_worker *worker);
+/* Once a second. */
+int run_suite_memory_look(struct run_suite *suite);
+/* The kernel killed this worker, which still counts as alive. Returns the limit that holds once it does not. */
+uint32_t run_suite_memory_killed(struct run_suite *suite, uint32_t worker);
 /* Tells the dispatcher what workers use and how idle the CPUs are. Negative: the suite cannot go on. */
 int run_suite_sample(struct run_suite *suite);
 /* Seconds that the item of a DONE record, read at `now`, would have taken on a PU that nobody else wants. */
@@ -190,7 +211,7 @@ struct run_worker *run_suite_worker(struct run_suite *suite, uint32_t number);
 /* Opens the FIFO that reports come through; before the plan, as the reporter's own items are reported there too. */
 int run_suite_open_deal(struct run_suite *suite, const char *dir);
 /* Starts dealing. */
-int run_suite_deal(struct run_suite *suite, const struct dispatch_params *params);
+int run_suite_deal(struct run_suite *suite, const struct dispatch_params *params, uint64_t worker_memory);
 /* Takes what workers have written, then the event. Negative: the suite cannot go on. */
 int run_suite_step(struct run_suite *suite, struct dispatch_event *event);
 int run_suite_started(struct run_suite *suite, uint32_t worker, pid_t pid);

@@ -251,6 +251,8 @@ int run_suite_exited(struct run_suite *s, const struct run_exited *exited)
         if (exited->running != RUN_NO_INDEX && note_item(s->crashed, exited->running) < 0)
                 return -ENOMEM;
         run_measure_exited(&s->measure, exited);
+        if (exited->for_memory)
+                event.room = run_suite_memory_killed(s, exited->worker);
         return drop_worker(s, exited->worker, &event);
 }
 
@@ -303,7 +305,7 @@ static int leave_alone(struct run_suite *s)
         return r;
 }
 
-int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
+int run_suite_deal(struct run_suite *s, const struct dispatch_params *params, uint64_t worker_memory)
 {
         struct dispatch_event event = {.type = DISPATCH_PUS, .pus = s->pus, .n_pus = s->n_pus};
         int r;
@@ -316,6 +318,8 @@ int run_suite_deal(struct run_suite *s, const struct dispatch_params *params)
         r = leave_alone(s);
         if (r == 0)
                 r = dispatch_create(params, &s->dispatch);
+        if (r == 0)
+                r = run_suite_memory_begin(s, worker_memory);
         if (r == 0)
                 r = run_measure_pus(&s->measure, run_now(s->run), s->pus, s->n_pus);
         return r < 0 ? r : run_suite_step(s, &event);

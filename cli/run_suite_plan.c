@@ -167,7 +167,7 @@ static int begin_workers(struct run_suite *s, const struct run_past *past, uint3
                 least_of(largest_of(params.min_workers, least_of((uint32_t)s->n_pus, params.max_workers)), s->n_parts);
         r = send_plan(s, "workers", s->n_at_once, s->listing.why);
         run_want_slots(s->run);
-        return r < 0 ? r : run_suite_deal(s, &params);
+        return r < 0 ? r : run_suite_deal(s, &params, past->worker_memory);
 }
 
 /* A suite that has to be watched while others have all PUs: one worker, beside theirs. */

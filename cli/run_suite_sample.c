@@ -40,6 +40,8 @@ static uint64_t memory_of_worker(const struct run_suite *s)
 {
         uint64_t reporter = run_sample_resident("", s->reporter), peak = mean_peak(s);
 
+        if (s->worker_memory > 0)
+                return s->worker_memory;
         if (strcmp(s->listing.start, "fork") != 0)
                 return larger(larger(reporter, peak), 1);
         return larger(larger(reporter / RUN_ROOM_FORK_PART, peak > reporter ? peak - reporter : 0), 1);

@@ -197,6 +197,7 @@ int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
         if (!w || pid <= 1)
                 return -EPROTO;
         w->pid = pid;
+        run_suite_memory_offer(w);
         if (w->state == RUN_WORKER_READY) /* as it said itself, meanwhile */
                 run_suite_sample_from_now(s, w);
         if (w->doomed)

@@ -125,7 +125,8 @@ enum dispatch_event_type {
         DISPATCH_RECALLED,    /* worker, list: what a recall brought back */
         DISPATCH_UNAVAILABLE, /* worker, list: items this worker does not have (fresh worker, other ids) */
         DISPATCH_EXITED,      /* worker, item (was running; lost, not dealt again) or NONE, list: what it had
-                               * finished although no DONE came; the rest of what it had is dealt anew */
+                               * finished although no DONE came; the rest of what it had is dealt anew; room: as
+                               * of a LIMIT, since it died of that; 0: as it was */
         DISPATCH_NO_WORKER,   /* worker: could not be started */
         DISPATCH_LIMIT,       /* room: the most workers that may be alive from now on, >= 1 (UINT32_MAX any number):
                                * of more the youngest retire behind what they run, and none starts */

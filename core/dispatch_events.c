@@ -185,6 +185,8 @@ static void on_exited(struct dispatch *d, const struct dispatch_event *e, struct
                 lost = true;
         }
         forget(d, e->worker, retired || lost || w->n_done > 0);
+        if (e->room > 0)
+                workers_limit(d, e->room, out);
         workers_start(d, again, out);
 }
 

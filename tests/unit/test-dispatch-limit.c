@@ -93,6 +93,23 @@ static void test_while_one_ends(void)
         scene_close(&s);
 }
 
+/* One that died of it is not replaced, and no other has to end for it. */
+static void test_death(void)
+{
+        struct scene s;
+
+        open_scene(&s);
+        ready_both(&s);
+        event(&s, DISPATCH_STARTED, 0, 0);
+        event(&s, DISPATCH_STARTED, 1, 1);
+        forget(&s);
+        step(&s, (struct dispatch_event){.type = DISPATCH_EXITED, .worker = 0, .item = 0, .room = 1});
+        expect(&s, "");
+        event(&s, DISPATCH_EXITED, 1, 1);
+        expect(&s, "start w0 on 0: in place of one that died\n");
+        scene_close(&s);
+}
+
 static void test_none(void)
 {
         const struct dispatch_event none = {.type = DISPATCH_LIMIT};
@@ -108,6 +125,7 @@ int main(void)
         test_youngest();
         test_last();
         test_while_one_ends();
+        test_death();
         test_none();
         return 0;
 }

@@ -313,7 +313,7 @@ static void test_newer(void)
         history_close(h);
         run_sql(path, "PRAGMA user_version = 99");
         CHECK(!open_warned(path, "newer version"));
-        run_sql(path, "PRAGMA user_version = 2");
+        run_sql(path, "PRAGMA user_version = 3");
         history_close(open_quietly(path));
 }
 

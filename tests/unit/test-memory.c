@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "hw/memory.h"
+#include "hw/oom.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
@@ -48,6 +49,57 @@ static uint64_t available(const struct file files[static 8])
         snprintf(command, sizeof(command), "rm -r %s", root);
         CHECK_INT(system(command), 0);
         return bytes;
+}
+
+/* Its own group's count, or the system's where the group has none. */
+static void test_oom(void)
+{
+        static const struct {
+                struct file files[8];
+                const char *path;
+                int result;
+                uint64_t count;
+        } cases[] = {
+                {{{NULL, NULL}}, "", -EISDIR, 0},
+                {{{"/proc/vmstat", "oom_killer 9\npgfault 1\noom_kill 4\n"}}, "/proc/vmstat", 0, 4},
+                {{{"/proc/vmstat", "pgfault 1\n"}}, "", -EISDIR, 0},
+                {{{"/proc/vmstat", "oom_kill 4\n"},
+                  {"/proc/self/cgroup", "0::/a\n"},
+                  {"/proc/self/mountinfo", V2_MOUNTS},
+                  {"/cg/a/memory.events", "oom 3\noom_kill 2\noom_group_kill 0\n"}},
+                 "/cg/a/memory.events",
+                 0,
+                 2},
+                {{{"/proc/vmstat", "oom_kill 4\n"},
+                  {"/proc/self/cgroup", "4:memory:/a\n"},
+                  {"/proc/self/mountinfo", V1_MOUNTS},
+                  {"/cg/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"}},
+                 "/cg/a/memory.oom_control",
+                 0,
+                 1},
+                {{{"/proc/vmstat", "oom_kill 4\n"},
+                  {"/proc/self/cgroup", "0::/a\n"},
+                  {"/proc/self/mountinfo", V2_MOUNTS},
+                  {"/cg/a/memory.events", "oom_kill many\n"}},
+                 "/proc/vmstat",
+                 0,
+                 4},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char root[] = "/tmp/test-memory-XXXXXX", command[64], path[HW_PATH_MAX];
+                uint64_t count = 0;
+
+                CHECK(mkdtemp(root));
+                for (size_t k = 0; k < ELEMENTSOF(cases[i].files) && cases[i].files[k].path; k++)
+                        write_file(root, &cases[i].files[k]);
+                CHECK_INT(hw_oom_counter(root, 0, path), 0);
+                CHECK_STR(path, cases[i].path);
+                CHECK_INT(hw_oom_count(root, path, &count), cases[i].result);
+                CHECK_INT(count, cases[i].count);
+                snprintf(command, sizeof(command), "rm -r %s", root);
+                CHECK_INT(system(command), 0);
+        }
 }
 
 int main(void)
@@ -96,5 +148,6 @@ int main(void)
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
                 CHECK(available(cases[i].files) == cases[i].bytes);
+        test_oom();
         return 0;
 }

@@ -8,9 +8,11 @@ import signal
 UNKNOWN = -1  # a wait status that nobody can tell
 
 
-def died(worker: int, status: int, nodeid: str, details: str) -> str:
-    """Why its item failed. details: what it left in its fault file."""
-    text = f"worker gw{worker} crashed while running {nodeid}: it {ending(status)}"
+def died(worker: int, status: int, nodeid: str, details: str, for_memory: bool) -> str:
+    """Why its item failed. details: what it left in its fault file; for_memory: the kernel killed
+    it."""
+    how = "was killed by the kernel for want of memory" if for_memory else ending(status)
+    text = f"worker gw{worker} crashed while running {nodeid}: it {how}"
     return f"{text}\n\n{details}" if details else text
 
 

@@ -15,6 +15,7 @@ from ..reports import cov, deal, relay, said
 from ..engine import Engine, EngineGone
 from .handle import Handle
 from .inline import run_here
+from .kills import Kills
 from .nodes import Nodes
 from .results import Results
 from .screen import Screen
@@ -84,6 +85,7 @@ class Reporter:
             from .patience import Patience
 
             self._patience = Patience(self.item_timeout, self.directory)
+        self._kills = Kills(suite.kills)
         self._ending: Any = None  # raised.Raised: what ended the session in a worker
         self._pid = os.getpid()
 
@@ -326,7 +328,8 @@ class Reporter:
         self._screen.show(said.left_behind(self.directory, handle.number))
         clean = status == 0 and handle.output is not None  # a test's os._exit(0) is not
         self.nodes.down(handle.number, handle.output if clean else None, handle.forked)
-        running = self._lost(handle, status, clean)
+        for_memory = self._kills.took(status)
+        running = self._lost(handle, status, clean, for_memory)
         if handle.unusable is not None:
             self._engine.send("failed", worker=handle.number, error=handle.unusable)
             return
@@ -337,9 +340,10 @@ class Reporter:
             status=status,
             running=running,
             finished=finished,
+            **({"memory": True} if for_memory else {}),
         )
 
-    def _lost(self, handle: Handle, status: int, clean: bool) -> int:
+    def _lost(self, handle: Handle, status: int, clean: bool, for_memory: bool) -> int:
         """The item that is lost with its worker, once that is reported; -1 for none."""
         late = self._patience.gone(handle) if self._patience is not None else None
         state = deal.take_state(self.directory, handle.number)
@@ -357,7 +361,7 @@ class Reporter:
         if late is not None:
             text, sections = late.text(details), late.sections
         else:
-            text, sections = ends.died(handle.number, status, nodeid, details), []
+            text, sections = ends.died(handle.number, status, nodeid, details, for_memory), []
         again = self._report_lost(
             handle,
             running,

@@ -29,6 +29,7 @@ class Suite:
         self.dry = False  # nothing is to run
         self.item_timeout: float = welcome["item_timeout"]  # seconds; 0 for none
         self.confirm: bool = welcome["confirm_failures"]
+        self.kills: Optional[str] = welcome.get("kills")  # where the kernel counts its killings
         self.quiet: bool = welcome["quiet"]
         self.ordered = False  # items are shown in collection order
         self.alone: List[int] = []  # items that are the reporter's from the start

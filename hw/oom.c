@@ -1,0 +1,56 @@
+#include "hw/oom.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "hw/cgroup.h"
+#include "lib/util.h"
+
+#define VMSTAT "/proc/vmstat"
+
+int hw_oom_count(const char *root, const char *path, uint64_t *ret_count)
+{
+        static const char key[] = "oom_kill ";
+        CLEANUP_FREE char *text = NULL;
+        const char *at;
+        int r = hw_root_read(root, path, &text, NULL);
+
+        if (r < 0)
+                return r;
+        for (at = text; at && strncmp(at, key, strlen(key)) != 0; at = *at == '\n' ? at + 1 : strchr(at, '\n'))
+                ;
+        if (!at)
+                return -ENOENT;
+        at += strlen(key);
+        if (!isdigit((unsigned char)*at))
+                return -EINVAL;
+        *ret_count = strtoull(at, NULL, 10);
+        return 0;
+}
+
+static bool counts(const char *root, const char *path)
+{
+        uint64_t count;
+
+        return hw_oom_count(root, path, &count) == 0;
+}
+
+int hw_oom_counter(const char *root, int pid, char ret_path[static HW_PATH_MAX])
+{
+        struct hw_cgroup_place place;
+        char process[16] = "self", path[HW_PATH_MAX + 64];
+        int r;
+
+        if (pid > 0)
+                (void)snprintf(process, sizeof(process), "%d", pid);
+        r = hw_cgroup_find(root, process, "memory", &place);
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), "%s/%s", place.directory, place.v2 ? "memory.events" : "memory.oom_control");
+        if (!*place.directory || !counts(root, path))
+                snprintf(path, sizeof(path), "%s", counts(root, VMSTAT) ? VMSTAT : "");
+        if (strlen(path) >= HW_PATH_MAX)
+                path[0] = '\0';
+        memcpy(ret_path, path, strlen(path) + 1);
+        return 0;
+}
