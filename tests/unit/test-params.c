@@ -14,7 +14,10 @@ struct values {
         double real;
         struct cpuset list;
         struct cpuset pus;
+        enum { FIRST, SECOND, THIRD } choice;
 };
+
+static const char *const choices[] = {"first", "second", "third", NULL};
 
 static const struct param table[] = {
         {PARAM("string", PARAM_STRING, struct values, string), .most = 4},
@@ -24,6 +27,7 @@ static const struct param table[] = {
         {PARAM("real", PARAM_DOUBLE, struct values, real)},
         {PARAM("list", PARAM_CPULIST, struct values, list)},
         {PARAM("pus", PARAM_PUS, struct values, pus)},
+        {PARAM("choice", PARAM_CHOICE, struct values, choice), .choices = choices},
 };
 
 static int read_text(const char *text, struct values *values, const char **ret_bad)
@@ -40,15 +44,16 @@ static int read_text(const char *text, struct values *values, const char **ret_b
 
 static void test_good(void)
 {
-        struct values values = {.number = 7, .boolean = true};
+        struct values values = {.number = 7, .boolean = true, .choice = SECOND};
         const char *bad = NULL;
 
         CHECK_INT(read_text("{\"number\": null, \"other\": []}", &values, &bad), 0);
-        CHECK(values.number == 7 && values.boolean && !values.string);
+        CHECK(values.number == 7 && values.boolean && !values.string && values.choice == SECOND);
         CHECK_INT(read_text("{\"string\": \"abcd\", \"boolean\": false, \"number\": 4096, \"u64\": 9223372036854775807,"
-                            " \"real\": 2, \"list\": \"0-3\", \"pus\": [5, 4095, 5]}",
+                            " \"real\": 2, \"list\": \"0-3\", \"pus\": [5, 4095, 5], \"choice\": \"third\"}",
                             &values, &bad),
                   0);
+        CHECK_INT(values.choice, THIRD);
         CHECK(values.number == 4096 && !values.boolean && values.u64 == INT64_MAX);
         CHECK(values.real > 1.9 && values.real < 2.1);
         CHECK(cpuset_count(&values.list) == 4 && cpuset_count(&values.pus) == 2 && cpuset_has(&values.pus, 4095));
@@ -81,6 +86,10 @@ static void test_bad(void)
                 {"{\"pus\": [-1]}", "pus"},
                 {"{\"pus\": [null]}", "pus"},
                 {"{\"boolean\": true, \"pus\": {}}", "pus"},
+                {"{\"choice\": \"fourth\"}", "choice"},
+                {"{\"choice\": \"First\"}", "choice"},
+                {"{\"choice\": \"\"}", "choice"},
+                {"{\"choice\": 1}", "choice"},
                 {"{\"pus\": 1, \"string\": 1}", "string"},
         };
 

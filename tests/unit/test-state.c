@@ -36,12 +36,20 @@ static size_t read_back(char *text, size_t size)
 static struct state_record make_record(alloc_id id, struct alloc_request *request, struct alloc_grant *grant)
 {
         *request = (struct alloc_request){.uid = 4294967294, .min = 1, .max = 4, .weight = 100, .quota = 1.5};
+        request->user_weight = 300;
+        request->priority = ALLOC_INTERACTIVE;
+        request->paused = true;
+        request->slots = 6;
         *grant = (struct alloc_grant){.generation = id + 10};
         cpuset_add_range(&request->allowed, 0, 7);
         cpuset_add_range(&grant->pus, 2, 3);
         cpuset_add(&grant->slots, (unsigned)id);
-        return (struct state_record){
-                .id = id, .hash = token_hash_of("secret"), .label = "a \"b\"\n", .request = request, .grant = grant};
+        return (struct state_record){.id = id,
+                                     .hash = token_hash_of("secret"),
+                                     .label = "a \"b\"\n",
+                                     .nice = 10,
+                                     .request = request,
+                                     .grant = grant};
 }
 
 static void put(struct state *s, alloc_id id)
@@ -95,6 +103,10 @@ static void test_round_trip(void)
         CHECK_INT(leases.items[0].request.uid, 4294967294);
         CHECK_INT(leases.items[0].request.max, 4);
         CHECK(leases.items[0].request.quota > 1.4 && leases.items[0].request.quota < 1.6);
+        CHECK_INT(leases.items[0].request.user_weight, 300);
+        CHECK_INT(leases.items[0].request.priority, ALLOC_INTERACTIVE);
+        CHECK_INT(leases.items[0].request.slots, 6);
+        CHECK(leases.items[0].request.paused && leases.items[0].nice == 10);
         CHECK_INT(leases.items[0].generation, 11);
         CHECK(cpuset_count(&leases.items[0].pus) == 2 && cpuset_has(&leases.items[0].slots, 1));
         CHECK(token_hash_equal(&leases.items[0].hash, &hash));
