@@ -9,7 +9,7 @@
 
 enum {
         ALLOC_RESERVE_MIN = 8,
-        ALLOC_ROUNDS_MAX = 8,
+        ALLOC_ROUNDS_MAX = 64,
         ALLOC_ACTIONS_PER_LEASE = 2, /* a record and a grant */
         ALLOC_ACTIONS_ENDED = 2,     /* a record to forget and the end */
 };
@@ -22,16 +22,36 @@ void alloc_actions_finish(struct alloc_actions *actions)
         *actions = (struct alloc_actions){0};
 }
 
+static void solution_free(struct alloc_solution *s)
+{
+        free(s->plans);
+        free(s->match.may);
+        free(s->match.takes);
+        free(s->match.visited);
+        free(s->match.before);
+        free(s->match.through);
+}
+
+/* With room for n leases; false without memory, and then what there is has to be freed all the same. */
+static bool solution_init(struct alloc_solution *s, size_t n)
+{
+        struct match *m = &s->match;
+
+        s->plans = calloc(n, sizeof(*s->plans));
+        m->may = calloc(n, sizeof(*m->may));
+        m->takes = calloc(n, sizeof(*m->takes));
+        m->visited = calloc(n, sizeof(*m->visited));
+        m->before = calloc(n, sizeof(*m->before));
+        m->through = calloc(n, sizeof(*m->through));
+        return s->plans && m->may && m->takes && m->visited && m->before && m->through;
+}
+
 void alloc_tables_free(struct alloc *a)
 {
         free(a->leases);
         free(a->lends);
-        free(a->solution.plans);
-        free(a->solution.match.may);
-        free(a->solution.match.takes);
-        free(a->solution.match.visited);
-        free(a->solution.match.before);
-        free(a->solution.match.through);
+        solution_free(&a->solution);
+        solution_free(&a->foresight);
 }
 
 int alloc_create(struct alloc **ret_alloc)
@@ -58,18 +78,12 @@ void alloc_destroy(struct alloc *a)
 int alloc_tables_copy(const struct alloc *a, size_t n, unsigned width, struct alloc *ret_tables)
 {
         struct alloc t = {.allocated = n, .width = width};
-        struct match *m = &t.solution.match;
+        bool ready = solution_init(&t.solution, n);
 
+        ready &= solution_init(&t.foresight, n);
         t.leases = calloc(n, sizeof(*t.leases));
         t.lends = calloc(n * width, sizeof(*t.lends));
-        t.solution.plans = calloc(n, sizeof(*t.solution.plans));
-        m->may = calloc(n, sizeof(*m->may));
-        m->takes = calloc(n, sizeof(*m->takes));
-        m->visited = calloc(n, sizeof(*m->visited));
-        m->before = calloc(n, sizeof(*m->before));
-        m->through = calloc(n, sizeof(*m->through));
-        if (!t.leases || !t.lends || !t.solution.plans || !m->may || !m->takes || !m->visited || !m->before ||
-            !m->through) {
+        if (!t.leases || !t.lends || !ready) {
                 alloc_tables_free(&t);
                 return -ENOMEM;
         }
@@ -106,6 +120,7 @@ static int reserve_tables(struct alloc *a, size_t n, unsigned width)
         a->leases = tables.leases;
         a->lends = tables.lends;
         a->solution = tables.solution;
+        a->foresight = tables.foresight;
         a->allocated = allocated;
         a->width = width;
         return 0;
@@ -137,14 +152,10 @@ void alloc_emit(struct alloc_actions *actions, enum alloc_action_type type, cons
 /* Records first: what a client hears of must survive a crash. */
 static void tell(struct alloc *a, struct alloc_actions *actions)
 {
-        unsigned position = 0;
-
+        alloc_wait(a);
         for (size_t i = 0; i < a->n_leases; i++) {
                 struct alloc_lease *l = &a->leases[i];
-
-                if (!alloc_lease_holds_any(l))
-                        position++;
-                bool changed = alloc_snapshot(a, l, position);
+                bool changed = alloc_snapshot(a, l);
 
                 if (changed || l->touched)
                         alloc_emit(actions, ALLOC_DO_PERSIST, l, ALLOC_ERROR_NONE);
@@ -225,9 +236,27 @@ int alloc_step(struct alloc *a, const struct alloc_event *event, struct alloc_ac
                 a->now = event->now;
         alloc_event_apply(a, event, event->machine ? &machine : NULL, actions);
         alloc_end_leases(a, actions);
+        alloc_lower_hold(a);
         settle(a);
         tell(a, actions);
         return 0;
+}
+
+/* When something about the lease changes of itself. */
+static uint64_t lease_deadline(const struct alloc *a, const struct alloc_lease *l)
+{
+        uint64_t next = l->detached ? l->detached_at + ALLOC_RECOVER_US : ALLOC_NEVER;
+        uint64_t grown_up = l->opened + ALLOC_YOUNG_US;
+
+        if (l->request.priority == ALLOC_INTERACTIVE && grown_up > a->now && grown_up < next)
+                next = grown_up;
+        CPUSET_FOREACH (pu, &l->wanted) {
+                uint64_t hard = l->lends[pu].wanted_since + ALLOC_HARD_US;
+
+                if (hard > a->now && hard < next)
+                        next = hard;
+        }
+        return next;
 }
 
 uint64_t alloc_next_deadline(const struct alloc *a)
@@ -235,16 +264,9 @@ uint64_t alloc_next_deadline(const struct alloc *a)
         uint64_t next = ALLOC_NEVER;
 
         for (size_t i = 0; i < a->n_leases; i++) {
-                const struct alloc_lease *l = &a->leases[i];
+                uint64_t deadline = lease_deadline(a, &a->leases[i]);
 
-                if (l->detached && l->detached_at + ALLOC_RECOVER_US < next)
-                        next = l->detached_at + ALLOC_RECOVER_US;
-                CPUSET_FOREACH (pu, &l->wanted) {
-                        uint64_t hard = l->lends[pu].wanted_since + ALLOC_HARD_US;
-
-                        if (hard > a->now && hard < next)
-                                next = hard;
-                }
+                next = deadline < next ? deadline : next;
         }
         return next;
 }

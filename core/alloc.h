@@ -24,12 +24,13 @@ enum {
         ALLOC_INTERACTIVE_GAIN = 4, /* an interactive lease's weight counts so many times, while it is young */
 };
 
-#define ALLOC_SOFT_US    UINT64_C(1000000)  /* wanted back: at the end of the running item, hard after this */
-#define ALLOC_HARD_US    UINT64_C(3000000)  /* not answered by then: lent shared, and the lease grows no more */
-#define ALLOC_RECOVER_US UINT64_C(5000000)  /* a recovered lease may be claimed this long */
-#define ALLOC_YOUNG_US   UINT64_C(60000000) /* since its opening: an interactive lease is young, and then a normal one \
-                                             */
-#define ALLOC_NEVER      UINT64_MAX
+#define ALLOC_SOFT_US    UINT64_C(1000000) /* wanted back: at the end of the running item, hard after this */
+#define ALLOC_HARD_US    UINT64_C(3000000) /* not answered by then: lent shared, and the lease grows no more */
+#define ALLOC_RECOVER_US UINT64_C(5000000) /* a recovered lease may be claimed this long */
+#define ALLOC_YOUNG_US                                                                                                 \
+        UINT64_C(60000000) /* since its opening: an interactive lease is young, and then a normal one                  \
+                            */
+#define ALLOC_NEVER UINT64_MAX
 
 typedef uint64_t alloc_id; /* of a lease; given by the caller, unique for the allocator's life, not 0 */
 
@@ -184,6 +185,8 @@ struct alloc_lease_view {
         const struct alloc_request *request;
         const struct alloc_grant *grant;
         bool detached;
+        bool declined; /* did not answer when PUs were wanted that nobody needs any more: left alone where kinds are
+                          evened out */
         uint64_t opened;
 };
 size_t alloc_n_leases(const struct alloc *a);

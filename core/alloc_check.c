@@ -10,8 +10,12 @@ static const char *check_charge(const struct alloc *a, const struct alloc_lease 
                 return "a lease is guest on a PU that it owns";
         if (!cpuset_is_subset(&held, &a->online))
                 return "a lease holds a PU that is not there";
-        if (!cpuset_is_subset(&held, &l->request.allowed) && !l->detached)
-                return "a lease holds a PU that it may not use";
+        struct cpuset foreign = cpuset_andnot(&held, &l->request.allowed);
+
+        if (!cpuset_is_subset(&foreign, &l->wanted) && !l->detached)
+                return "a lease keeps a PU that it may not use";
+        if (l->request.paused && !cpuset_is_subset(&held, &l->wanted))
+                return "a paused lease keeps a PU";
         if (cpuset_intersects(&held, &l->unusable))
                 return "a lease holds a PU that it cannot be pinned to";
         if (!cpuset_is_subset(&l->wanted, &held))
@@ -33,7 +37,7 @@ static const char *check_grant(const struct alloc_lease *l)
                 return "a grant does not say what is held";
         if (!cpuset_is_subset(&l->guest, &g->shared) || !cpuset_is_subset(&g->shared, &held))
                 return "a grant does not say what is shared";
-        if (cpuset_is_empty(&held) != (g->position > 0))
+        if ((cpuset_is_empty(&held) && !l->request.paused) != (g->position > 0))
                 return "a lease holds nothing and does not wait, or waits and holds something";
         if (cpuset_count(&kept) > l->request.max)
                 return "a lease may keep more PUs than its max";

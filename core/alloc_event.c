@@ -15,11 +15,13 @@ struct alloc_lease *alloc_find(const struct alloc *a, alloc_id id)
         return NULL;
 }
 
-static enum alloc_error check_numbers(const struct alloc_request *r)
+static enum alloc_error check_request(const struct alloc_request *r)
 {
-        if (r->max < 1 || r->min > r->max || r->weight < ALLOC_WEIGHT_MIN || r->weight > ALLOC_WEIGHT_MAX)
+        if (!r || r->max < 1 || r->min > r->max || r->weight < ALLOC_WEIGHT_MIN || r->weight > ALLOC_WEIGHT_MAX)
                 return ALLOC_ERROR_INVALID;
-        return ALLOC_ERROR_NONE;
+        if (r->user_weight > ALLOC_WEIGHT_MAX || r->priority >= ALLOC_PRIORITIES)
+                return ALLOC_ERROR_INVALID;
+        return r->quota >= 0 && !cpuset_is_empty(&r->allowed) ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
 }
 
 static enum alloc_error check_limits(const struct alloc *a, const struct alloc_event *e)
@@ -49,9 +51,9 @@ static enum alloc_error check_open(const struct alloc *a, const struct alloc_eve
         struct cpuset used = slots_used(a);
         enum alloc_error error;
 
-        if (!e->request || e->lease == 0 || !(e->request->quota >= 0) || cpuset_is_empty(&e->request->allowed))
+        if (e->lease == 0)
                 return ALLOC_ERROR_INVALID;
-        if ((error = check_numbers(e->request)) || (error = check_limits(a, e)))
+        if ((error = check_request(e->request)) || (error = check_limits(a, e)))
                 return error;
         if (e->type == ALLOC_RECOVER)
                 return !e->pus || !e->slots || cpuset_is_empty(e->slots) || cpuset_intersects(e->slots, &used)
@@ -68,14 +70,14 @@ enum alloc_error alloc_event_check(const struct alloc *a, const struct alloc_eve
         case ALLOC_MACHINE:
                 return e->usable && (e->machine || a->machine.n_pus > 0) ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
         case ALLOC_BUDGET_SET:
-                return e->budget >= 1 ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
+                return e->budget >= 1 && e->aim <= PLACEMENT_COOL ? ALLOC_ERROR_NONE : ALLOC_ERROR_INVALID;
         case ALLOC_OPEN:
         case ALLOC_RECOVER:
                 return check_open(a, e);
         case ALLOC_UPDATE:
                 if (!alloc_find(a, e->lease))
                         return ALLOC_ERROR_NO_SUCH_LEASE;
-                return e->request ? check_numbers(e->request) : ALLOC_ERROR_INVALID;
+                return check_request(e->request);
         case ALLOC_RETURN:
         case ALLOC_REFUSED:
         case ALLOC_CLAIM:
@@ -101,6 +103,7 @@ static void lose(struct alloc_lease *l, const struct cpuset *pus, enum alloc_rea
         cpuset_subtract(&l->own, &lost);
         cpuset_subtract(&l->guest, &lost);
         cpuset_subtract(&l->coming, &lost);
+        cpuset_subtract(&l->meant, &lost);
         cpuset_subtract(&l->wanted, &lost);
         cpuset_merge(&l->lost, &lost);
         l->lost_reason = reason;
@@ -140,6 +143,8 @@ static void set_machine(struct alloc *a, struct machine *machine, const struct c
                 machine_finish(&a->machine);
                 a->machine = *machine;
                 a->online = machine_cpuset(machine);
+                for (unsigned kind = 0; kind < machine->n_kinds; kind++)
+                        a->kinds[kind] = machine_kind_cpuset(machine, kind);
         }
         a->usable = cpuset_and(usable, &a->online);
         for (size_t i = 0; i < a->n_leases; i++) {
@@ -183,7 +188,9 @@ static void recover(struct alloc *a, const struct alloc_event *e)
 
         for (size_t i = 0; i + 1 < a->n_leases; i++)
                 cpuset_merge(&owned, &a->leases[i].own);
-        l->own = cpuset_andnot(&pus, &owned);
+        l->own = l->meant = cpuset_andnot(&pus, &owned);
+        for (size_t i = 0; i + 1 < a->n_leases; i++)
+                cpuset_subtract(&a->leases[i].meant, &l->own);
         bound = cpuset_and(&pus, &owned);
         CPUSET_FOREACH (pu, &bound)
                 if (alloc_count_guests(a, pu) < ALLOC_SHARED_PER_PU_MAX)
@@ -193,6 +200,7 @@ static void recover(struct alloc *a, const struct alloc_event *e)
         l->grant.generation = e->generation;
         l->grant.slots = *e->slots;
         l->grant.pus = *e->pus;
+        l->hold_cap = cpuset_count(&l->own);
         l->detached = true;
         l->detached_at = a->now;
 }
@@ -206,6 +214,7 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
                 if (l->lends[pu].generation > e->generation)
                         cpuset_remove(&named, pu);
         l->answer = !cpuset_is_empty(&named);
+        l->declined &= cpuset_is_empty(&named);
         if (unusable) {
                 cpuset_merge(&l->unusable, &named);
                 lose(l, &named, ALLOC_UNUSABLE);
@@ -214,6 +223,7 @@ static void give_back(struct alloc_lease *l, const struct alloc_event *e, bool u
         cpuset_subtract(&l->own, &named);
         cpuset_subtract(&l->guest, &named);
         cpuset_subtract(&l->coming, &named);
+        cpuset_subtract(&l->meant, &named);
         cpuset_subtract(&l->wanted, &named);
 }
 
@@ -225,22 +235,31 @@ static void claim(struct alloc *a, struct alloc_lease *l, const struct cpuset *p
         cpuset_restrict(&l->guest, pus);
         cpuset_restrict(&l->coming, pus);
         cpuset_restrict(&l->wanted, pus);
+        cpuset_restrict(&l->meant, pus);
         if (l->detached)
                 CPUSET_FOREACH (pu, &l->wanted)
                         l->lends[pu].wanted_since = ALLOC_NEVER;
-        l->detached = false;
+        l->detached = l->declined = false;
         l->claimed = l->answer = true;
         take_slots(a, l);
 }
 
+/* When it is to end is no part of a record: it is news for a moment, and comes often. */
+static bool same_record(const struct alloc_request *a, const struct alloc_request *b)
+{
+        return a->min == b->min && a->max == b->max && a->weight == b->weight && a->user_weight == b->user_weight &&
+               a->slots == b->slots && a->memory_per_worker == b->memory_per_worker &&
+               cpuset_equal(&a->allowed, &b->allowed) && !(a->quota < b->quota) && !(a->quota > b->quota) &&
+               a->quota_group == b->quota_group && a->priority == b->priority && a->paused == b->paused;
+}
+
 static void update(struct alloc *a, struct alloc_lease *l, const struct alloc_request *r)
 {
-        l->request.min = r->min;
-        l->request.max = r->max;
-        l->request.weight = r->weight;
-        l->request.slots = r->slots;
-        l->request.memory_per_worker = r->memory_per_worker;
-        l->touched = true;
+        uint32_t uid = l->request.uid;
+
+        l->touched |= !same_record(&l->request, r);
+        l->request = *r;
+        l->request.uid = uid;
         take_slots(a, l);
 }
 
@@ -260,6 +279,27 @@ static void open_lease(struct alloc *a, const struct alloc_event *e)
         take_slots(a, l);
 }
 
+/* What is wanted back already when growth is held, or goes later, does not come again before the hold ends. */
+static void set_hold(struct alloc *a, bool hold)
+{
+        for (size_t i = 0; i < a->n_leases && hold && !a->hold; i++) {
+                struct cpuset kept = cpuset_andnot(&a->leases[i].own, &a->leases[i].wanted);
+
+                a->leases[i].hold_cap = cpuset_count(&kept);
+        }
+        a->hold = hold;
+}
+
+void alloc_lower_hold(struct alloc *a)
+{
+        for (size_t i = 0; i < a->n_leases && a->hold; i++) {
+                unsigned n = cpuset_count(&a->leases[i].own);
+
+                if (n < a->leases[i].hold_cap)
+                        a->leases[i].hold_cap = n;
+        }
+}
+
 void alloc_event_apply(struct alloc *a, const struct alloc_event *e, struct machine *machine,
                        struct alloc_actions *actions)
 {
@@ -272,7 +312,7 @@ void alloc_event_apply(struct alloc *a, const struct alloc_event *e, struct mach
         case ALLOC_BUDGET_SET:
                 a->budget = e->budget;
                 a->goal = (struct placement_goal){.aim = e->aim, .hot_package = e->hot_package};
-                a->hold = e->hold;
+                set_hold(a, e->hold);
                 break;
         case ALLOC_OPEN:
                 open_lease(a, e);

@@ -2,7 +2,9 @@
  *
  * A PU that nobody owns goes to its taker at once. One that another lease still owns is wanted back from that lease;
  * when it has not come for ALLOC_HARD_US, its taker becomes a guest on it. A lease that would hold nothing it may use,
- * and must not wait, becomes a guest at once, on a PU that comes to it anyway or else on the least shared one.
+ * and must not wait, becomes a guest at once, on a PU that comes to it anyway or else on the least shared one. One that
+ * is due no PU of its own any more, and must not be without, changes places with the taker of one that it owns: so it
+ * is never left with nothing between two answers.
  */
 #include "core/alloc_state.h"
 
@@ -80,6 +82,50 @@ static unsigned least_shared(const struct alloc *a, const struct cpuset *candida
         return found;
 }
 
+/* A lease that is due nothing stays on one of the PUs that another takes from it, as that one's guest. */
+static bool change_places(struct alloc *a, size_t index)
+{
+        struct alloc_lease *l = &a->leases[index];
+        const struct match *m = &a->solution.match;
+        struct cpuset may_stay = cpuset_and(&l->own, &m->may[index]);
+
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct cpuset taken = cpuset_and(&may_stay, &m->takes[i]);
+                unsigned pu = least_shared(a, &taken);
+
+                if (pu == CPUSET_NONE)
+                        continue;
+                cpuset_remove(&l->own, pu);
+                cpuset_add(&l->guest, pu);
+                lend(&a->leases[i], &a->leases[i].own, pu);
+                return true;
+        }
+        return false;
+}
+
+/* Whether the lease is to have a PU and will have none that is its own. */
+static bool is_guest_for_good(const struct alloc *a, size_t index)
+{
+        return a->solution.plans[index].entitled && !a->leases[index].detached &&
+               cpuset_is_empty(&a->solution.match.takes[index]);
+}
+
+/* PUs that the lease may share within the budget: those that somebody takes. All others where there is none. */
+static struct cpuset shareable(const struct alloc *a, size_t index)
+{
+        const struct alloc_solution *s = &a->solution;
+        struct cpuset taken = cpuset_and(&s->match.may[index], &s->taken);
+
+        return cpuset_is_empty(&taken) ? s->match.may[index] : taken;
+}
+
+static bool keeps_guest(const struct alloc *a, size_t index)
+{
+        struct cpuset may_share = shareable(a, index);
+
+        return cpuset_intersects(&a->leases[index].guest, &may_share);
+}
+
 /* A first PU waits for nothing: it is shared with an owner who is to give it up, or taken beyond the budget, or shared
  * for good. */
 static bool lend_first(struct alloc *a, size_t index)
@@ -94,12 +140,32 @@ static bool lend_first(struct alloc *a, size_t index)
                 lend(l, &l->own, cpuset_next(&later, 0));
                 return true;
         }
-        if (pu == CPUSET_NONE)
-                pu = least_shared(a, &s->match.may[index]);
+        if (pu == CPUSET_NONE) {
+                struct cpuset may_share = shareable(a, index);
+
+                cpuset_subtract(&may_share, &l->own);
+                pu = least_shared(a, &may_share);
+        }
+        if (pu == CPUSET_NONE && !cpuset_intersects(&l->guest, &s->match.may[index])) {
+                struct cpuset others = cpuset_andnot(&s->match.may[index], &l->own);
+
+                pu = least_shared(a, &others);
+        }
         if (pu == CPUSET_NONE)
                 return false;
         lend(l, &l->guest, pu);
         return true;
+}
+
+/* Nobody who must have a PU is left without. */
+static bool ensure_first(struct alloc *a, size_t index)
+{
+        if (is_guest_for_good(a, index) && !keeps_guest(a, index))
+                return change_places(a, index) || (!a->solution.plans[index].fixed && lend_first(a, index));
+        if (a->solution.plans[index].entitled &&
+            !alloc_lease_has_first(&a->leases[index], &a->solution.match.may[index]))
+                return lend_first(a, index);
+        return false;
 }
 
 /* PUs that the lease is to get and whose owners did not give them back. */
@@ -120,7 +186,7 @@ static bool lend_overdue(struct alloc *a, size_t index)
         return lent;
 }
 
-/* The guest PUs a lease may keep: those on their way to it, or one where it owns nothing. */
+/* The guest PUs a lease may keep: those on their way to it, or one where it owns nothing or is to. */
 static struct cpuset guests_kept(const struct alloc *a, size_t index)
 {
         const struct alloc_lease *l = &a->leases[index];
@@ -129,17 +195,22 @@ static struct cpuset guests_kept(const struct alloc *a, size_t index)
         struct cpuset owned = cpuset_and(&l->own, &a->solution.match.may[index]);
         struct cpuset one = {0};
 
-        if (!cpuset_is_empty(&coming) || !cpuset_is_empty(&owned) || cpuset_is_empty(&usable))
+        if (!a->solution.plans[index].entitled || !cpuset_is_empty(&coming) || cpuset_is_empty(&usable))
+                return coming;
+        if (!cpuset_is_empty(&owned) && !is_guest_for_good(a, index))
                 return coming;
 
-        struct cpuset kept = cpuset_andnot(&usable, &l->wanted);
+        struct cpuset may_share = shareable(a, index), kept = cpuset_and(&usable, &may_share);
 
+        if (!cpuset_is_empty(&kept))
+                usable = kept;
+        kept = cpuset_andnot(&usable, &l->wanted);
         cpuset_add(&one, cpuset_next(cpuset_is_empty(&kept) ? &usable : &kept, 0));
         return one;
 }
 
-/* Of the PUs the lease may use but is not to have, as many as it holds above its share: it may be short of a PU that
- * it gets in exchange. Those wanted back already come first. */
+/* Of the PUs the lease may use but is not to have, as many as it holds above its share, for it may be short of a PU
+ * that it gets in exchange; and those with which it is to begin an exchange. Those wanted back already come first. */
 static struct cpuset owned_wanted(const struct alloc *a, size_t index, const struct cpuset *guests)
 {
         const struct alloc_lease *l = &a->leases[index];
@@ -147,12 +218,13 @@ static struct cpuset owned_wanted(const struct alloc *a, size_t index, const str
         struct cpuset keep = cpuset_and(&l->own, &s->match.may[index]);
         struct cpuset wanted = cpuset_andnot(&keep, &s->match.takes[index]);
         unsigned n = cpuset_count(&keep) + cpuset_count(guests), share = s->plans[index].share;
-        unsigned spare = n > share ? n - share : 0, n_wanted = cpuset_count(&wanted);
+        struct cpuset exchanged = cpuset_and(&wanted, &s->exchanged);
+        unsigned spare = (n > share ? n - share : 0) + cpuset_count(&exchanged), n_wanted = cpuset_count(&wanted);
 
         for (int sticky = 0; sticky < 2; sticky++) {
                 for (unsigned pu = cpuset_next(&wanted, 0); pu != CPUSET_NONE && n_wanted > spare;
                      pu = cpuset_next(&wanted, pu + 1)) {
-                        if (!sticky && cpuset_has(&l->wanted, pu))
+                        if (!sticky && (cpuset_has(&l->wanted, pu) || cpuset_has(&exchanged, pu)))
                                 continue;
                         cpuset_remove(&wanted, pu);
                         n_wanted--;
@@ -228,96 +300,24 @@ bool alloc_settle(struct alloc *a)
 {
         bool changed = false;
 
+        a->solution.taken = (struct cpuset){0};
+        for (size_t i = 0; i < a->n_leases; i++)
+                cpuset_merge(&a->solution.taken, &a->solution.match.takes[i]);
+        cpuset_subtract(&a->solution.taken, &a->solution.later);
         for (size_t i = 0; i < a->n_leases; i++)
                 changed |= lend_free(a, i);
         for (size_t i = 0; i < a->n_leases; i++) {
                 changed |= lend_overdue(a, i);
-                if (a->solution.plans[i].entitled && !alloc_lease_has_first(&a->leases[i], &a->solution.match.may[i]))
-                        changed |= lend_first(a, i);
+                changed |= ensure_first(a, i);
         }
         a->solution.guests = (struct cpuset){0};
         a->solution.needed = somebody_needs(a);
         for (size_t i = 0; i < a->n_leases; i++) {
+                a->leases[i].declined |= a->solution.plans[i].forgiven;
                 changed |= want_back(a, i);
+                changed |= !cpuset_equal(&a->leases[i].meant, &a->solution.match.takes[i]);
+                a->leases[i].meant = a->solution.match.takes[i];
                 cpuset_merge(&a->solution.guests, &a->leases[i].guest);
         }
         return changed;
-}
-
-/* PUs of l that another lease uses too. */
-static struct cpuset shared_of(const struct alloc *a, const struct alloc_lease *l)
-{
-        struct cpuset hosting = cpuset_and(&l->own, &a->solution.guests);
-
-        return cpuset_or(&l->guest, &hosting);
-}
-
-static enum alloc_reason wanted_reason(const struct alloc *a, const struct alloc_lease *l)
-{
-        const struct alloc_plan *p = &a->solution.plans[l - a->leases];
-
-        if (cpuset_is_empty(&l->wanted))
-                return ALLOC_OK;
-        if (alloc_lease_overdue(l, a->now))
-                return ALLOC_UNANSWERED;
-        if (!cpuset_is_subset(&l->wanted, &a->usable))
-                return ALLOC_MACHINE_CHANGED;
-        if (a->solution.needed)
-                return ALLOC_FAIR_SHARE;
-        return p->limit;
-}
-
-static uint64_t wanted_deadline(const struct alloc_lease *l)
-{
-        uint64_t first = ALLOC_NEVER;
-
-        CPUSET_FOREACH (pu, &l->wanted)
-                if (l->lends[pu].wanted_since < first)
-                        first = l->lends[pu].wanted_since;
-        return first == ALLOC_NEVER ? ALLOC_NEVER : first + ALLOC_SOFT_US;
-}
-
-/* Why the lease holds what it holds. */
-static enum alloc_reason holding_reason(const struct alloc *a, const struct alloc_lease *l,
-                                        const struct alloc_grant *next)
-{
-        size_t index = (size_t)(l - a->leases);
-
-        if (l->claimed)
-                return ALLOC_CLAIMED;
-        if (cpuset_is_empty(&next->pus))
-                return cpuset_is_empty(&a->solution.match.may[index]) ? ALLOC_NOT_ALLOWED : ALLOC_ALL_LENT;
-        if (cpuset_is_empty(&l->own))
-                return ALLOC_SHARED_FIRST;
-        if (!cpuset_is_empty(&l->grant.pus) && !cpuset_is_subset(&next->pus, &l->grant.pus))
-                return ALLOC_GROWN;
-        return a->solution.plans[index].limit;
-}
-
-static bool same_grant(const struct alloc_grant *a, const struct alloc_grant *b)
-{
-        return cpuset_equal(&a->pus, &b->pus) && cpuset_equal(&a->shared, &b->shared) &&
-               cpuset_equal(&a->wanted, &b->wanted) && cpuset_equal(&a->slots, &b->slots) &&
-               a->wanted_reason == b->wanted_reason && a->wanted_deadline == b->wanted_deadline &&
-               a->position == b->position;
-}
-
-bool alloc_snapshot(struct alloc *a, struct alloc_lease *l, unsigned position)
-{
-        struct alloc_grant next = l->grant;
-
-        next.pus = alloc_lease_held(l);
-        next.shared = shared_of(a, l);
-        next.wanted = l->wanted;
-        next.wanted_reason = wanted_reason(a, l);
-        next.wanted_deadline = wanted_deadline(l);
-        next.lost = l->lost;
-        next.lost_reason = l->lost_reason;
-        next.position = cpuset_is_empty(&next.pus) ? position : 0;
-        next.reason = holding_reason(a, l, &next);
-        if (!l->answer && cpuset_is_empty(&l->lost) && same_grant(&next, &l->grant))
-                return false;
-        next.generation++;
-        l->grant = next;
-        return true;
 }

@@ -8,75 +8,6 @@
  */
 #include "core/alloc_state.h"
 
-/* The one of `wanted` that the lease had best keep after all. */
-static unsigned pick_withdrawn(const struct alloc *a, const struct alloc_solution *s, const struct alloc_lease *l,
-                               const struct cpuset *wanted)
-{
-        struct placement_choice choice = {.pu = cpuset_next(wanted, 0)};
-        struct cpuset own = cpuset_andnot(&l->own, wanted);
-
-        placement_next(&a->machine, &a->goal, wanted, &s->lent, &own, &choice);
-        return choice.pu;
-}
-
-/* Releases up to p->surplus PUs more, those that others share already. */
-static void release_shared(struct alloc_solution *s, struct alloc_plan *p, struct cpuset *keep)
-{
-        struct cpuset shared = cpuset_and(keep, &s->guests);
-
-        for (unsigned pu = cpuset_next(&shared, 0); pu != CPUSET_NONE && p->surplus > 0;
-             pu = cpuset_next(&shared, pu + 1)) {
-                cpuset_remove(keep, pu);
-                cpuset_add(&s->released, pu);
-                p->surplus--;
-        }
-}
-
-/* Starts from what the lease holds. PUs wanted back from it stay wanted while it holds, with what comes to it, more
- * than its share. */
-static void keep_held(const struct alloc *a, struct alloc_solution *s, size_t index)
-{
-        const struct alloc_lease *l = &a->leases[index];
-        struct alloc_plan *p = &s->plans[index];
-        struct cpuset keep = cpuset_and(&l->own, &s->match.may[index]);
-        struct cpuset release = cpuset_and(&keep, &l->wanted);
-        unsigned n_keep = cpuset_count(&keep), n_with_coming = n_keep + cpuset_count(&l->coming);
-        unsigned n_spare = n_with_coming > p->share ? n_with_coming - p->share : 0;
-        unsigned n_release = cpuset_count(&release);
-
-        for (; n_release > n_spare; n_release--)
-                cpuset_remove(&release, pick_withdrawn(a, s, l, &release));
-        n_keep -= n_release;
-        p->surplus = n_keep > p->share ? n_keep - p->share : 0;
-        cpuset_subtract(&keep, &release);
-        cpuset_merge(&s->released, &release);
-        release_shared(s, p, &keep);
-        s->match.takes[index] = keep;
-        p->taken = cpuset_count(&keep);
-}
-
-/* PUs that come to the lease and that it shares already keep coming, unless it can have a free one instead. */
-static void keep_guests(const struct alloc *a, struct alloc_solution *s, size_t index)
-{
-        struct cpuset untaken = cpuset_or(&s->free, &s->released);
-        const struct alloc_lease *l = &a->leases[index];
-        struct cpuset kept = cpuset_andnot(&l->guest, &l->wanted);
-        struct cpuset found = cpuset_and(cpuset_is_empty(&l->own) ? &kept : &l->coming, &untaken);
-        struct alloc_plan *p = &s->plans[index];
-
-        cpuset_restrict(&found, &s->match.may[index]);
-        if (!p->fixed && s->room > 0 && cpuset_intersects(&s->free, &s->match.may[index]))
-                return;
-        CPUSET_FOREACH (pu, &found) {
-                if (p->taken >= p->share)
-                        return;
-                cpuset_add(&s->match.takes[index], pu);
-                cpuset_remove(&s->free, pu);
-                cpuset_remove(&s->released, pu);
-                p->taken++;
-        }
-}
-
 static void begin(const struct alloc *a, struct alloc_solution *s)
 {
         s->guests = s->owned = s->released = s->later = (struct cpuset){0};
@@ -85,15 +16,11 @@ static void begin(const struct alloc *a, struct alloc_solution *s)
                 cpuset_merge(&s->guests, &a->leases[i].guest);
         }
         s->lent = cpuset_or(&s->guests, &s->owned);
-        s->free = cpuset_andnot(&a->usable, &s->owned);
 
         unsigned n_lent = cpuset_count(&s->lent);
 
         s->room = s->limit > n_lent ? s->limit - n_lent : 0;
-        for (size_t i = 0; i < a->n_leases; i++)
-                keep_held(a, s, i);
-        for (size_t i = 0; i < a->n_leases; i++)
-                keep_guests(a, s, i);
+        alloc_keep(a, s);
         /* A lease that does not grow makes do with what it shares. */
         for (size_t i = 0; i < a->n_leases; i++)
                 s->plans[i].stuck = s->plans[i].fixed && alloc_lease_has_first(&a->leases[i], &s->match.may[i]);
@@ -142,7 +69,8 @@ static struct cpuset exchangeable_pus(const struct alloc *a, const struct alloc_
 static unsigned pick_untaken(const struct alloc *a, const struct alloc_solution *s, uint32_t index,
                              const struct cpuset *ends)
 {
-        const struct cpuset *preferred[] = {&s->free, &a->leases[index].own, &a->leases[index].guest};
+        const struct alloc_lease *l = &a->leases[index];
+        const struct cpuset *preferred[] = {&s->free, &l->own, &l->guest};
         struct cpuset found = cpuset_and(&s->match.may[index], ends), from = found;
 
         for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
@@ -272,6 +200,7 @@ void alloc_solve(const struct alloc *a, struct alloc_solution *s)
         }
         for (size_t i = 0; i < a->n_leases; i++)
                 trim(a, s, i);
+        alloc_exchange_kinds(a, s);
 }
 
 static bool wants_overdue(const struct alloc *a, const struct alloc_solution *s, size_t index)

@@ -14,8 +14,12 @@ size_t alloc_n_leases(const struct alloc *a)
 
 static struct alloc_lease_view view_of(const struct alloc_lease *l)
 {
-        return (struct alloc_lease_view){
-                .id = l->id, .request = &l->request, .grant = &l->grant, .detached = l->detached, .opened = l->opened};
+        return (struct alloc_lease_view){.id = l->id,
+                                         .request = &l->request,
+                                         .grant = &l->grant,
+                                         .detached = l->detached,
+                                         .declined = l->declined,
+                                         .opened = l->opened};
 }
 
 struct alloc_lease_view alloc_lease_at(const struct alloc *a, size_t index)
@@ -89,6 +93,7 @@ int alloc_suggest(const struct alloc *a, const struct alloc_request *request, st
         copy.leases = tables.leases;
         copy.lends = tables.lends;
         copy.solution = tables.solution;
+        copy.foresight = tables.foresight;
         copy.allocated = tables.allocated;
         r = play(&copy, id, request);
         if (r == 0) {

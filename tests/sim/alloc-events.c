@@ -24,22 +24,44 @@ static void random_numbers(struct history *h, struct alloc_request *r)
         r->max = history_chance(h, 2) ? HISTORY_PUS : 1 + rng_below(&h->rng, h->n_pus);
         r->min = history_chance(h, 3) ? 1 + rng_below(&h->rng, r->max) : rng_below(&h->rng, 2);
         r->weight = weights[rng_below(&h->rng, 8)];
+        r->user_weight = history_chance(h, 3) ? weights[rng_below(&h->rng, 8)] : 0;
+}
+
+static void random_bounds(struct history *h, struct alloc_request *r)
+{
+        r->allowed = (struct cpuset){0};
+        cpuset_add_range(&r->allowed, 0, CPUSET_MAX - 1);
+        if (h->masks && history_chance(h, 3))
+                r->allowed = random_set(h, 1 + rng_below(&h->rng, 4));
+        r->quota = 0;
+        if (history_chance(h, 5)) {
+                r->quota_group = rng_below(&h->rng, 2);
+                r->quota = 0.5 + rng_below(&h->rng, h->n_pus);
+        }
+}
+
+static void random_priority(struct history *h, struct alloc_request *r)
+{
+        r->priority = history_chance(h, 4) ? ALLOC_INTERACTIVE : ALLOC_NORMAL;
+        if (h->backgrounds && history_chance(h, 3))
+                r->priority = ALLOC_BATCH;
+}
+
+/* Few and far between, so that an estimate that moves a little stays the same. */
+static void random_end(struct history *h, struct alloc_request *r)
+{
+        r->ends_at = history_chance(h, 2) ? (1 + rng_below(&h->rng, 9)) * UINT64_C(1000000000000) : 0;
 }
 
 static struct alloc_request random_request(struct history *h)
 {
-        struct alloc_request r = {.uid = 1000 + rng_below(&h->rng, 2)};
+        struct alloc_request r = {.uid = 1000 + rng_below(&h->rng, h->n_users)};
 
         random_numbers(h, &r);
-        cpuset_add_range(&r.allowed, 0, CPUSET_MAX - 1);
-        if (history_chance(h, 3))
-                r.allowed = random_set(h, 1 + rng_below(&h->rng, 4));
-        if (history_chance(h, 5)) {
-                r.quota_group = rng_below(&h->rng, 2);
-                r.quota = 0.5 + rng_below(&h->rng, h->n_pus);
-        }
-        if (h->backgrounds && history_chance(h, 4))
-                r.priority = ALLOC_BATCH;
+        random_bounds(h, &r);
+        random_priority(h, &r);
+        random_end(h, &r);
+        r.paused = history_chance(h, 12);
         return r;
 }
 
@@ -98,7 +120,24 @@ static void update_one(struct history *h, size_t index)
 {
         struct alloc_request r = *alloc_lease_at(h->alloc, index).request;
 
-        random_numbers(h, &r);
+        switch (rng_below(&h->rng, 6)) {
+        case 0:
+                random_bounds(h, &r);
+                break;
+        case 1:
+                random_priority(h, &r);
+                break;
+        case 2:
+                random_end(h, &r);
+                break;
+        case 3:
+                r.paused = !r.paused;
+                break;
+        default:
+                random_numbers(h, &r);
+                break;
+        }
+        r.uid++; /* nobody becomes another user */
         if (history_chance(h, 10))
                 r.max = 0;
         history_step(h, (struct alloc_event){.type = ALLOC_UPDATE, .lease = h->clients[index].id, .request = &r});
@@ -119,6 +158,15 @@ static void claim_one(struct history *h, size_t index)
                                 .type = ALLOC_CLAIM, .lease = id, .generation = v.grant->generation, .pus = &claimed});
         history_require(h, alloc_lease_find(h->alloc, id, &v) && cpuset_is_subset(&kept, &v.grant->pus),
                         "a claim was not granted");
+}
+
+void history_tell_budget(struct history *h)
+{
+        history_step(h, (struct alloc_event){.type = ALLOC_BUDGET_SET,
+                                             .budget = h->facts.budget,
+                                             .aim = h->aim,
+                                             .hot_package = h->n_pus % 2,
+                                             .hold = h->facts.hold});
 }
 
 struct machine history_other_machine(struct history *h)
@@ -142,13 +190,17 @@ void history_change_machine(struct history *h)
         struct machine machine = history_other_machine(h);
 
         history_step(h, (struct alloc_event){.type = ALLOC_MACHINE, .machine = &machine, .usable = &h->facts.usable});
-        machine_finish(&machine);
+        machine_finish(&h->machine);
+        h->machine = machine;
+        h->facts.machine = &h->machine;
 }
 
 static void change_budget(struct history *h)
 {
         h->facts.budget = history_chance(h, 2) ? HISTORY_PUS : 1 + rng_below(&h->rng, h->n_pus);
-        history_step(h, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = h->facts.budget});
+        h->facts.hold = history_chance(h, 4);
+        h->aim = (enum placement_aim)rng_below(&h->rng, 3);
+        history_tell_budget(h);
 }
 
 static void pass_time(struct history *h, uint64_t us)
@@ -172,7 +224,10 @@ static void suggest(struct history *h)
         world_fail_allocation(0);
         after = world_dump(h->alloc);
         history_require(h, strcmp(before, after) == 0, "a suggestion changed something");
-        history_require(h, r != 0 || !cpuset_is_empty(&pus) || reason == ALLOC_ALL_LENT, "nothing was suggested");
+        history_require(h,
+                        r != 0 || !cpuset_is_empty(&pus) || reason == ALLOC_ALL_LENT || reason == ALLOC_PAUSED ||
+                                reason == ALLOC_HOLD,
+                        "nothing was suggested");
         free(before);
         free(after);
 }
@@ -221,6 +276,8 @@ void history_act(struct history *h)
                 change_budget(h);
         else if (what < 17)
                 suggest(h);
+        else if (what < 18 && history_chance(h, 4))
+                pass_time(h, ALLOC_YOUNG_US / 2);
         else
                 pass_time(h, rng_below(&h->rng, 1500000));
         for (size_t i = 0; i < h->n_clients; i++)

@@ -11,5 +11,8 @@ struct machine history_other_machine(struct history *h);
 /* The same, and it hears. */
 void history_change_machine(struct history *h);
 
+/* The budget, what is given up first, and whether anybody may grow. */
+void history_tell_budget(struct history *h);
+
 /* The client gives back what is wanted from it; unless `now`, in its own manner. */
 void history_answer(struct history *h, size_t index, bool now);

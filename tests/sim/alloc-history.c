@@ -150,12 +150,33 @@ static void check_growth(const struct history *h)
                 const struct alloc_grant *before = &h->clients[i].before;
                 bool silent = before->wanted_reason == ALLOC_UNANSWERED && v.grant->wanted_reason == ALLOC_UNANSWERED;
 
+                struct cpuset kept = cpuset_andnot(&v.grant->pus, &v.grant->wanted);
+                unsigned n = cpuset_count(&before->pus);
+
                 history_require(h, v.id == h->clients[i].id, "leases are not in the order of opening");
-                /* Where policy leaves nothing of what it has, it is due a first PU. */
-                silent &= cpuset_intersects(&before->pus, &h->facts.usable);
+                history_require(h, !h->facts.hold || cpuset_count(&kept) <= (n ? n : 1),
+                                "a lease grew in spite of a hold");
+                /* Where policy, or what it may use, leaves nothing of what it has, it is due a first PU. */
+                struct cpuset may = cpuset_and(&v.request->allowed, &h->facts.usable);
+
+                silent &= cpuset_intersects(&before->pus, &may);
                 if ((v.detached || silent) && !cpuset_is_empty(&before->pus))
                         history_require(h, cpuset_count(&v.grant->pus) <= cpuset_count(&before->pus),
                                         "a lease grew that does not answer");
+        }
+}
+
+/* Whoever has begun is not left without any PU, unless it gave all back, was paused, or the machine lost them. */
+static void check_begun(const struct history *h, const struct alloc_event *event)
+{
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct alloc_lease_view v = alloc_lease_at(h->alloc, i);
+                bool own_doing = v.id == event->lease && event->type != ALLOC_UPDATE;
+
+                if (own_doing || event->type == ALLOC_MACHINE || v.request->paused ||
+                    cpuset_is_empty(&h->clients[i].before.pus))
+                        continue;
+                history_require(h, !cpuset_is_empty(&v.grant->pus), "a lease that had begun is left with nothing");
         }
 }
 
@@ -203,7 +224,7 @@ int history_step(struct history *h, struct alloc_event event)
 {
         int r = -ENOMEM;
 
-        event.now = h->now;
+        event.now = h->facts.now = h->now;
         if (history_chance(h, 8))
                 r = step_failing(h, &event);
         if (r == -ENOMEM)
@@ -223,6 +244,7 @@ int history_step(struct history *h, struct alloc_event event)
         history_require_law(h, alloc_check(h->alloc));
         check_budget(h);
         check_growth(h);
+        check_begun(h, &event);
         history_remember(h);
         history_require_law(h, laws_nobody_starves(h->alloc, &h->facts));
         settle_is_stable(h);

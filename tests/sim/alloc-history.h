@@ -34,10 +34,13 @@ struct history {
         struct alloc_actions actions;
         struct rng rng;
         uint64_t seed, hash, now;
-        bool verbose, backgrounds;
+        bool verbose, backgrounds, masks;
+        unsigned n_users;
+        enum placement_aim aim;
         enum world_shape shape;
         unsigned n_pus;
         struct cpuset offline;
+        struct machine machine; /* as the allocator knows it */
         struct laws_facts facts;
         struct client clients[HISTORY_LEASES]; /* by opening, as the allocator has them */
         size_t n_clients;

@@ -25,19 +25,36 @@ static unsigned count_sharers(const struct alloc *a, unsigned pu)
         return n;
 }
 
+static const char *judge_queue(const struct alloc *a)
+{
+        size_t n = 0, sum = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                unsigned position = alloc_lease_at(a, i).grant->position;
+
+                n += position > 0;
+                sum += position;
+                for (size_t j = 0; j < i && position > 0; j++)
+                        if (alloc_lease_at(a, j).grant->position == position)
+                                return "two leases wait in the same place";
+        }
+        return sum == n * (n + 1) / 2 ? NULL : "a place in the queue is empty";
+}
+
 const char *laws_nobody_starves(const struct alloc *a, const struct laws_facts *facts)
 {
         for (size_t i = 0; i < alloc_n_leases(a); i++) {
                 struct alloc_lease_view v = alloc_lease_at(a, i);
                 struct cpuset may = may_use(a, facts, i);
 
-                if (v.request->priority == ALLOC_BATCH || v.detached || !cpuset_is_empty(&v.grant->pus))
+                if (v.request->priority == ALLOC_BATCH || v.request->paused || v.detached ||
+                    !cpuset_is_empty(&v.grant->pus))
                         continue;
                 CPUSET_FOREACH (pu, &may)
                         if (count_sharers(a, pu) < ALLOC_SHARED_PER_PU_MAX)
                                 return "a lease has no PU although one could be shared with it";
         }
-        return NULL;
+        return judge_queue(a);
 }
 
 static unsigned group_held(const struct alloc *a, const struct alloc_request *r)
@@ -72,14 +89,60 @@ static bool same_group(const struct alloc_request *r, const struct alloc_request
         return r->quota > 0 && other->quota > 0 && r->quota_group == other->quota_group;
 }
 
+static bool is_batch(const struct alloc *a, size_t index)
+{
+        return alloc_lease_at(a, index).request->priority == ALLOC_BATCH;
+}
+
+/* PUs that count for a lease's share: not one that it only shares. */
+static unsigned count_due(const struct alloc *a, size_t index)
+{
+        return alloc_lease_at(a, index).grant->reason == ALLOC_SHARED_FIRST ? 0 : count_held(a, index);
+}
+
+static unsigned weight_of(const struct alloc *a, const struct laws_facts *facts, size_t index)
+{
+        struct alloc_lease_view v = alloc_lease_at(a, index);
+        bool young = v.request->priority == ALLOC_INTERACTIVE && facts->now - v.opened < ALLOC_YOUNG_US;
+
+        return young ? v.request->weight * ALLOC_INTERACTIVE_GAIN : v.request->weight;
+}
+
+/* What a user has in leases of the same class as `index`, and what the user weighs. */
+static uint64_t user_due(const struct alloc *a, size_t index)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++)
+                if (alloc_lease_at(a, i).request->uid == alloc_lease_at(a, index).request->uid &&
+                    is_batch(a, i) == is_batch(a, index))
+                        n += count_due(a, i);
+        return n;
+}
+
+static unsigned user_weight(const struct alloc *a, size_t index)
+{
+        unsigned most = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                const struct alloc_request *r = alloc_lease_at(a, i).request;
+                unsigned weight = r->user_weight ? r->user_weight : ALLOC_WEIGHT_DEFAULT;
+
+                if (r->uid == alloc_lease_at(a, index).request->uid && weight > most)
+                        most = weight;
+        }
+        return most;
+}
+
 /* Whether the lease could use one PU more, leaving aside where it comes from. */
 static bool wants_more(const struct alloc *a, const struct laws_facts *facts, size_t index)
 {
         struct alloc_lease_view v = alloc_lease_at(a, index);
         struct cpuset may = may_use(a, facts, index);
-        unsigned n = count_held(a, index);
+        unsigned n = count_due(a, index);
 
-        return n > 0 && n < v.request->max && n < cpuset_count(&may) && n < cpuset_count(&v.grant->slots);
+        return count_held(a, index) > 0 && !v.request->paused && !facts->hold && n < v.request->max &&
+               n < cpuset_count(&may) && n < cpuset_count(&v.grant->slots);
 }
 
 static struct cpuset all_lent(const struct alloc *a)
@@ -103,22 +166,48 @@ static const char *judge_idle(const struct alloc *a, const struct laws_facts *fa
         return "a PU is idle that a lease could use";
 }
 
-/* Whether j is ahead of i by more than whole PUs explain. */
-static const char *judge_pair(const struct alloc *a, const struct laws_facts *facts, size_t i, size_t j)
+static bool group_is_full(const struct alloc *a, size_t i, size_t j)
+{
+        const struct alloc_request *p = alloc_lease_at(a, i).request, *q = alloc_lease_at(a, j).request;
+
+        return p->quota > 0 && !same_group(p, q) && group_held(a, p) >= group_quota(a, p);
+}
+
+/* Whether j is ahead of i, or its user of i's, by more than whole PUs explain. */
+static const char *judge_share(const struct alloc *a, const struct laws_facts *facts, size_t i, size_t j)
 {
         struct alloc_lease_view p = alloc_lease_at(a, i), q = alloc_lease_at(a, j);
-        struct cpuset may = may_use(a, facts, i), alone = cpuset_andnot(&q.grant->pus, &q.grant->shared);
-        struct cpuset movable = cpuset_and(&may, &alone);
-        uint64_t n = count_held(a, i), m = count_held(a, j);
+        uint64_t n = count_due(a, i), m = count_due(a, j);
 
-        if (cpuset_is_empty(&movable) || m <= 1 || m <= q.request->min)
-                return NULL;
-        if (p.request->quota > 0 && !same_group(p.request, q.request) &&
-            group_held(a, p.request) >= group_quota(a, p.request))
+        if (m <= 1 || m <= q.request->min)
                 return NULL;
         if (n < p.request->min)
                 return "a lease is above its minimum while another is below";
-        return (m - 1) * p.request->weight > n * q.request->weight ? "a lease is ahead of its fair share" : NULL;
+        if (p.request->uid == q.request->uid)
+                return (m - 1) * weight_of(a, facts, i) > n * weight_of(a, facts, j)
+                               ? "a lease is ahead of its fair share"
+                               : NULL;
+        if (same_group(p.request, q.request) && group_held(a, p.request) >= group_quota(a, p.request))
+                return NULL; /* the quota bound both, and then the other user went on with leases that it does not */
+        return (user_due(a, j) - 1) * user_weight(a, i) > user_due(a, i) * user_weight(a, j)
+                       ? "a user is ahead of its fair share"
+                       : NULL;
+}
+
+static const char *judge_pair(const struct alloc *a, const struct laws_facts *facts, size_t i, size_t j)
+{
+        const struct alloc_grant *g = alloc_lease_at(a, j).grant;
+        struct cpuset may = may_use(a, facts, i), alone = cpuset_andnot(&g->pus, &g->shared);
+        struct cpuset movable = cpuset_and(&may, &alone);
+
+        if (cpuset_is_empty(&movable) || group_is_full(a, i, j) || (is_batch(a, i) && !is_batch(a, j)))
+                return NULL;
+        if (is_batch(a, j) && !is_batch(a, i) &&
+            same_group(alloc_lease_at(a, i).request, alloc_lease_at(a, j).request) && count_held(a, j) == 1)
+                return NULL; /* the quota leaves each of a group its first PU */
+        if (is_batch(a, j) && !is_batch(a, i))
+                return "a background lease has a PU that another could use";
+        return judge_share(a, facts, i, j);
 }
 
 const char *laws_shares_are_fair(const struct alloc *a, const struct laws_facts *facts)
@@ -163,6 +252,8 @@ const char *laws_limits_hold(const struct alloc *a, const struct laws_facts *fac
 
                 if (broken)
                         return broken;
+                if (r->paused && count_held(a, i) > 0)
+                        return "a paused lease holds something";
                 if (count_held(a, i) > r->max)
                         return "a lease holds more than its max";
                 n_holding += count_held(a, i) > 0;

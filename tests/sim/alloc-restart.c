@@ -9,14 +9,17 @@ static void start_anew(struct history *h)
                 history_chance(h, 3) ? history_other_machine(h) : world_machine(h->shape, h->n_pus, &h->offline);
         struct alloc_event set = {
                 .type = ALLOC_MACHINE, .now = h->now, .machine = &machine, .usable = &h->facts.usable};
-        struct alloc_event budget = {.type = ALLOC_BUDGET_SET, .now = h->now, .budget = h->facts.budget};
+        struct alloc_event budget = {
+                .type = ALLOC_BUDGET_SET, .now = h->now, .budget = h->facts.budget, .hold = h->facts.hold};
 
         alloc_destroy(h->alloc);
         h->alloc = NULL;
         history_require(h, alloc_create(&h->alloc) == 0, "no memory");
         history_require(h, alloc_step(h->alloc, &set, &h->actions) == 0, "the machine was refused");
         history_require(h, alloc_step(h->alloc, &budget, &h->actions) == 0, "the budget was refused");
-        machine_finish(&machine);
+        machine_finish(&h->machine);
+        h->machine = machine;
+        h->facts.machine = &h->machine;
 }
 
 static void recover_one(struct history *h, const struct client *c)

@@ -1,6 +1,22 @@
 #include "tests/sim/alloc-retell.h"
 
 #include "tests/sim/alloc-events.h"
+#include "tests/sim/alloc-kinds.h"
+
+/* When the next interactive lease is no longer young: all that is left to wait for where nothing is wanted. */
+static uint64_t next_youth(const struct history *h)
+{
+        uint64_t next = ALLOC_NEVER;
+
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct alloc_lease_view v = alloc_lease_at(h->alloc, i);
+                uint64_t until = v.opened + ALLOC_YOUNG_US;
+
+                if (v.request->priority == ALLOC_INTERACTIVE && until > h->now && until < next)
+                        next = until;
+        }
+        return next;
+}
 
 void history_quiesce(struct history *h)
 {
@@ -22,9 +38,10 @@ void history_quiesce(struct history *h)
                         break;
                 history_require(h, round < HISTORY_LEASES, "it does not come to rest although everybody answers");
         }
-        history_require(h, alloc_next_deadline(h->alloc) == ALLOC_NEVER, "a deadline without anything to wait for");
+        history_require(h, next_youth(h) == alloc_next_deadline(h->alloc), "a deadline without anything to wait for");
         history_require_law(h, laws_shares_are_fair(h->alloc, &h->facts));
         history_require_law(h, laws_limits_hold(h->alloc, &h->facts));
+        history_require_law(h, laws_kinds_are_fair(h->alloc, &h->facts));
 }
 
 /* Who waits, and who shares a PU up to the bound, depends on who came first. */
@@ -36,6 +53,17 @@ static bool anybody_waits(const struct history *h)
         return h->backgrounds;
 }
 
+/* In the retelling nobody has grown up, so whoever has counts as any other from the start. */
+static struct alloc_request retold(const struct history *h, size_t index)
+{
+        struct alloc_lease_view v = alloc_lease_at(h->alloc, index);
+        struct alloc_request r = *v.request;
+
+        if (r.priority == ALLOC_INTERACTIVE && h->now - v.opened >= ALLOC_YOUNG_US)
+                r.priority = ALLOC_NORMAL;
+        return r;
+}
+
 /* Every PU, a budget of one, and every lease as small as can be. */
 static void open_all(struct history *other, const struct history *h)
 {
@@ -45,13 +73,14 @@ static void open_all(struct history *other, const struct history *h)
         history_step(other,
                      (struct alloc_event){.type = ALLOC_MACHINE, .machine = &machine, .usable = &other->facts.usable});
         machine_finish(&machine);
-        history_step(other, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = other->facts.budget});
+        history_tell_budget(other);
         for (size_t i = 0; i < h->n_clients; i++) {
-                struct alloc_request r = *alloc_lease_at(h->alloc, i).request;
+                struct alloc_request r = retold(h, i);
                 struct alloc_event event = {.type = ALLOC_OPEN, .lease = h->clients[i].id, .request = &r};
 
                 cpuset_subtract(&r.allowed, &h->clients[i].unusable);
                 r.weight = r.min = r.max = 1;
+                r.paused = false;
                 history_add_client(other, event.lease);
                 history_require(h, history_step(other, event) == 0, "a lease could not be opened anew");
         }
@@ -62,16 +91,21 @@ static void tell_facts(struct history *other, const struct history *h)
 {
         struct machine machine = world_machine(h->shape, h->n_pus, &h->offline);
 
-        for (size_t i = h->n_clients; i-- > 0;)
-                history_step(other, (struct alloc_event){.type = ALLOC_UPDATE,
-                                                         .lease = h->clients[i].id,
-                                                         .request = alloc_lease_at(h->alloc, i).request});
+        for (size_t i = h->n_clients; i-- > 0;) {
+                struct alloc_request r = retold(h, i);
+
+                cpuset_subtract(&r.allowed, &h->clients[i].unusable);
+                history_step(other,
+                             (struct alloc_event){.type = ALLOC_UPDATE, .lease = h->clients[i].id, .request = &r});
+        }
         other->facts.budget = h->facts.budget;
-        history_step(other, (struct alloc_event){.type = ALLOC_BUDGET_SET, .budget = h->facts.budget});
+        other->aim = h->aim;
+        history_tell_budget(other);
         other->facts.usable = h->facts.usable;
         history_step(other,
                      (struct alloc_event){.type = ALLOC_MACHINE, .machine = &machine, .usable = &h->facts.usable});
-        machine_finish(&machine);
+        machine_finish(&other->machine);
+        other->machine = machine;
 }
 
 static unsigned count_held(const struct history *h, size_t index)
@@ -86,7 +120,7 @@ void history_retell(const struct history *h)
         if (anybody_waits(h))
                 return;
         other = (struct history){.seed = h->seed, .rng = h->rng, .now = 1, .shape = h->shape, .n_pus = h->n_pus};
-        other.facts = (struct laws_facts){.budget = 1, .unusable = other.unusable};
+        other.facts = (struct laws_facts){.machine = &other.machine, .budget = 1, .unusable = other.unusable};
         history_require(h, alloc_create(&other.alloc) == 0, "no memory");
         open_all(&other, h);
         tell_facts(&other, h);
@@ -96,4 +130,5 @@ void history_retell(const struct history *h)
                                 "the same facts in another order gave another solution");
         alloc_actions_finish(&other.actions);
         alloc_destroy(other.alloc);
+        machine_finish(&other.machine);
 }

@@ -140,8 +140,9 @@ static void print_lease(FILE *f, const struct alloc_lease_view *v)
 {
         const struct alloc_grant *g = v->grant;
 
-        fprintf(f, "%" PRIu64 " min=%u max=%u weight=%u%s%s generation=%" PRIu64, v->id, v->request->min,
-                v->request->max, v->request->weight, v->request->priority == ALLOC_BATCH ? " batch" : "",
+        fprintf(f, "%" PRIu64 " uid=%u/%u min=%u max=%u weight=%u %s%s%s generation=%" PRIu64, v->id, v->request->uid,
+                v->request->user_weight, v->request->min, v->request->max, v->request->weight,
+                alloc_priority_text(v->request->priority), v->request->paused ? " paused" : "",
                 v->detached ? " detached" : "", g->generation);
         print_set(f, "pus", &g->pus);
         print_set(f, "shared", &g->shared);
@@ -149,8 +150,9 @@ static void print_lease(FILE *f, const struct alloc_lease_view *v)
         print_set(f, "lost", &g->lost);
         print_set(f, "slots", &g->slots);
         print_set(f, "allowed", &v->request->allowed);
-        fprintf(f, " deadline=%" PRIu64 " position=%u: %s, %s\n", g->wanted_deadline, g->position,
-                alloc_reason_text(g->reason), alloc_reason_text(g->wanted_reason));
+        fprintf(f, " deadline=%" PRIu64 " position=%u ends=%" PRIu64 " expected=%" PRIu64 ": %s, %s\n",
+                g->wanted_deadline, g->position, v->request->ends_at, g->expected_at, alloc_reason_text(g->reason),
+                alloc_reason_text(g->wanted_reason));
 }
 
 char *world_dump(const struct alloc *a)

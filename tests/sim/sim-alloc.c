@@ -1,5 +1,6 @@
-/* Random histories of the allocator: leases come, go, change, answer late or never, refuse PUs, lose their connection;
- * PUs come and go, the budget moves, the service restarts. After every step the invariants are asserted, and when
+/* Random histories of the allocator: leases of several users and priorities come, go, change, are paused and go on,
+ * answer late or never, refuse PUs, lose their connection; PUs come and go, budget and aim move, growth is held, the
+ * service restarts. After every step the invariants are asserted, and when
  * everybody has answered, fairness.
  *
  *     sim-alloc [FIRST-SEED [COUNT]]
@@ -28,7 +29,9 @@ static uint64_t run(uint64_t seed, bool verbose)
         h.shape = (enum world_shape)rng_below(&h.rng, WORLD_SHAPES);
         h.n_pus = sizes[rng_below(&h.rng, 8)];
         h.backgrounds = history_chance(&h, 2);
-        h.facts = (struct laws_facts){.budget = UINT32_MAX, .unusable = h.unusable};
+        h.masks = history_chance(&h, 2);
+        h.n_users = 1 + rng_below(&h.rng, 3);
+        h.facts = (struct laws_facts){.machine = &h.machine, .budget = UINT32_MAX, .unusable = h.unusable};
         history_require(&h, alloc_create(&h.alloc) == 0, "no memory");
         history_change_machine(&h);
         for (unsigned i = 0; i < STEPS; i++) {
@@ -36,10 +39,13 @@ static uint64_t run(uint64_t seed, bool verbose)
                 if (history_chance(&h, 20))
                         history_quiesce(&h);
         }
+        h.facts.hold = false; /* who has what under a hold depends on what was before */
+        history_tell_budget(&h);
         history_quiesce(&h);
         history_retell(&h);
         alloc_actions_finish(&h.actions);
         alloc_destroy(h.alloc);
+        machine_finish(&h.machine);
         return h.hash;
 }
 

@@ -265,8 +265,8 @@ static void a_restart_and_a_claim(void)
                   "  3/3 has 1: fair share\n"
                   "time\n"
                   "  2 ends: no such lease\n"
-                  "  1/9 has 0,2: CPUs became free\n"
-                  "  3/4 has 1,3: CPUs became free\n"
+                  "  1/9 has 0,3: CPUs became free\n"
+                  "  3/4 has 1-2: CPUs became free\n"
                   "claim 2: no such lease\n");
 }
 
