@@ -272,6 +272,23 @@ def test_every_run_keeps_a_pu(serve: Callable[..., Service], machine: FakeMachin
         assert all(lease["pus"] for lease in leases) and a.pus and b.pus and c.pus
 
 
+def test_configuration_counts_at_once(serve: Callable[..., Service], rundir: Path) -> None:
+    """The reserve and the policy; with a period of a second, which nobody waits for."""
+    config = rundir / "schedd.conf"
+    config.write_text("[Headroom]\nReserve=2\n")
+    service = serve("--config", str(config), "--sample-ms", "1000")
+    with Run(service) as run:
+        assert len(run.pus) == 6 and headroom(service)["policy"] == "balanced"
+        config.write_text("[Headroom]\nReserve=5\nPolicy=quiet\n")
+        run.calls.call(SCHEDULER + "Reload")
+        assert run.until(lambda pus: len(pus) == 3) == {"budget"}
+        found = headroom(service)
+        assert found["policy"] == "quiet" and limit(found, "reserve")
+        config.write_text("")
+        run.calls.call(SCHEDULER + "Reload")
+        run.until(lambda pus: pus == EIGHT)
+
+
 SEAT = {
     "seats/seat0": "IS_SEAT0=1\nACTIVE=c1\nACTIVE_UID=0\nSESSIONS=c1\n",
     "sessions/c1": "UID=0\nUSER=root\nACTIVE=1\nSTATE=active\nSEAT=seat0\nCLASS=user\n"

@@ -171,7 +171,7 @@ def test_the_present_name_counts(serve: Serve, bus: Bus) -> None:
 
 
 def test_odd_answers(serve: Serve, bus: Bus) -> None:
-    """Profiles that nobody knows, values of other types, and texts that are no good for a terminal."""
+    """Unknown profiles, values of other types, and texts that are no good for a terminal."""
     profiles = bus.profiles(UPOWER)
     service = serve(bus.address)
     with Run(service) as run:
