@@ -34,19 +34,24 @@ void grid_clear(struct grid *grid)
                 grid->cells[i] = (struct grid_cell){.character = L' '};
 }
 
+static void put_glyph(struct grid *grid, unsigned x, unsigned y, unsigned style, const struct glyph *g)
+{
+        struct grid_cell *cell = &grid->cells[(size_t)y * grid->width + x];
+
+        cell[0] = (struct grid_cell){g->character, style};
+        if (g->columns == 2)
+                cell[1] = (struct grid_cell){0, style};
+}
+
 static unsigned put_text(struct grid *grid, unsigned x, unsigned y, unsigned style, const char *text)
 {
         struct glyph g;
 
         while (x < grid->width && glyph_next(&text, grid->utf8, &g)) {
-                struct grid_cell *cell = &grid->cells[(size_t)y * grid->width + x];
-
                 if (x + g.columns > grid->width)
                         return grid->width;
                 if (y < grid->height)
-                        cell[0] = (struct grid_cell){g.character, style};
-                if (y < grid->height && g.columns == 2)
-                        cell[1] = (struct grid_cell){0, style};
+                        put_glyph(grid, x, y, style, &g);
                 x += g.columns;
         }
         return x;

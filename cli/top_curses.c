@@ -21,6 +21,7 @@ static bool with_colour;
 static const char *check_terminal(void)
 {
         const char *term = getenv("TERM");
+        bool moves;
         int error;
 
         if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -29,7 +30,9 @@ static const char *check_terminal(void)
                 return "TERM is not set: what the terminal can do is not known";
         if (setupterm(NULL, STDOUT_FILENO, &error) != OK)
                 return "the terminal that TERM names is not known here";
-        if (!cursor_address)
+        moves = cursor_address != NULL;
+        del_curterm(cur_term); /* newterm() makes its own */
+        if (!moves)
                 return "the terminal that TERM names cannot move its cursor; 'schedctl status --watch' does without";
         return NULL;
 }

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -93,10 +94,15 @@ PICTURES: dict[str, Picture] = {
 }
 
 
+# A sanitizer's report must not pass for a picture.
+SANITIZERS = {"ASAN_OPTIONS": "exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
+
+
 def show(program: str, name: str) -> str:
     result = subprocess.run(
         [program],
         input=json.dumps(PICTURES[name]),
+        env={**os.environ, **SANITIZERS},
         capture_output=True,
         encoding="utf-8",
         check=False,
