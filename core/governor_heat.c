@@ -1,13 +1,11 @@
 #include "core/governor_state.h"
 
 /* °C. Heat flows into air of about this temperature; a loop's gain is relative to how far above it the target is. */
-#define AMBIENT     25.0
-/* Of a die that names no trip: what AMD's desktop CPUs run up to; Intel's name theirs. */
-#define DIE_DEFAULT 95.0
+#define AMBIENT 25.0
 /* Relative error above which a loop has no say: a start from cold is not held back. */
-#define ENGAGE      0.25
+#define ENGAGE  0.25
 /* A sensor that is gone keeps its loop where it was for so long. */
-#define KEEP_US     (30 * GOVERNOR_SECOND)
+#define KEEP_US (30 * GOVERNOR_SECOND)
 
 /* A rise that held for so long was right; of others so many double the wait. */
 #define LASTED_US (300 * GOVERNOR_SECOND)
@@ -110,7 +108,7 @@ static bool zone_input(const struct governor *g, const struct governor_zone *zon
         } else if (!has_trip(zone) && neighbour_has_trip(g, zone)) {
                 return false;
         } else if (!isfinite(trip)) {
-                trip = isfinite(zone->critical) ? zone->critical : DIE_DEFAULT;
+                trip = isfinite(zone->critical) ? zone->critical : GOVERNOR_DIE_LIMIT;
                 margin = m->critical;
         }
         *ret_input = (struct input){

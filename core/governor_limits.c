@@ -39,9 +39,11 @@ static unsigned share_of(const struct governor *g, double share)
         return n > 0 ? n : 1;
 }
 
+/* The machine's PUs that may not be lent anyway count as kept. */
 static unsigned reserve_of(const struct governor *g)
 {
         unsigned n = g->situation->machine->n_pus, reserve = n / RESERVE_SHARE;
+        unsigned kept = n > g->n_usable ? n - g->n_usable : 0;
 
         if (g->settings.reserve >= 0)
                 return (unsigned)g->settings.reserve;
@@ -49,7 +51,9 @@ static unsigned reserve_of(const struct governor *g)
                 return 0;
         if (reserve > RESERVE_MOST)
                 reserve = RESERVE_MOST;
-        return reserve > 0 ? reserve : 1;
+        if (reserve == 0)
+                reserve = 1;
+        return reserve > kept ? reserve - kept : 0;
 }
 
 static void limit_reserve(struct governor *g)

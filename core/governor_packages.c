@@ -9,6 +9,8 @@
 #define WATTS_S    5.0
 /* s. Watts per PU are the machine's and change little. */
 #define PER_PU_S   20.0
+/* K below its limit where a die is taken to be at it: noise, and the hardware's own margin. */
+#define AT_LIMIT   2.0
 /* What one package can draw at most; more is a counter that lies. */
 #define WATTS_MOST 5000.0
 /* Relative to base; turbo reaches three times the base of a mobile CPU, hardly more. */
@@ -60,16 +62,40 @@ static double throttled_share(struct governor_package *p, const struct readings_
         return fmin(fmax(package, r->n_measured > 0 ? cores / r->n_measured : 0), 1);
 }
 
+/* Whether a believed die of the package is where its hardware begins to slow down. */
+static bool is_at_limit(const struct governor *g, unsigned package)
+{
+        for (unsigned i = 0; i < g->sensors.n_zones; i++) {
+                const struct governor_zone *zone = &g->sensors.zones[i];
+                double limit = isfinite(zone->critical) ? zone->critical : fmin(zone->passive, zone->hot);
+
+                if (!zone->why && zone->reading.place == READINGS_DIE && zone->reading.package == package &&
+                    zone->smooth >= (isfinite(limit) ? limit : GOVERNOR_DIE_LIMIT) - AT_LIMIT)
+                        return true;
+        }
+        return false;
+}
+
+/* CPUs without such counters (AMD's): at its limit the die is taken to be throttled. */
+static void guess_throttling(struct governor *g, struct governor_package *p)
+{
+        double share = is_at_limit(g, p->package) ? 1 : 0;
+
+        p->counted_at = 0;
+        p->guessed = true;
+        p->throttled += (share - p->throttled) * governor_smoothing(g->dt, RATE_S);
+}
+
 static void take_throttling(struct governor *g, struct governor_package *p, const struct readings_package *r)
 {
         uint64_t since = g->now - p->counted_at;
         double share;
 
         if (r->throttle_error) {
-                p->counted_at = 0;
-                p->throttled = 0;
+                guess_throttling(g, p);
                 return;
         }
+        p->guessed = false;
         if (p->counted_at && since < APART_US)
                 return;
         if (p->counted_at && (r->throttled_ms < p->throttled_ms || r->core_throttled_ms < p->core_throttled_ms ||

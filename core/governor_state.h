@@ -26,6 +26,9 @@
 #define GOVERNOR_UNKNOWN ((double)NAN)
 #define GOVERNOR_ENDLESS ((double)INFINITY)
 
+/* °C. Of a die that names no trip: what AMD's desktop CPUs run up to; Intel's name theirs. */
+#define GOVERNOR_DIE_LIMIT 95.0
+
 /* --- temperatures --- */
 
 /* One sensor's course, known by its name. */
@@ -67,6 +70,7 @@ struct governor_package {
         uint64_t throttled_ms, throttle_events, core_throttled_ms;
         bool times;          /* the time counters were seen to count */
         double throttled;    /* share of time, 0..1 */
+        bool guessed;        /* from the die's temperature: there are no counters */
         uint64_t metered_at; /* of the energy counter; 0 not yet */
         uint64_t energy_uj;
         bool has_watts;
@@ -146,6 +150,7 @@ struct governor_work {
         uint64_t reported_at; /* when all runs last said their rates; 0 never */
         uint64_t sampled_at;
         double throttled, speed; /* of the worst package */
+        bool guessed;            /* that it is throttled */
         unsigned package;
         unsigned allowed; /* PUs that the cut leaves; 0 no cut */
         enum governor_phase phase;

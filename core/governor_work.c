@@ -70,6 +70,7 @@ static void watch_throttling(struct governor *g)
         }
         if (worst) {
                 w->throttled = worst->throttled;
+                w->guessed = worst->guessed;
                 w->speed = worst->speed;
                 w->package = worst->package;
         }
@@ -336,8 +337,8 @@ static void say(struct governor *g, struct governor_limit *limit, bool reported)
         const struct governor_work *w = &g->work;
 
         if (w->lost)
-                governor_say(limit->what, "throttled %.0f %% of the time at %.0f %% of base frequency%s",
-                             100 * w->throttled, 100 * w->speed,
+                governor_say(limit->what, "%s %.0f %% of the time at %.0f %% of base frequency%s",
+                             w->guessed ? "at the die's limit" : "throttled", 100 * w->throttled, 100 * w->speed,
                              reported ? "" : ", no cut since not all runs report work");
         else
                 governor_say(limit->what, "was throttled below base frequency");

@@ -1,6 +1,7 @@
 /* Lost work: fewer PUs are tried against the work rate that runs report, and kept only where nothing is lost by it. */
 #include "tests/unit/governor-scene.h"
 
+#include <errno.h>
 #include <math.h>
 
 static uint64_t random_state;
@@ -245,6 +246,37 @@ static void test_events_only(void)
         scene_finish(&s);
 }
 
+/* CPUs without counters: a die at its limit counts as throttled, where it names none at 95 °C. */
+static void no_counters(struct scene *s)
+{
+        work(s);
+        s->readings.packages[0].throttle_error = -ENOENT;
+}
+
+static void test_no_counters(void)
+{
+        struct scene s;
+
+        start(&s, flat, 0.6, 0);
+        s.before = no_counters;
+        scene_zone(&s, "k10temp Tctl", READINGS_DIE, 90);
+        scene_run(&s, 600);
+        CHECK_STR(s.decision.text, "16 of 16: nothing limits");
+        s.readings.zones[0].millicelsius = 95000;
+        scene_run(&s, 120);
+        CHECK(s.decision.budget < 16);
+        CHECK(strstr(s.decision.text,
+                     ": at the die's limit 100 % of the time at 60 % of base frequency; next 16 when "));
+        scene_finish(&s);
+
+        start(&s, flat, 1.1, 0); /* by design */
+        s.before = no_counters;
+        scene_zone(&s, "k10temp Tctl", READINGS_DIE, 95);
+        scene_run(&s, 1200);
+        CHECK_STR(s.decision.text, "16 of 16: nothing limits");
+        scene_finish(&s);
+}
+
 /* A suspend forgets the cut with what was learned. */
 static void test_suspend(void)
 {
@@ -271,6 +303,7 @@ int main(void)
         test_a_disturbed_trial();
         test_tried_again_upwards();
         test_events_only();
+        test_no_counters();
         test_suspend();
         return 0;
 }

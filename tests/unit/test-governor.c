@@ -90,6 +90,24 @@ static void test_reserve_by_size(void)
         }
 }
 
+/* PUs that are not lent anyway are there for the desktop. */
+static void test_reserve_that_is_there(void)
+{
+        struct scene s;
+
+        scene_init(&s, 32, 1, GOVERNOR_BALANCED);
+        s.situation.desktop = true;
+        cpuset_remove(&s.usable, 31);
+        scene_run(&s, 1);
+        CHECK_INT(s.decision.usable, 31);
+        CHECK_INT(s.decision.budget, 28);
+        for (unsigned pu = 20; pu < 31; pu++)
+                cpuset_remove(&s.usable, pu);
+        scene_run(&s, 1);
+        CHECK_STR(s.decision.text, "20 of 20: nothing limits");
+        scene_finish(&s);
+}
+
 static void test_profile_halves(void)
 {
         struct scene s;
@@ -399,6 +417,7 @@ int main(void)
         test_policies_have_names();
         test_reserve_is_for_whoever_sits_there();
         test_reserve_by_size();
+        test_reserve_that_is_there();
         test_profile_halves();
         test_profile_flaps();
         test_battery_by_policy_and_charge();
