@@ -309,6 +309,7 @@ int run_engine(const struct run_options *options, const char *dir, struct run_le
         status = live(&run, python_dir, guardian, command_mask);
         run_report_finish(&run.report);
         run_watch_finish(&run.watch);
+        run_share_finish(&run.share);
         run_machine_finish(&run.machine);
         run_lease_close(&run.lease);
         run_nice_restore(&run.nice);

@@ -21,6 +21,7 @@
 #include "cli/run_priority.h"
 #include "cli/run_report.h"
 #include "cli/run_server.h"
+#include "cli/run_share.h"
 #include "cli/run_signals.h"
 #include "cli/run_watch.h"
 
@@ -38,6 +39,7 @@ struct run {
         int channel; /* to the guardian */
         struct run_lease lease;
         struct run_machine machine;
+        struct run_share share; /* of the lease, among suites */
         struct run_signals signals;
         struct run_server server;
         struct run_watch watch;

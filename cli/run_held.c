@@ -24,14 +24,21 @@ static size_t count_active(const struct run *run)
 void run_share(struct run *run)
 {
         CLEANUP_FREE struct cpuset *shares = NULL;
+        CLEANUP_FREE uint32_t *suites = NULL;
         size_t n = count_active(run), i = 0;
 
         run->share_due = false;
         if (n == 0 || cpuset_is_empty(&run->lease.kept))
                 return;
         shares = calloc(n, sizeof(*shares));
-        if (!shares || run_share_divide(&run->machine.machine, &run->lease.kept, n, shares) < 0)
+        suites = calloc(n, sizeof(*suites));
+        for (struct run_suite *s = run->suites; suites && s; s = s->next)
+                if (run_suite_is_active(s))
+                        suites[i++] = s->number;
+        if (!shares || !suites ||
+            run_share_divide(&run->share, &run->machine.machine, &run->lease.kept, suites, n, shares) < 0)
                 return; /* everybody keeps what they have */
+        i = 0;
         for (struct run_suite *s = run->suites; s; s = s->next)
                 if (run_suite_is_active(s))
                         run_suite_set_pus(s, &shares[i++]);

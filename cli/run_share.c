@@ -1,6 +1,5 @@
-#include <errno.h>
-
 #include "cli/run_share.h"
+
 #include "core/alloc.h"
 #include "lib/util.h"
 
@@ -8,9 +7,18 @@ enum {
         ROUNDS_MAX = 64, /* of returning what is wanted back; each moves at least one PU to where it stays */
 };
 
-DEFINE_CLEANUP(struct alloc, alloc_destroy);
+void run_share_finish(struct run_share *share)
+{
+        alloc_destroy(share->alloc);
+        *share = (struct run_share){0};
+}
 
-/* Suites give back at once: their workers move before the next step. True where anything was wanted. */
+static alloc_id lease_of(uint32_t suite)
+{
+        return (alloc_id)suite + 1;
+}
+
+/* Suites give back at once: their workers move before the next step. */
 static int return_wanted(struct alloc *a, struct alloc_actions *actions, bool *ret_any)
 {
         int r = 0;
@@ -30,54 +38,83 @@ static int return_wanted(struct alloc *a, struct alloc_actions *actions, bool *r
         return r;
 }
 
-static int open_all(struct alloc *a, const struct cpuset *pus, size_t n, struct alloc_actions *actions)
+/* A user each, so that suites count alike however many there are. Those that find no place ask again the next time. */
+static int open_new(struct alloc *a, const uint32_t *suites, size_t n, struct alloc_actions *actions)
 {
-        const struct alloc_request request = {
-                .min = 1, .max = CPUSET_MAX, .weight = ALLOC_WEIGHT_DEFAULT, .allowed = *pus};
+        struct alloc_request request = {.min = 1, .max = CPUSET_MAX, .weight = ALLOC_WEIGHT_DEFAULT};
+        struct alloc_lease_view view;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < n; i++) {
-                struct alloc_event event = {.type = ALLOC_OPEN, .lease = i + 1, .request = &request};
+        cpuset_add_range(&request.allowed, 0, CPUSET_MAX - 1);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                struct alloc_event event = {.type = ALLOC_OPEN, .lease = lease_of(suites[i]), .request = &request};
 
-                r = alloc_step(a, &event, actions);
+                request.uid = suites[i];
+                if (!alloc_lease_find(a, event.lease, &view))
+                        r = alloc_step(a, &event, actions);
         }
         return r;
 }
 
-static int solve(struct alloc *a, const struct machine *machine, const struct cpuset *pus, size_t n,
-                 struct alloc_actions *actions)
+static bool is_named(const uint32_t *suites, size_t n, alloc_id lease)
+{
+        for (size_t i = 0; i < n; i++)
+                if (lease_of(suites[i]) == lease)
+                        return true;
+        return false;
+}
+
+static int close_ended(struct alloc *a, const uint32_t *suites, size_t n, struct alloc_actions *actions)
+{
+        int r = 0;
+
+        for (size_t i = alloc_n_leases(a); r >= 0 && i-- > 0;) {
+                struct alloc_event event = {.type = ALLOC_CLOSE, .lease = alloc_lease_at(a, i).id};
+
+                if (!is_named(suites, n, event.lease))
+                        r = alloc_step(a, &event, actions);
+        }
+        return r;
+}
+
+/* New suites come before those that ended go: what the latter leave is not lent to others in between. */
+static int solve(struct alloc *a, const struct machine *machine, const struct cpuset *pus, const uint32_t *suites,
+                 size_t n, struct alloc_actions *actions)
 {
         struct alloc_event set = {.type = ALLOC_MACHINE, .machine = machine, .usable = pus};
-        struct alloc_event budget = {.type = ALLOC_BUDGET_SET, .budget = cpuset_count(pus)};
         bool any = true;
-        int r = alloc_step(a, &set, actions);
+        int r = 0;
 
-        if (r == 0)
-                r = alloc_step(a, &budget, actions);
-        if (r == 0)
-                r = open_all(a, pus, n, actions);
+        if (alloc_n_leases(a) == 0)
+                r = alloc_step(a, &set, actions);
+        if (r >= 0)
+                r = open_new(a, suites, n, actions);
+        if (r >= 0)
+                r = close_ended(a, suites, n, actions);
+        if (r >= 0)
+                r = alloc_step(a, &set, actions);
+        if (r >= 0)
+                r = open_new(a, suites, n, actions); /* for whom there was no room before */
         for (unsigned i = 0; r >= 0 && any && i < ROUNDS_MAX; i++)
                 r = return_wanted(a, actions, &any);
         return r;
 }
 
-int run_share_divide(const struct machine *machine, const struct cpuset *pus, size_t n, struct cpuset *ret_shares)
+int run_share_divide(struct run_share *share, const struct machine *machine, const struct cpuset *pus,
+                     const uint32_t *suites, size_t n, struct cpuset *ret_shares)
 {
-        CLEANUP(cleanup_alloc_destroyp) struct alloc *a = NULL;
         CLEANUP(alloc_actions_finish) struct alloc_actions actions = {0};
         struct alloc_lease_view view;
-        int r;
+        int r = share->alloc ? 0 : alloc_create(&share->alloc);
 
-        if (n == 1) {
-                ret_shares[0] = *pus;
-                return 0;
-        }
-        r = alloc_create(&a);
-        if (r == 0)
-                r = solve(a, machine, pus, n, &actions);
+        if (r >= 0)
+                r = solve(share->alloc, machine, pus, suites, n, &actions);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++)
-                ret_shares[i] = alloc_lease_find(a, i + 1, &view) ? view.grant->pus : (struct cpuset){0};
+                ret_shares[i] = alloc_lease_find(share->alloc, lease_of(suites[i]), &view) ? view.grant->pus
+                                                                                           : (struct cpuset){0};
+        if (n == 1)
+                ret_shares[0] = *pus;
         return 0;
 }
