@@ -109,12 +109,12 @@ void governor_limit_critical(struct governor *g)
         const struct governor_zone *zone = hottest(g);
         struct governor_critical *c = &g->critical;
         struct governor_limit *limit;
-        double left = zone ? trigger_of(zone) - zone->celsius : GOVERNOR_ENDLESS;
+        bool beyond = zone && zone->celsius >= trigger_of(zone);
 
-        c->in_a_row = left <= 0 ? c->in_a_row + 1 : 0;
-        if (c->in_a_row >= IN_A_ROW)
+        c->in_a_row = beyond ? c->in_a_row + 1 : 0;
+        if (beyond && c->in_a_row >= IN_A_ROW)
                 too_hot(g, zone);
-        else if (c->engaged && left > 0)
+        else if (c->engaged && !beyond)
                 cool(g, !zone || zone->celsius <= calm_of(zone));
         if (!c->engaged)
                 return;

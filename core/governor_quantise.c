@@ -41,9 +41,7 @@ unsigned governor_quantise(struct governor_quantiser *q, uint64_t now, double le
 {
         unsigned before = q->n;
 
-        if (q->n == 0) {
-                q->n = whole(level + 0.5, most);
-        } else if (falls(q, now, level, dwell)) {
+        if (q->n == 0 || falls(q, now, level, dwell)) {
                 q->n = whole(level + 0.5, most);
         } else if (may_rise && level >= q->n + RISE * unit_of(q->n) && now - q->changed >= dwell->up) {
                 unsigned n = whole(level + 1 - RISE, most);
