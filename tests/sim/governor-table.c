@@ -10,8 +10,7 @@ enum {
         COLUMNS = 18,
 };
 #define WORK_LEAST     97.0 /* % of the best constant's, in performance and balanced */
-#define STEADY_LEAST   95.0 /* the same near equilibrium, where trials go on and cost something… */
-#define TRIPPED_LEAST  85.0 /* …and where a chassis's trip rules, which follows every step up for many minutes */
+#define STEADY_LEAST   96.0 /* the same near equilibrium, where trials of other budgets go on and cost something */
 #define CHANGES_MOST   2.0  /* of the budget a minute, when steady */
 #define AS_COOL_WITHIN 0.5  /* K */
 
@@ -96,11 +95,6 @@ static bool keeps_trips(enum governor_policy policy)
         return policy == GOVERNOR_QUIET || policy == GOVERNOR_BATTERY;
 }
 
-static double steady_least(const struct row *row)
-{
-        return row->any->result.chassis_steady > 0 ? TRIPPED_LEAST : STEADY_LEAST;
-}
-
 static void check_row(const struct row *row)
 {
         const struct trial_result *r = &row->r;
@@ -108,9 +102,9 @@ static void check_row(const struct row *row)
         if (!keeps_trips(row->policy) && row->kept && percent_of(row, row->kept) < WORK_LEAST)
                 miss(row, "%.1f %% of the best constant budget's work, not %.0f %%", percent_of(row, row->kept),
                      WORK_LEAST);
-        if (!keeps_trips(row->policy) && row->kept && steady_percent(row) < steady_least(row))
+        if (!keeps_trips(row->policy) && row->kept && steady_percent(row) < STEADY_LEAST)
                 miss(row, "near equilibrium %.1f %% of the best constant budget\'s work, not %.0f %%",
-                     steady_percent(row), steady_least(row));
+                     steady_percent(row), STEADY_LEAST);
         if (keeps_trips(row->policy) && row->kept && r->chassis_steady > 0)
                 miss(row, "%u s above the chassis's trip near equilibrium (%.1f °C)", r->chassis_steady,
                      r->hottest_chassis);
