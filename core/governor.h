@@ -3,9 +3,9 @@
  * Pure: readings and the time come in, a decision with its reasons goes out. The aim is work done, not low
  * temperature: a CPU that sits at its limit by design still finishes more with more workers. A temperature cuts by
  * itself only under the policies quiet and battery, and at chassis, skin and critical trips. Else the governor reacts
- * to lost work: time spent throttled together with a frequency below base; it tries one PU less, and keeps the cut only
- * if the work rate that clients report does not fall. Profile, battery, memory and reserve are plain limits with
- * hysteresis. docs/headroom.md states the law and its sources.
+ * to lost work: time spent throttled together with a frequency below base; it tries one PU less (far below base, half
+ * way to where base would be), and keeps the cut only if the work rate that clients report does not fall. Profile,
+ * battery, memory and reserve are plain limits with hysteresis. docs/headroom.md states the law and its sources.
  *
  * Call governor_step() once a second while PUs are lent (GOVERNOR_PERIOD_US), and besides whenever something pressing
  * is known, such as memory pressure. Gaps are fine: after one of more than GOVERNOR_GAP_US, or a suspend, what was
