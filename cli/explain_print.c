@@ -36,15 +36,17 @@ static const char *meaning(const char *reason)
         return reason;
 }
 
-static void print_held(const struct view_lease *lease, const struct terminal *t, FILE *out)
+static void print_held(const struct view_lease *lease, unsigned n_usable, const struct terminal *t, FILE *out)
 {
         unsigned n = cpuset_count(&lease->pus), n_shared = cpuset_count(&lease->shared);
         char pus[CPUSET_TEXT_MAX], shared[CPUSET_TEXT_MAX];
 
         cpuset_format(&lease->pus, pus, sizeof(pus));
         cpuset_format(&lease->shared, shared, sizeof(shared));
-        terminal_print(t, out, "  Holds %u CPU%s (%s) of at most %u: %s.\n", n, plural(n), pus, lease->max,
-                       meaning(lease->reason));
+        terminal_print(t, out, "  Holds %u CPU%s (%s)", n, plural(n), pus);
+        if (lease->max < n_usable)
+                terminal_print(t, out, " of at most %u", lease->max);
+        terminal_print(t, out, ": %s.\n", meaning(lease->reason));
         if (n_shared > 0)
                 terminal_print(t, out, "  Other runs use %s too.\n", shared);
 }
@@ -78,7 +80,7 @@ static void print_prospects(const struct view_lease *lease, const struct termina
                 fputs(".\n", out);
 }
 
-static void print_lease(const struct view_lease *lease, const struct terminal *t, FILE *out)
+static void print_lease(const struct view_lease *lease, unsigned n_usable, const struct terminal *t, FILE *out)
 {
         /* On one line, whatever is in it. */
         CLEANUP_FREE char *label = lease->label ? glyph_text(lease->label, 0, t->utf8) : NULL;
@@ -97,7 +99,7 @@ static void print_lease(const struct view_lease *lease, const struct terminal *t
         else if (lease->position > 0)
                 print_waiting(lease, t, out);
         if (!cpuset_is_empty(&lease->pus))
-                print_held(lease, t, out);
+                print_held(lease, n_usable, t, out);
         print_prospects(lease, t, out);
 }
 
@@ -106,6 +108,6 @@ int explain_print(const struct view_status *status, const struct terminal *t, FI
         if (status->n_leases == 0)
                 fputs("\nNothing is lent.\n", out);
         for (size_t i = 0; i < status->n_leases; i++)
-                print_lease(&status->leases[i], t, out);
+                print_lease(&status->leases[i], cpuset_count(&status->usable), t, out);
         return ferror(out) ? -EIO : 0;
 }

@@ -21,9 +21,16 @@ static const enum view_reading_kind order[VIEW_READING_KINDS] = {
         VIEW_MEMORY,      VIEW_PRESSURE, VIEW_SUPPLY,    VIEW_PROFILE,
 };
 
+/* Whether words are its value: "on mains", "balanced". One that is not there, not known or not allowed says so. */
+static bool is_words(const struct view_reading *reading)
+{
+        return (reading->kind == VIEW_SUPPLY || reading->kind == VIEW_PROFILE) && reading->detail &&
+               strncmp(reading->detail, "not ", 4) != 0;
+}
+
 static bool is_shown(const struct view_reading *reading)
 {
-        return !reading->ignored && (isfinite(reading->value) || reading->detail);
+        return !reading->ignored && (isfinite(reading->value) || is_words(reading));
 }
 
 /* The n-th that is shown; NULL none. */

@@ -142,15 +142,17 @@ void top_runs_draw(const struct top_model *m, struct grid *grid, unsigned y, uns
 void top_selected_draw(const struct top_model *m, struct grid *grid, unsigned y)
 {
         const struct view_lease *lease = top_model_selected(m);
+        unsigned x, n = lease ? cpuset_count(&lease->pus) : 0;
         char list[CELL_MAX], expected[AMOUNT_MAX];
-        unsigned x;
 
         if (!lease)
                 return;
         topo_format_list(&lease->pus, list, 40);
         x = grid_put(grid, 0, y, top_lease_style(m, lease->id), "%c ", top_model_letter(m, lease->id));
-        x = grid_put(grid, x, y, GRID_PLAIN, "%u of at most %u CPUs%s%s: %s", cpuset_count(&lease->pus), lease->max,
-                     *list ? ", " : "", list, lease->reason);
+        x = grid_put(grid, x, y, GRID_PLAIN, "%u CPU%s", n, n == 1 ? "" : "s");
+        if (lease->max < cpuset_count(&m->status->usable))
+                x = grid_put(grid, x, y, GRID_PLAIN, " of at most %u", lease->max);
+        x = grid_put(grid, x, y, GRID_PLAIN, "%s%s: %s", *list ? ", " : "", list, lease->reason);
         if (lease->position > 0 && lease->expected_ms != VIEW_UNKNOWN) {
                 amount_time(lease->expected_ms, expected);
                 x = grid_put(grid, x, y, GRID_PLAIN, "; one expected in %s", expected);

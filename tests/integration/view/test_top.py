@@ -72,7 +72,7 @@ def test_resizes(fake: StartFake, terminal: OpenTerminal) -> None:
 def test_keys_change_runs(fake: StartFake, terminal: OpenTerminal) -> None:
     service = fake("laptop")
     t = terminal("top")
-    settle(t, "A 3 of at most 20 CPUs")
+    settle(t, "A 3 CPUs of at most 8")
     # One call at a time: each key waits for what the one before has brought about.
     expected = []
     for keys, change in [
@@ -138,7 +138,7 @@ def test_runs_come_and_go(fake: StartFake, terminal: OpenTerminal) -> None:
     t = terminal("top")
     settle(t, "make -j check")
     t.press(DOWN)
-    t.wait_for("B 3 of at most 64")
+    t.wait_for("B 3 CPUs, 12-14")
     before = [line for line in t.lines if line.startswith("B ")]
     scene = SCENES["laptop"]
     service.change(dataclasses.replace(scene, leases=scene.leases[1:]))
