@@ -69,8 +69,8 @@ class Sharers:
         while not reached(self.counts()):
             readable = [stream for stream in self.names if b"\0" in stream.buffer]
             if not readable:
-                readable, _, _ = select.select([s.socket for s in self.names], [], [], 30)
-                readable = [stream for stream in self.names if stream.socket in readable]
+                ready, _, _ = select.select([s.socket for s in self.names], [], [], 30)
+                readable = [stream for stream in self.names if stream.socket in ready]
             assert readable, f"comes to rest at {self.counts()}"
             for stream in readable:
                 self.answer(stream, stream.grant())
