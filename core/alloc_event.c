@@ -244,8 +244,7 @@ static void claim(struct alloc *a, struct alloc_lease *l, const struct cpuset *p
         take_slots(a, l);
 }
 
-/* When it is to end is no part of a record: it is news for a moment, and comes often. */
-static bool same_record(const struct alloc_request *a, const struct alloc_request *b)
+bool alloc_request_equal(const struct alloc_request *a, const struct alloc_request *b)
 {
         return a->min == b->min && a->max == b->max && a->weight == b->weight && a->user_weight == b->user_weight &&
                a->slots == b->slots && a->memory_per_worker == b->memory_per_worker &&
@@ -257,7 +256,7 @@ static void update(struct alloc *a, struct alloc_lease *l, const struct alloc_re
 {
         uint32_t uid = l->request.uid;
 
-        l->touched |= !same_record(&l->request, r);
+        l->touched |= !alloc_request_equal(&l->request, r);
         l->request = *r;
         l->request.uid = uid;
         take_slots(a, l);

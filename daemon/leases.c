@@ -263,20 +263,12 @@ static bool ends_alike(uint64_t a, uint64_t b, uint64_t now)
         return (a == 0) == (b == 0) && late - early <= (left / 8 > 1000000 ? left / 8 : 1000000);
 }
 
-static bool is_same(const struct alloc_request *a, const struct alloc_request *b)
-{
-        return a->min == b->min && a->max == b->max && a->weight == b->weight && a->user_weight == b->user_weight &&
-               a->slots == b->slots && a->memory_per_worker == b->memory_per_worker &&
-               cpuset_equal(&a->allowed, &b->allowed) && memcmp(&a->quota, &b->quota, sizeof(a->quota)) == 0 &&
-               a->quota_group == b->quota_group && a->priority == b->priority && a->paused == b->paused &&
-               ends_alike(a->ends_at, b->ends_at, server_now());
-}
-
 int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request)
 {
         struct alloc_lease_view view;
 
-        if (alloc_lease_find(l->alloc, lease->id, &view) && is_same(view.request, request))
+        if (alloc_lease_find(l->alloc, lease->id, &view) && alloc_request_equal(view.request, request) &&
+            ends_alike(view.request->ends_at, request->ends_at, server_now()))
                 return 0;
         return step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
 }
