@@ -88,21 +88,26 @@ static void draw_reading(struct grid *grid, unsigned x, unsigned y, unsigned wid
                 grid_put(grid, x + behind, y, GRID_DIM, "%s", reading->detail);
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+        return a < b ? a : b;
+}
+
+/* As few columns as hold all in `most` rows; the readings beyond are left out. */
 unsigned top_readings_draw(const struct top_model *m, struct grid *grid, unsigned y, unsigned most)
 {
-        unsigned n = 0, columns = grid->width / FIELD_MIN, rows, width, name_width;
+        unsigned n = 0, columns, rows, width, name_width;
 
         while (m->headroom && nth_reading(m->headroom, n))
                 n++;
         if (n == 0 || most == 0)
                 return 0;
+        columns = least((n + most - 1) / most, grid->width / FIELD_MIN);
         columns = columns > 0 ? columns : 1;
-        columns = (n + most - 1) / most < columns ? (n + most - 1) / most : columns;
-        rows = (n + columns - 1) / columns < most ? (n + columns - 1) / columns : most;
-        n = n < rows * columns ? n : rows * columns;
+        rows = least((n + columns - 1) / columns, most);
+        n = least(n, rows * columns);
         name_width = measure_names(m->headroom, n, grid->utf8);
-        width = measure_fields(m->headroom, n, name_width, grid->utf8) + GAP;
-        width = width < (grid->width + GAP) / columns ? width : (grid->width + GAP) / columns;
+        width = least(measure_fields(m->headroom, n, name_width, grid->utf8) + GAP, (grid->width + GAP) / columns);
         for (unsigned i = 0; i < n; i++)
                 draw_reading(grid, i / rows * width, y + i % rows, width - GAP, name_width,
                              nth_reading(m->headroom, i));
