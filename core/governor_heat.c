@@ -57,8 +57,8 @@ struct margins {
 static const struct margins margins[GOVERNOR_POLICIES] = {
         [GOVERNOR_PERFORMANCE] = {.chassis = -2, .ahead = 20},
         [GOVERNOR_BALANCED] = {.chassis = 0, .ahead = 20},
-        [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.75, .ahead = 120},
-        [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.5, .ahead = 120},
+        [GOVERNOR_QUIET] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.75, .ahead = 180},
+        [GOVERNOR_BATTERY] = {.passive = 10, .critical = 15, .chassis = 2, .power = 0.5, .ahead = 180},
 };
 
 /* The reading that a loop goes by in this step. */
@@ -152,14 +152,15 @@ static double room_for(const struct governor *g, const struct law *law, const st
 }
 
 /* Velocity form: the level changes, nothing is summed up, so nothing winds up. It follows what is really lent when it
- * goes down, and stays within a step of what the loop grants when it goes up. */
+ * goes down (but for the fraction of a PU, which noise would wear off), and stays within a step of what the loop grants
+ * when it goes up. */
 static void move_level(struct governor *g, struct governor_loop *loop, const struct law *law, const struct input *in)
 {
         double from = loop->level, change;
 
         change = law->gain * (in->error - loop->error + g->dt / law->reset * in->error);
-        if (change < 0 && g->n_lent > 0 && from > g->n_lent)
-                from = g->n_lent;
+        if (change < 0 && g->n_lent > 0 && from > g->n_lent + 1)
+                from = g->n_lent + (in->error < 0 ? 0 : 1);
         loop->level = from + fmax(from, 1) * change;
         loop->level = fmin(loop->level, loop->quantiser.n + step_of(loop->quantiser.n));
         loop->level = fmax(fmin(loop->level, g->n_usable), g->floor);
