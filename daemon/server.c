@@ -272,6 +272,15 @@ static int read_config(struct server *s, char **ret_problem)
         return 0;
 }
 
+static void take_weights(struct server *s)
+{
+        int r = leases_set_weights(&s->leases, &s->config);
+
+        if (r != 0)
+                log_error("cannot take the users' weights: %s",
+                          r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
+}
+
 /* What cannot be read is no reason to lend nothing, unless it was asked for by name. */
 static int start_config(struct server *s)
 {
@@ -286,10 +295,7 @@ int server_reload(struct server *s, char **ret_problem)
 {
         notify_reloading();
         int r = read_config(s, ret_problem);
-        int weighed = leases_set_weights(&s->leases, &s->config);
-        if (weighed != 0)
-                log_error("cannot take the users' weights: %s",
-                          weighed > 0 ? alloc_error_text((enum alloc_error)weighed) : strerror(-weighed));
+        take_weights(s);
         headroom_set(s->headroom, &s->config.headroom);
         server_read_machine(s);
         notify_ready(STATUS);
@@ -348,6 +354,8 @@ static int start_leases(struct server *s)
         machine_finish(&machine);
         if (r != 0)
                 log_error("cannot start: %s", r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));
+        else
+                take_weights(s); /* others than were recorded, perhaps */
         return r > 0 ? -EINVAL : r;
 }
 

@@ -198,6 +198,17 @@ def test_update_refuses_by_name(service: Service, name: str, value: object) -> N
         assert calls.exchange(SCHEDULER + "Update", named(grant, **{name: value})) == invalid(name)
 
 
+def test_nulls_change_nothing(service: Service) -> None:
+    names = ("min", "max", "weight", "priority", "slots", "memoryPerWorker", "workRate")
+    with service.connect() as a, service.connect() as calls:
+        grant = a.acquire(max=3, weight=9, priority="batch", quota=3, cgroup="/g")
+        before = {**status(service)[0], "ageMs": 0}
+        more = dict.fromkeys((*names, "endsInMs", "allowed", "quota", "cgroup"))
+        calls.call(SCHEDULER + "Update", named(grant, **more))
+        control(calls, grant, priority=None, weight=None, paused=None)
+        assert {**status(service)[0], "ageMs": 0} == before
+
+
 def test_reports(service: Service) -> None:
     with service.connect() as a, service.connect() as calls:
         grant = a.acquire()
@@ -319,6 +330,30 @@ def test_users_weights(start: StartService, rundir: Path) -> None:
 
 
 # The client's library.
+
+
+def test_public_library(start: StartService, build: Path, env: "dict[str, str]") -> None:
+    """Niceness and a pause as programs in C see them; what is paused holds nothing."""
+    mine = sorted(os.sched_getaffinity(0))[:2]
+    if mine != [0, 1]:
+        pytest.skip("needs the CPUs 0 and 1")
+    service = start(HWLOC_SYNTHETIC="core:2 pu:1")
+    with subprocess.Popen(
+        [build / "tests/hold"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as hold, service.connect() as calls:
+        assert hold.stdin and hold.stdout
+        assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 10\n"
+        control(calls, {"lease": "1"}, paused=True)
+        assert hold.stdout.readline() == "held 0 1 wanted 0 1 slots 0 1 paused nice 10\n"
+        for pu in mine:
+            hold.stdin.write(f"return {pu}\n")
+            hold.stdin.flush()
+            hold.stdout.readline()
+        assert status(service)[0]["pus"] == []
+        control(calls, {"lease": "1"}, paused=False)
+        assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 10\n"
+        hold.stdin.close()
+        assert hold.wait(30) == 0
 
 
 class Drive:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from .conftest import Service
 from .varlink_client import SCHEDULER, SERVICE, Connection, encode, error, invalid
+from .varlink_types import Interface
 
 MAXIMUM = 1024 * 1024
 
@@ -84,6 +86,41 @@ def test_refused_by_name(connection: Connection, name: str, value: object) -> No
 def test_min_above_max(connection: Connection) -> None:
     reply = connection.exchange(SCHEDULER + "Acquire", {"min": 3, "max": 2}, more=True)
     assert reply == invalid("max")
+
+
+def test_every_method_of_the_interface_is_there(connection: Connection, source: Path) -> None:
+    text = (source / "docs/org.schedctl.Scheduler.varlink").read_text(encoding="ascii")
+    methods = Interface(text).replies
+    assert len(methods) == 11
+    for method in methods:
+        reply = connection.exchange(SCHEDULER + method, {"lease": 1, "max": "x", "intervalMs": 1})
+        assert reply.get("error") != SERVICE + "MethodNotFound"
+
+
+def test_replies_are_as_described(service: Service, source: Path) -> None:
+    """A lease that shares, one that waits and one that is paused: in everything that tells them."""
+    interface = Interface((source / "docs/org.schedctl.Scheduler.varlink").read_text())
+    with ExitStack() as stack:
+        first, second, batch, calls, watching = (
+            stack.enter_context(service.connect()) for _ in range(5)
+        )
+        grants = [first.acquire(label="a"), second.acquire(min=3), batch.acquire(priority="batch")]
+        lease = {"lease": grants[0]["lease"], "token": grants[0]["token"]}
+        calls.call(SCHEDULER + "Update", {**lease, "workRate": 1, "endsInMs": 9000})
+        calls.call(SCHEDULER + "Control", {"lease": grants[1]["lease"], "paused": True})
+        grants += [first.grant(), second.grant()]
+        found = [interface.faults(grant, "Grant") for grant in grants]
+        for method in ("GetMachine", "GetStatus", "GetHeadroom", "SuggestWorkers", "Monitor"):
+            reply = calls.call(SCHEDULER + method)
+            found.append(interface.faults(reply, interface.replies[method], method))
+        watching.send(SCHEDULER + "Monitor", more=True)
+        told = watching.expect()["parameters"]
+        found.append(interface.faults(told, interface.replies["Monitor"], "Monitor"))
+    assert not [fault for faults in found for fault in faults]
+    assert interface.faults({**grants[0], "nice": "10", "other": 1}, "Grant") == [
+        ".other: not described",
+        ".nice: '10' is no int",
+    ]
 
 
 def test_required_parameters(connection: Connection) -> None:
