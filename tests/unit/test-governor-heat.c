@@ -164,6 +164,28 @@ static void test_chassis(void)
         run_chassis(GOVERNOR_BATTERY, 45, 40);
 }
 
+static void flicker(struct scene *s)
+{
+        s->value = fmod(s->value * 7 + 3, 11); /* 0 .. 10 in no visible order */
+        s->readings.zones[0].millicelsius = s->value < 5 ? 42000 : 41000;
+}
+
+/* A chassis below its target whose sensor flickers by a degree: noise alone brings down no more than
+ * one PU for a while. */
+static void test_noise_alone_hardly_cuts(void)
+{
+        struct scene s;
+
+        scene_init(&s, 16, 1, GOVERNOR_QUIET);
+        scene_zone(&s, "thermal zone 2 skin", READINGS_CHASSIS, 42)->passive = 45000;
+        s.value = 1;
+        s.before = flicker;
+        scene_run(&s, 1800);
+        CHECK(s.decision.budget >= 15);
+        CHECK(s.n_changes <= 15); /* one in two minutes */
+        scene_finish(&s);
+}
+
 /* A trip at which the kernel powers off: halved within seconds, in every policy, whatever the sensor is of. */
 static void test_critical(enum governor_policy policy, enum readings_place place)
 {
@@ -330,6 +352,7 @@ int main(void)
         test_at_the_limit_by_design();
         test_hottest_package();
         test_chassis();
+        test_noise_alone_hardly_cuts();
         for (unsigned policy = 0; policy < GOVERNOR_POLICIES; policy++)
                 for (unsigned place = 0; place <= READINGS_OTHER; place++)
                         test_critical((enum governor_policy)policy, (enum readings_place)place);
