@@ -49,5 +49,5 @@ void amount_rate(double rate, char ret_text[static AMOUNT_MAX])
         if (rate < 0)
                 (void)snprintf(ret_text, AMOUNT_MAX, "-");
         else
-                (void)snprintf(ret_text, AMOUNT_MAX, "%.1fx", rate < 1e6 ? rate : 1e6);
+                (void)snprintf(ret_text, AMOUNT_MAX, rate < 99.95 ? "%.1fx" : "%.0fx", rate < 1e6 ? rate : 1e6);
 }

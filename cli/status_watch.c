@@ -1,9 +1,7 @@
 #include "cli/status_watch.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 
 #include "cli/glyphs.h"
@@ -18,22 +16,6 @@ struct watch {
         unsigned n_lines; /* on the terminal, of the block before */
         char *shown;      /* what a block's sense was, without what changes all the time */
 };
-
-/* Blocks the signals that end or resize the view; they come through the descriptor. */
-static int take_signals(int *ret_fd)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGWINCH);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        *ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return *ret_fd < 0 ? -errno : 0;
-}
 
 static int print_block(const struct watch *w, const struct terminal *t, FILE *out)
 {
@@ -156,26 +138,13 @@ static int show(struct watch *w)
         return r;
 }
 
-/* Whether a signal ends it; SIGWINCH only has it drawn anew. */
-static bool is_over(const struct watch *w, bool *resized)
-{
-        struct signalfd_siginfo info;
-
-        while (read(w->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-                if (info.ssi_signo != SIGWINCH)
-                        return true;
-                *resized = true;
-        }
-        return false;
-}
-
 static int follow(struct watch *w)
 {
         struct pollfd p[] = {{.fd = monitor_fd(w->monitor), .events = POLLIN}, {.fd = w->signal_fd, .events = POLLIN}};
         bool resized = false;
         int r = monitor_is_lost(w->monitor) ? show(w) : 0;
 
-        while (r >= 0 && !is_over(w, &resized)) {
+        while (r >= 0 && !terminal_is_over(w->signal_fd, &resized)) {
                 if (poll(p, ELEMENTSOF(p), -1) < 0 && errno != EINTR)
                         return -errno;
                 r = monitor_dispatch(w->monitor);
@@ -189,7 +158,7 @@ static int follow(struct watch *w)
 int status_watch(bool verbose, bool json)
 {
         struct watch w = {.signal_fd = -1, .verbose = verbose, .json = json};
-        int r = take_signals(&w.signal_fd);
+        int r = terminal_take_signals(&w.signal_fd);
 
         if (r == 0)
                 r = monitor_open(false, &w.monitor);

@@ -2,9 +2,11 @@
 
 #include <langinfo.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 
 #include "cli/glyphs.h"
 #include "lib/util.h"
@@ -38,6 +40,36 @@ struct terminal terminal_look(void)
                 .colour = able && !(no_colour && *no_colour),
                 .redraws = able,
         };
+}
+
+int terminal_take_signals(int *ret_fd)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+        sigset_t set;
+        int fd;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaddset(&set, signals[i]);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+bool terminal_is_over(int signal_fd, bool *resized)
+{
+        struct signalfd_siginfo info;
+
+        while (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+                if (info.ssi_signo != SIGWINCH)
+                        return true;
+                *resized = true;
+        }
+        return false;
 }
 
 /* Line by line: a newline is no glyph. */

@@ -14,5 +14,11 @@ struct terminal {
 /* Sets LC_CTYPE from the environment. */
 struct terminal terminal_look(void);
 
+/* A view's signals through a descriptor: SIGWINCH, and those that end it (SIGINT, SIGTERM, SIGHUP), which are blocked
+ * from here on. Negative errno. */
+int terminal_take_signals(int *ret_fd);
+/* What has come since: true where the view is to end; *resized is set where the size has changed. */
+bool terminal_is_over(int signal_fd, bool *resized);
+
 /* Prints UTF-8 text as the terminal takes it (cli/glyphs.h), newlines and all; negative where memory is out. */
 int terminal_print(const struct terminal *t, FILE *out, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -1,8 +1,6 @@
 /* schedctl top: the service, its machine and its runs on a full screen. */
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 
 #include "cli/ask.h"
@@ -39,20 +37,6 @@ static uint64_t now_ms(void)
 
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static int take_signals(int *ret_fd)
-{
-        static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
-        sigset_t set;
-
-        sigemptyset(&set);
-        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                sigaddset(&set, signals[i]);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        *ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return *ret_fd < 0 ? -errno : 0;
 }
 
 /* A grid of the screen's size. */
@@ -150,15 +134,13 @@ static int take_news(struct top *top)
         return 0;
 }
 
-static void take_signal(struct top *top)
+static void take_signals(struct top *top)
 {
-        struct signalfd_siginfo info;
+        bool resized = false;
 
-        while (read(top->signal_fd, &info, sizeof(info)) == sizeof(info))
-                if (info.ssi_signo == SIGWINCH)
-                        top_curses_resize();
-                else
-                        top->over = true;
+        top->over = top->over || terminal_is_over(top->signal_fd, &resized);
+        if (resized)
+                top_curses_resize();
 }
 
 /* The terminal has gone where it has hung up: nothing can be shown any more. */
@@ -190,7 +172,7 @@ static int follow(struct top *top)
                         r = errno == EINTR ? 0 : -errno;
                 if (has_hung_up(&p[0]))
                         break;
-                take_signal(top);
+                take_signals(top);
                 if (r >= 0)
                         r = take_news(top);
                 if (r >= 0)
@@ -203,7 +185,7 @@ static int run(struct top *top)
 {
         struct terminal t = terminal_look();
         const char *problem;
-        int r = take_signals(&top->signal_fd);
+        int r = terminal_take_signals(&top->signal_fd);
 
         top->utf8 = t.utf8;
         top_model_init(&top->model);

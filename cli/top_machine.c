@@ -263,8 +263,10 @@ int top_machine_draw(const struct top_model *m, struct grid *grid, unsigned y, u
         if (r < 0)
                 return r;
         detail = rows.detailed ? DETAIL_CELLS : DETAIL_MARKS;
-        while (detail < DETAIL_TOTAL && draw(m, &rows, &nowhere, 0, detail) > most)
+        while (detail < DETAIL_TOTAL && draw(m, &rows, &nowhere, 0, detail) > most) {
+                topo_rows_merge(&rows);
                 detail++;
+        }
         *ret_rows = most > 0 ? draw(m, &rows, grid, y, detail) : 0;
         topo_rows_finish(&rows);
         return 0;

@@ -66,7 +66,7 @@ static void format_ends(const struct view_lease *lease, char cell[static CELL_MA
         if (lease->paused)
                 (void)snprintf(cell, CELL_MAX, "paused");
         else if (lease->position > 0)
-                (void)snprintf(cell, CELL_MAX, "waits %u.", lease->position);
+                (void)snprintf(cell, CELL_MAX, "waits %u", lease->position);
         else if (lease->detached)
                 (void)snprintf(cell, CELL_MAX, "unclaimed");
         else if (lease->ends_in_ms == VIEW_UNKNOWN)
@@ -86,7 +86,7 @@ static const struct column {
         {"LEASE", 5, true, 0, format_lease},          {"USER", 8, false, 60, format_user},
         {"PRIORITY", 11, false, 50, format_priority}, {"WEIGHT", 6, true, 100, format_weight},
         {"CPUS", 4, true, 0, format_count},           {"WHICH", 24, false, 120, format_list},
-        {"WORK", 6, true, 70, format_work},           {"AGE", 6, true, 60, format_age},
+        {"WORK", 6, true, 70, format_work},           {"AGE", 7, true, 60, format_age},
         {"ENDS IN", 9, true, 0, format_ends},
 };
 

@@ -111,7 +111,7 @@ static bool are_alike(const struct topo_row *a, const struct topo_row *b)
         return true;
 }
 
-static void merge_rows(struct topo_rows *rows)
+void topo_rows_merge(struct topo_rows *rows)
 {
         unsigned n = 0;
 
@@ -150,7 +150,7 @@ int topo_rows_init(struct topo_rows *rows, const struct topo_view *view)
         qsort_r(result.pus, m->n_pus, sizeof(*result.pus), compare_pus, &result.boxes);
         make_rows(&result, view);
         if (!result.detailed)
-                merge_rows(&result);
+                topo_rows_merge(&result);
         *rows = result;
         return 0;
 }

@@ -44,5 +44,7 @@ struct topo_rows {
 
 int topo_rows_init(struct topo_rows *rows, const struct topo_view *view);
 void topo_rows_finish(struct topo_rows *rows);
+/* Makes one of neighbouring rows that are alike; topo_rows_init() does so where not every PU is drawn. */
+void topo_rows_merge(struct topo_rows *rows);
 
 enum topo_state topo_state_of(const struct topo_view *view, unsigned pu);

@@ -70,6 +70,14 @@ static void check_value(double value, const char *unit, const char *expected)
         CHECK_STR(text, expected);
 }
 
+static void check_rate(double rate, const char *expected)
+{
+        char text[AMOUNT_MAX];
+
+        amount_rate(rate, text);
+        CHECK_STR(text, expected);
+}
+
 static void check_time(uint64_t ms, const char *expected)
 {
         char text[AMOUNT_MAX];
@@ -93,6 +101,11 @@ static void test_amounts(void)
         check_value((double)NAN, "C", "-");
         check_value((double)INFINITY, "B", "-");
         check_value(1e300, "B", "8881784197001252789725003246740"); /* cut, never overrun */
+        check_rate(-1, "-");
+        check_rate(0, "0.0x");
+        check_rate(99.9, "99.9x");
+        check_rate(99.97, "100x");
+        check_rate(1e300, "1000000x");
         check_time(999, "0s");
         check_time(59999, "59s");
         check_time(125000, "2m05s");
