@@ -1,6 +1,5 @@
 /* schedctl history: shows, exports, imports and forgets what is known of a project's tests. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
@@ -10,22 +9,18 @@
 #include "cli/history_export.h"
 #include "cli/history_import.h"
 #include "cli/history_show.h"
+#include "cli/options.h"
 #include "cli/verbs.h"
 #include "lib/util.h"
 
 enum {
-        OPTION_PROJECT = 256,
-        OPTION_JSON,
-        OPTION_ALL,
-        OPTION_FORMAT,
-        OPTION_REPLACE,
         SHOWN = 20, /* tests, where it is not said how many */
 };
 
 struct options {
         const char *project; /* a directory */
-        bool json, replace;
-        size_t most; /* tests to show */
+        bool json, replace, all;
+        unsigned most; /* tests to show */
         enum history_format format;
         char **files;
         int n_files;
@@ -45,74 +40,23 @@ static const char usage[] = "usage: schedctl history show [-n N | --all] [--json
                             "      --format FORMAT  pytest-split, junit, ctest or schedctl; auto: as the file looks\n"
                             "      --replace        let the files' times replace those measured here\n";
 
-static int fail_usage(const char *format, const char *what)
-{
-        fputs("schedctl history: ", stderr);
-        fprintf(stderr, "%s'%s'", format, what);
-        fputs("; see schedctl history --help\n", stderr);
-        return VERB_USAGE + 1;
-}
-
-static bool parse_number(const char *text, size_t *ret_number)
-{
-        char *end;
-        unsigned long value;
-
-        if (!*text || text[strspn(text, "0123456789")])
-                return false;
-        errno = 0;
-        value = strtoul(text, &end, 10);
-        if (errno || *end)
-                return false;
-        *ret_number = value;
-        return true;
-}
-
 /* 0 to go on, else the exit status + 1. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-        static const struct option table[] = {
-                {"project", required_argument, NULL, OPTION_PROJECT},
-                {"number", required_argument, NULL, 'n'},
-                {"all", no_argument, NULL, OPTION_ALL},
-                {"json", no_argument, NULL, OPTION_JSON},
-                {"format", required_argument, NULL, OPTION_FORMAT},
-                {"replace", no_argument, NULL, OPTION_REPLACE},
-                {"help", no_argument, NULL, 'h'},
-                {0},
+        const char *format = NULL;
+        const struct option_rule rules[] = {
+                OPTION_TEXT("project", 0, &o->project), OPTION_NUMBER("number", 'n', &o->most, 0, UINT_MAX),
+                OPTION_FLAG("all", 0, &o->all),         OPTION_FLAG("json", 0, &o->json),
+                OPTION_TEXT("format", 0, &format),      OPTION_FLAG("replace", 0, &o->replace),
         };
-        int option;
+        int first, r = options_read(argc, argv, usage, rules, ELEMENTSOF(rules), &first);
 
-        while ((option = getopt_long(argc, argv, "hn:", table, NULL)) >= 0)
-                switch (option) {
-                case OPTION_PROJECT:
-                        o->project = optarg;
-                        break;
-                case 'n':
-                        if (!parse_number(optarg, &o->most))
-                                return fail_usage("not a number of tests: ", optarg);
-                        break;
-                case OPTION_ALL:
-                        o->most = SIZE_MAX;
-                        break;
-                case OPTION_JSON:
-                        o->json = true;
-                        break;
-                case OPTION_FORMAT:
-                        if (!history_format_parse(optarg, &o->format))
-                                return fail_usage("not a format: ", optarg);
-                        break;
-                case OPTION_REPLACE:
-                        o->replace = true;
-                        break;
-                case 'h':
-                        fputs(usage, stdout);
-                        return 0 + 1;
-                default:
-                        return VERB_USAGE + 1;
-                }
-        o->files = argv + optind;
-        o->n_files = argc - optind;
+        if (r != 0)
+                return r;
+        if (format && !history_format_parse(format, &o->format))
+                return options_refuse("history", "'%s' is no format", format) + 1;
+        o->files = argv + first;
+        o->n_files = argc - first;
         return 0;
 }
 
@@ -173,7 +117,7 @@ static int show(const struct options *o, struct history *h, const char *director
         if (r < 0)
                 return r;
         return o->json ? history_show_json(project, &list, speeds, n_speeds)
-                       : history_show_table(project, &list, speeds, n_speeds, o->most);
+                       : history_show_table(project, &list, speeds, n_speeds, o->all ? SIZE_MAX : o->most);
 }
 
 static int export(const struct options *o, struct history *h, const char *directory)
@@ -321,9 +265,9 @@ int verb_history(int argc, char **argv)
         int r;
 
         if (argc > 1 && !action && argv[1][0] != '-')
-                return fail_usage("not understood: ", argv[1]) - 1;
+                return options_refuse("history", "'%s' is not understood", argv[1]);
         if (action)
-                argv[1] = argv[0]; /* the name that getopt's messages begin with */
+                argv[1] = argv[0]; /* the verb's name, for messages */
         r = action ? parse_options(argc - 1, argv + 1, &o) : parse_options(argc, argv, &o);
         if (r != 0)
                 return r - 1;
@@ -332,10 +276,8 @@ int verb_history(int argc, char **argv)
                 return VERB_USAGE;
         }
         if (!action->takes_files && o.n_files > 0)
-                return fail_usage("not understood: ", o.files[0]) - 1;
-        if (action->takes_files && o.n_files == 0) {
-                say("no file to import; see schedctl history --help", NULL);
-                return VERB_USAGE;
-        }
+                return options_refuse("history", "'%s' is not understood", o.files[0]);
+        if (action->takes_files && o.n_files == 0)
+                return options_refuse("history", "no file to import");
         return act(action, &o);
 }
