@@ -135,8 +135,10 @@ static void check_budget(const struct history *h)
         if (most < cpuset_count(&h->lent_before))
                 most = cpuset_count(&h->lent_before);
         for (size_t i = 0; i < h->n_clients; i++) {
-                struct cpuset usable = cpuset_and(&alloc_lease_at(h->alloc, i).grant->pus, &h->facts.usable);
+                struct alloc_lease_view v = alloc_lease_at(h->alloc, i);
+                struct cpuset usable = cpuset_and(&v.grant->pus, &h->facts.usable);
 
+                cpuset_restrict(&usable, &v.request->allowed);
                 most += cpuset_is_subset(&usable, &added);
         }
         history_require(h, cpuset_is_empty(&added) || cpuset_count(&lent) <= most,

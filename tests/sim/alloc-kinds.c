@@ -63,7 +63,8 @@ static void fit_column(const struct parts *p, const bool *counted, struct part (
                         of[i][kind].part *= p->column[kind] / sum;
 }
 
-static void fit_row(struct part *of, unsigned n_kinds, unsigned due)
+/* Returns by how much the row was off. */
+static double fit_row(struct part *of, unsigned n_kinds, unsigned due)
 {
         double sum = 0;
 
@@ -71,12 +72,14 @@ static void fit_row(struct part *of, unsigned n_kinds, unsigned due)
                 sum += of[k].part;
         for (unsigned k = 0; k < n_kinds && sum > 0; k++)
                 of[k].part *= due / sum;
+        return fabs(sum - due);
 }
 
 static void read_parts(const struct alloc *a, const struct laws_facts *facts, bool batch, struct parts *p)
 {
         bool counted[ALLOC_LEASES_MAX] = {false};
         unsigned n_kinds = facts->machine->n_kinds;
+        double off = 1;
 
         p->n = alloc_n_leases(a);
         for (unsigned k = 0; k < n_kinds; k++)
@@ -86,12 +89,13 @@ static void read_parts(const struct alloc *a, const struct laws_facts *facts, bo
                 if (counted[i])
                         read_lease(a, facts, i, p);
         }
-        for (unsigned round = 0; round < FITTING_ROUNDS; round++) {
+        for (unsigned round = 0; round < FITTING_ROUNDS && off > EPS * EPS; round++) {
+                off = 0;
                 for (unsigned k = 0; k < n_kinds; k++)
                         fit_column(p, counted, p->of, k);
                 for (size_t i = 0; i < p->n; i++)
                         if (counted[i])
-                                fit_row(p->of[i], n_kinds, p->due[i]);
+                                off = fmax(off, fit_row(p->of[i], n_kinds, p->due[i]));
         }
 }
 
@@ -114,6 +118,17 @@ static double class_error(const struct alloc *a, const struct laws_facts *facts,
 double kinds_error(const struct alloc *a, const struct laws_facts *facts)
 {
         return fmax(class_error(a, facts, false), class_error(a, facts, true));
+}
+
+double kinds_part(const struct alloc *a, const struct laws_facts *facts, size_t index, unsigned kind)
+{
+        static struct parts p;
+        bool batch = alloc_lease_at(a, index).request->priority == ALLOC_BATCH;
+
+        if (!counts(a, index, batch))
+                return 0;
+        read_parts(a, facts, batch, &p);
+        return p.of[index][kind].part;
 }
 
 /* Whether i has a PU of the kind that j may use and nobody shares. */

@@ -20,6 +20,19 @@ static struct machine plain_machine(const struct cpuset *online)
         return machine;
 }
 
+static struct machine hybrid_machine(unsigned n_fast, unsigned n_slow)
+{
+        const struct machine_kind kinds[] = {{.name = "P", .speed = 1}, {.name = "E", .speed = 0.6}};
+        struct machine_pu *pus = calloc(n_fast + n_slow, sizeof(*pus));
+        struct machine machine;
+
+        CHECK(pus);
+        for (unsigned i = 0; i < n_fast + n_slow; i++)
+                pus[i] = (struct machine_pu){.os = i, .core = i, .kind = i >= n_fast};
+        CHECK_INT(machine_init(pus, n_fast + n_slow, kinds, 2, &machine), 0);
+        return machine;
+}
+
 struct cpuset scene_set(const char *cpulist)
 {
         struct cpuset set;
@@ -48,6 +61,8 @@ static void print_grant(const struct scene *s, alloc_id id, const struct alloc_g
         fprintf(s->trace, "  %" PRIu64 "/%" PRIu64, id, g->generation);
         if (g->position > 0)
                 fprintf(s->trace, " waits, number %u", g->position);
+        if (g->expected_at > 0)
+                fprintf(s->trace, ", until %" PRIu64 " ms", g->expected_at / 1000);
         print_set(s, " has ", &g->pus, "");
         print_set(s, ", shared ", &g->shared, "");
         print_set(s, ", lost ", &g->lost, "");
@@ -91,11 +106,8 @@ void scene_step(struct scene *s, const char *what, struct alloc_event event)
         CHECK_STR(alloc_check(s->alloc) ? alloc_check(s->alloc) : "sound", "sound");
 }
 
-void scene_begin(struct scene *s, unsigned n_pus)
+static void begin(struct scene *s)
 {
-        *s = (struct scene){0};
-        cpuset_add_range(&s->usable, 0, n_pus - 1);
-        s->machine = plain_machine(&s->usable);
         s->trace = open_memstream(&s->text, &s->size);
         CHECK(s->trace);
         CHECK_INT(alloc_create(&s->alloc), 0);
@@ -103,6 +115,38 @@ void scene_begin(struct scene *s, unsigned n_pus)
         struct alloc_event event = {.type = ALLOC_MACHINE, .machine = &s->machine, .usable = &s->usable};
 
         CHECK_INT(alloc_step(s->alloc, &event, &s->actions), 0);
+}
+
+void scene_begin(struct scene *s, unsigned n_pus)
+{
+        *s = (struct scene){0};
+        cpuset_add_range(&s->usable, 0, n_pus - 1);
+        s->machine = plain_machine(&s->usable);
+        begin(s);
+}
+
+void scene_begin_hybrid(struct scene *s, unsigned n_fast, unsigned n_slow)
+{
+        *s = (struct scene){0};
+        cpuset_add_range(&s->usable, 0, n_fast + n_slow - 1);
+        s->machine = hybrid_machine(n_fast, n_slow);
+        begin(s);
+}
+
+void scene_answer_all(struct scene *s)
+{
+        bool any = true;
+
+        while (any) {
+                any = false;
+                for (size_t i = 0; i < alloc_n_leases(s->alloc) && !any; i++) {
+                        struct alloc_lease_view view = alloc_lease_at(s->alloc, i);
+
+                        any = !cpuset_is_empty(&view.grant->wanted);
+                        if (any)
+                                scene_answer(s, view.id);
+                }
+        }
 }
 
 void scene_end(struct scene *s, const char *name, const char *expected)

@@ -19,6 +19,8 @@ struct scene {
 /* A machine of n_pus cores without SMT, all of them usable. Time starts at 0. Every function below ends the program
  * where the allocator refuses what it should not, or an invariant is broken. */
 void scene_begin(struct scene *s, unsigned n_pus);
+/* The same with n_fast fast cores before n_slow at six tenths of their speed. */
+void scene_begin_hybrid(struct scene *s, unsigned n_fast, unsigned n_slow);
 /* Compares the trace with `expected`, prints both where they differ, and frees the scene. */
 void scene_end(struct scene *s, const char *name, const char *expected);
 
@@ -34,6 +36,8 @@ void scene_close(struct scene *s, alloc_id id);
 void scene_answer(struct scene *s, alloc_id id);
 void scene_return(struct scene *s, alloc_id id, uint64_t generation, const char *cpulist);
 void scene_budget(struct scene *s, unsigned budget);
+/* Everybody gives back what is wanted until nothing is. */
+void scene_answer_all(struct scene *s);
 /* Only the PUs listed stay online. */
 void scene_online(struct scene *s, const char *cpulist);
 /* Policy leaves only the PUs listed. */
