@@ -56,7 +56,11 @@ def differences(name: str, expected: str, actual: str) -> list[str]:
 def print_part(program: pathlib.Path) -> tuple[str, bool]:
     """What the program prints, and whether all its limits hold."""
     result = subprocess.run(
-        [str(program.resolve()), "--table"], capture_output=True, text=True, encoding="utf-8", check=False
+        [str(program.resolve()), "--table"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     sys.stderr.write(result.stderr)
     if result.returncode not in (0, 1):
