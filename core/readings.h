@@ -84,7 +84,7 @@ struct readings {
 
         int memory_error;
         uint64_t memory_available; /* bytes: MemAvailable, or what the service's memory cgroups leave if that is less */
-        uint64_t memory_total;
+        uint64_t memory_total;     /* MemTotal, or the lowest limit of these cgroups if that is less */
 
         int supply_error;    /* -ENOENT: neither mains nor battery is known, as on most servers */
         bool on_battery;     /* of the system's own; peripherals' batteries do not count */

@@ -397,17 +397,19 @@ static uint64_t read_droppable(const char *root, const struct hw_cgroup_place *p
         return 0;
 }
 
-/* What the group may still take; UINT64_MAX where it has no limit. */
-static uint64_t read_memory_left(const char *root, const struct hw_cgroup_place *place)
+/* What the group may still take, and of how much; UINT64_MAX where it has no limit. */
+static uint64_t read_memory_left(const char *root, const struct hw_cgroup_place *place, uint64_t *ret_limit)
 {
         uint64_t limit = UINT64_MAX, high, used, droppable;
 
+        *ret_limit = UINT64_MAX;
         (void)read_bytes(root, place, place->v2 ? "memory.max" : "memory.limit_in_bytes", &limit);
         if (place->v2 && read_bytes(root, place, "memory.high", &high) && high < limit)
                 limit = high;
         if (limit == UINT64_MAX ||
             !read_bytes(root, place, place->v2 ? "memory.current" : "memory.usage_in_bytes", &used))
                 return UINT64_MAX;
+        *ret_limit = limit;
         droppable = read_droppable(root, place);
         used -= droppable < used ? droppable : used;
         return used < limit ? limit - used : 0;
@@ -427,17 +429,19 @@ int hw_cgroup_find(const char *root, const char *process, const char *controller
         return 0;
 }
 
-uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *place)
+uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *place, uint64_t *ret_limit)
 {
         struct hw_cgroup_place group = *place;
         uint64_t least = UINT64_MAX;
 
+        *ret_limit = UINT64_MAX;
         if (!*group.directory)
                 return least;
         do {
-                uint64_t left = read_memory_left(root, &group);
+                uint64_t limit, left = read_memory_left(root, &group, &limit);
 
                 least = left < least ? left : least;
+                *ret_limit = limit < *ret_limit ? limit : *ret_limit;
         } while (hw_cgroup_up(&group));
         return least;
 }

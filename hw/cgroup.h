@@ -29,6 +29,6 @@ int hw_cgroup_find(const char *root, const char *process, const char *controller
 /* Steps up to the parent group; false at the mount point. */
 bool hw_cgroup_up(struct hw_cgroup_place *place);
 
-/* Bytes that the memory cgroup, or an ancestor, leaves before anything has to be reclaimed; UINT64_MAX where none
- * limits it. */
-uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *place);
+/* Bytes that the memory cgroup, or an ancestor, leaves before anything has to be reclaimed, and the lowest of their
+ * limits; both UINT64_MAX where none limits it. */
+uint64_t hw_cgroup_memory_left(const char *root, const struct hw_cgroup_place *place, uint64_t *ret_limit);

@@ -41,7 +41,7 @@ int hw_memory_available(const char *root, int pid, uint64_t *ret_bytes)
 {
         struct hw_cgroup_place place;
         char process[16] = "self";
-        uint64_t left, available = UINT64_MAX, total;
+        uint64_t left, limit, available = UINT64_MAX, total;
         int r;
 
         if (pid > 0)
@@ -52,7 +52,7 @@ int hw_memory_available(const char *root, int pid, uint64_t *ret_bytes)
         r = hw_meminfo_read(root, &available, &total);
         if (r == -ENOMEM)
                 return r;
-        left = hw_cgroup_memory_left(root, &place);
+        left = hw_cgroup_memory_left(root, &place, &limit);
         *ret_bytes = left < available ? left : available;
         return 0;
 }

@@ -73,7 +73,7 @@ void hw_sensors_close(struct hw_sensors *sensors)
 
 static int read_memory(const struct hw_sensors *sensors, struct readings *readings)
 {
-        uint64_t left = hw_cgroup_memory_left(sensors->root, &sensors->memory);
+        uint64_t limit, left = hw_cgroup_memory_left(sensors->root, &sensors->memory, &limit);
         int r = hw_meminfo_read(sensors->root, &readings->memory_available, &readings->memory_total);
 
         if (r == -ENOMEM)
@@ -82,6 +82,8 @@ static int read_memory(const struct hw_sensors *sensors, struct readings *readin
                 r = -ENODATA;
         if (left < readings->memory_available)
                 readings->memory_available = left;
+        if (limit < readings->memory_total)
+                readings->memory_total = limit;
         if (r < 0)
                 readings->memory_available = readings->memory_total = 0;
         readings->memory_error = r;

@@ -290,6 +290,11 @@ static void read_memory(void)
         r = sample_once(&tree, &machine);
         CHECK_INT(r.memory_error, 0);
         CHECK_INT(r.memory_available, 2000000);
+        CHECK_INT(r.memory_total, 3000000);
+        /* In a container the limit is the machine: a small part of a large host's memory is not nearly nothing. */
+        tree_write(&tree, "/cg/a/memory.max", "max\n");
+        r = sample_once(&tree, &machine);
+        CHECK_INT(r.memory_available, 4000 * 1024);
         CHECK_INT(r.memory_total, 9000 * 1024);
         /* Linux before 3.14 does not say what is available. */
         tree_write(&tree, "/proc/meminfo", "MemTotal: 9000 kB\nMemFree: 10 kB\n");
