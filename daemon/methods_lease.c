@@ -59,9 +59,18 @@ static const struct param acquire_table[] = {
         {ASK("bootId", PARAM_STRING, boot_id), .most = BOOT_ID_MAX},
 };
 
+/* No PU at all is allowed, as far as the client can tell. */
+static bool refuse_nothing(const struct request *q, const struct alloc_request *asked)
+{
+        if (!cpuset_is_empty(&asked->allowed))
+                return false;
+        request_fail_step(q, ALLOC_ERROR_NO_USABLE_PU, asked);
+        return true;
+}
+
 static bool read_ask(const struct request *q, const struct param *table, size_t n, struct ask *ask)
 {
-        if (!request_read(q, table, n, ask))
+        if (!request_read(q, table, n, ask) || refuse_nothing(q, &ask->request))
                 return false;
         ask->request.quota_group = token_group(q->c->uid, ask->cgroup ? ask->cgroup : "");
         return true;
@@ -218,7 +227,7 @@ static bool read_change(const struct request *q, const struct param *table, size
                 return false;
         }
         change.request = *view.request;
-        if (!request_read(q, table, n, &change))
+        if (!request_read(q, table, n, &change) || refuse_nothing(q, &change.request))
                 return false;
         if (change.cgroup)
                 change.request.quota_group = token_group(q->c->uid, change.cgroup);

@@ -329,6 +329,30 @@ def test_users_weights(start: StartService, rundir: Path) -> None:
         sharers.settle(lambda counts: counts == [1, 7])
 
 
+@as_root
+def test_users_weights_that_changed_while_no_service_was_there(
+    start: StartService, rundir: Path
+) -> None:
+    config = rundir / "schedd.conf"
+    config.write_text("")
+    service = start("--config", str(config))
+    with service.connect_as(STRANGER) as a, service.connect_as(OTHER) as b:
+        grants = {STRANGER: a.acquire(max=4, allowed="0-3"), OTHER: b.acquire()}
+        service.end(signal.SIGKILL)
+    config.write_text(f"[Users]\n{STRANGER}=700\n")
+    service = start("--config", str(config))
+    with ExitStack() as stack:
+        sharers = stack.enter_context(closing(Sharers(service)))
+        calls = stack.enter_context(service.connect_as(STRANGER))
+        for uid, grant in grants.items():
+            stream = stack.enter_context(service.connect_as(uid))
+            claim = named(grant, generation=grant["generation"], pus=grant["pus"])
+            stream.send(SCHEDULER + "Claim", claim, more=True)
+            sharers.add(stream, {**stream.grant(), "token": grant["token"]}, uid)
+        calls.call(SCHEDULER + "Update", named(grants[STRANGER], max=8, allowed="0-7"))
+        sharers.settle(lambda counts: counts == [7, 1])
+
+
 # The client's library.
 
 

@@ -157,6 +157,16 @@ def test_nothing_usable(connection: Connection) -> None:
     connection.acquire()  # the connection goes on
 
 
+def test_nothing_allowed(connection: Connection, service: Service) -> None:
+    nothing = error(SCHEDULER + "NoUsablePU", usable="0-7", allowed="")
+    for method in ("Acquire", "SuggestWorkers"):
+        assert connection.exchange(SCHEDULER + method, {"allowed": ""}, more=True) == nothing
+    grant = connection.acquire()
+    with service.connect() as calls:
+        assert calls.exchange(SCHEDULER + "Update", named(grant, allowed="")) == nothing
+        assert leases(service)[0]["pus"] == grant["pus"]
+
+
 def test_quota(connection: Connection) -> None:
     assert len(connection.acquire(quota=1.5, cgroup="/a")["pus"]) == 2
 
