@@ -74,11 +74,27 @@ static json_t *parameters_of(const struct top_action *action)
         return json_pack("{s:s, s:o}", "lease", action->lease, name, value);
 }
 
+static int take_news(struct top *top)
+{
+        int news = monitor_dispatch(top->monitor);
+
+        if (news < 0)
+                return news;
+        top_model_update(&top->model, monitor_status(top->monitor), monitor_headroom(top->monitor),
+                         monitor_machine(top->monitor), monitor_problem(top->monitor), now_ms());
+        if ((news & MONITOR_ANSWERED) && *monitor_answer(top->monitor))
+                top_model_tell(&top->model, monitor_answer(top->monitor));
+        return 0;
+}
+
 static int control(struct top *top, const struct top_action *action)
 {
         CLEANUP_JSON json_t *parameters = parameters_of(action);
         int r = parameters ? monitor_call(top->monitor, ASK_METHOD("Control"), parameters) : -ENOMEM;
 
+        /* The answer to the call before may have come since. */
+        if (r == -EBUSY && take_news(top) >= 0)
+                r = monitor_call(top->monitor, ASK_METHOD("Control"), parameters);
         if (r == -EBUSY)
                 top_model_tell(&top->model, "The service has not answered the change before.");
         else if (r < 0 && r != -ENOMEM)
@@ -119,19 +135,6 @@ static int take_keys(struct top *top)
                 }
         }
         return r;
-}
-
-static int take_news(struct top *top)
-{
-        int news = monitor_dispatch(top->monitor);
-
-        if (news < 0)
-                return news;
-        top_model_update(&top->model, monitor_status(top->monitor), monitor_headroom(top->monitor),
-                         monitor_machine(top->monitor), monitor_problem(top->monitor), now_ms());
-        if ((news & MONITOR_ANSWERED) && *monitor_answer(top->monitor))
-                top_model_tell(&top->model, monitor_answer(top->monitor));
-        return 0;
 }
 
 static void take_signals(struct top *top)

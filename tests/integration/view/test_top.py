@@ -27,9 +27,10 @@ def settle(t: Terminal, text: str = "LABEL") -> list[str]:
     return t.lines
 
 
-def named(lines: list[str]) -> list[str]:
-    """As the golden files have it, where users have no names."""
-    return [line.replace(" root ", " 0    ") for line in lines]
+def lasting(lines: list[str]) -> list[str]:
+    """Without what depends on the test's user and on when it runs: names, columns of history."""
+    named = [line.replace(" root ", " 0    ") for line in lines]
+    return [re.sub("^((budget|lent|hottest).{7}).*", r"\1", line) for line in named]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,8 @@ def test_shows_the_golden_screen(
     golden = GOLDEN / f"{scene}-{size}.txt"
     fake(scene)
     t = terminal("top", size=SIZES[size])
-    expected = golden.read_text("utf-8").splitlines()
-    t.wait_for(lambda _: named(t.lines) == expected)
+    expected = lasting(golden.read_text("utf-8").splitlines())
+    t.wait_for(lambda _: lasting(t.lines) == expected)
     t.press("q")
     assert t.finish() == 0
 
@@ -84,9 +85,6 @@ def test_keys_change_runs(fake: StartFake, terminal: OpenTerminal) -> None:
         expected.append(change)
         t.press(keys)
         t.wait_for(lambda _: service.called("Control") == expected)
-        service.change(service.scene)
-        # An answer is read with the state that comes after it.
-        t.read(0.05)
     t.press("w")
     t.wait_for("Weight of run 3")
     t.press("\033")
