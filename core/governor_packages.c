@@ -45,11 +45,25 @@ static void remember_counts(struct governor *g, struct governor_package *p, cons
         p->throttle_events = r->throttle_events;
 }
 
+/* Of the package. Not n_measured, which on large packages is of some of them only. */
+static unsigned n_lent_cores(const struct governor *g, unsigned package)
+{
+        const struct machine *m = g->situation->machine;
+        struct cpuset cores = {0};
+
+        for (unsigned i = 0; i < m->n_pus; i++)
+                if (m->pus[i].package == package && cpuset_has(g->situation->lent, m->pus[i].os))
+                        cpuset_add(&cores, m->pus[i].core);
+        return cpuset_count(&cores);
+}
+
 /* Share of the time since the last reading, from what the counters went up by; more than 2 where that makes no sense.
  * The cores' is a sum over all of them, of which the lent ones work. Kernels before 5.6 count events only: then a
  * second with an event counts as throttled. */
-static double throttled_share(struct governor_package *p, const struct readings_package *r, double ms)
+static double throttled_share(const struct governor *g, struct governor_package *p, const struct readings_package *r,
+                              double ms)
 {
+        unsigned n_cores = n_lent_cores(g, p->package);
         double package = (double)(r->throttled_ms - p->throttled_ms) / ms;
         double cores = (double)(r->core_throttled_ms - p->core_throttled_ms) / ms;
 
@@ -59,7 +73,7 @@ static double throttled_share(struct governor_package *p, const struct readings_
                 p->times = true;
         if (!p->times)
                 return r->throttle_events > p->throttle_events ? 1 : 0;
-        return fmin(fmax(package, r->n_measured > 0 ? cores / r->n_measured : 0), 1);
+        return fmin(fmax(package, n_cores > 0 ? cores / n_cores : 0), 1);
 }
 
 /* Whether a believed die of the package is where its hardware begins to slow down. */
@@ -102,7 +116,7 @@ static void take_throttling(struct governor *g, struct governor_package *p, cons
                               r->throttle_events < p->throttle_events)) {
                 ignore(g, p->package, "throttling", "runs backwards");
         } else if (p->counted_at) {
-                share = throttled_share(p, r, (double)since / 1000);
+                share = throttled_share(g, p, r, (double)since / 1000);
                 if (share > 2)
                         ignore(g, p->package, "throttling", "more than the time that passed");
                 else

@@ -135,6 +135,35 @@ static void test_leap(void)
         scene_finish(&s);
 }
 
+/* Frequencies are read of some cores, throttling is counted of all of them. */
+static void measure_some(struct scene *s)
+{
+        work(s);
+        s->readings.packages[0].throttled_ms = 0;
+        s->readings.packages[0].n_measured = s->readings.packages[0].n_below_base = 16;
+        s->readings.packages[0].core_throttled_ms += 64 * (uint64_t)s->value;
+}
+
+static void test_many_cores(void)
+{
+        struct scene s;
+
+        start(&s, flat, 0.9, 0);
+        scene_finish(&s);
+        scene_init(&s, 64, 1, GOVERNOR_BALANCED);
+        *scene_package(&s) = (struct readings_package){.energy_error = -EACCES, .limit_error = -ENOENT, .cap = 1};
+        s.before = measure_some;
+        s.value = 20; /* ms a second */
+        scene_run(&s, 300);
+        CHECK_STR(s.decision.text, "64 of 64: nothing limits");
+        CHECK(!scene_limit(&s, GOVERNOR_LOST_WORK));
+        s.value = 200;
+        scene_run(&s, 50);
+        CHECK(scene_limit(&s, GOVERNOR_LOST_WORK));
+        CHECK(strstr(scene_limit(&s, GOVERNOR_LOST_WORK)->what, "throttled 20 % of the time"));
+        scene_finish(&s);
+}
+
 /* Noise in which a loss of one PU would not be seen: nothing is given up for nothing. */
 static void test_noise(void)
 {
@@ -297,6 +326,7 @@ int main(void)
         test_a_loss_is_taken_back();
         test_finds_the_best();
         test_leap();
+        test_many_cores();
         test_noise();
         test_no_rates_no_cut();
         test_both_or_nothing();
