@@ -226,7 +226,7 @@ static void try_less(struct governor *g)
         unsigned n = g->n_lent - step_of(g->n_lent), leap = (unsigned)ceil(g->n_lent * sqrt(w->speed));
 
         w->upward = false;
-        w->leap = w->speed < LEAP && w->n_failed % 2 == 0 && leap > w->too_few;
+        w->leap = w->speed < LEAP && w->n_failed % 2 == 0 && leap > w->too_few && leap < n;
         if (w->leap)
                 n = leap;
         w->before = w->allowed;
@@ -324,6 +324,15 @@ static void trial_step(struct governor *g)
         }
 }
 
+/* Nothing to decide: throttling is gone and less is lent than the cut allows, or less is usable by now. */
+static bool is_unused(const struct governor *g)
+{
+        const struct governor_work *w = &g->work;
+
+        return w->phase == GOVERNOR_WATCH && w->allowed > 0 &&
+               ((is_found(g) && g->n_lent < w->allowed));
+}
+
 static void drop_cut(struct governor *g)
 {
         g->work.allowed = 0;
@@ -356,14 +365,13 @@ static void say(struct governor *g, struct governor_limit *limit, bool reported)
 void governor_limit_work(struct governor *g)
 {
         struct governor_work *w = &g->work;
-        bool reported, unused;
+        bool reported;
 
         watch_throttling(g);
         if (has_rate(g))
                 w->reported_at = g->now;
         reported = w->reported_at > 0 && g->now - w->reported_at < SILENT_US;
-        unused = w->allowed > 0 && w->phase == GOVERNOR_WATCH && is_found(g) && g->n_lent < w->allowed;
-        if (!reported || unused)
+        if (!reported || is_unused(g))
                 drop_cut(g);
         else
                 trial_step(g);

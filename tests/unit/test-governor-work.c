@@ -135,6 +135,20 @@ static void test_leap(void)
         scene_finish(&s);
 }
 
+/* Half way down is no way down on a small machine: there one PU less is tried. */
+static void test_no_room_to_leap(void)
+{
+        struct scene s;
+
+        start(&s, flat, 0.7, 0);
+        for (unsigned pu = 4; pu < 16; pu++)
+                cpuset_remove(&s.usable, pu);
+        scene_lend(&s, 4);
+        scene_run(&s, 70);
+        CHECK(strstr(s.decision.text, "3 of 4: throttled"));
+        scene_finish(&s);
+}
+
 /* Frequencies are read of some cores, throttling is counted of all of them. */
 static void measure_some(struct scene *s)
 {
@@ -326,6 +340,7 @@ int main(void)
         test_a_loss_is_taken_back();
         test_finds_the_best();
         test_leap();
+        test_no_room_to_leap();
         test_many_cores();
         test_noise();
         test_no_rates_no_cut();
