@@ -330,7 +330,7 @@ static bool is_unused(const struct governor *g)
         const struct governor_work *w = &g->work;
 
         return w->phase == GOVERNOR_WATCH && w->allowed > 0 &&
-               ((is_found(g) && g->n_lent < w->allowed));
+               ((is_found(g) && g->n_lent < w->allowed) || w->allowed >= g->n_usable);
 }
 
 static void drop_cut(struct governor *g)

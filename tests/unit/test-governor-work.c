@@ -149,6 +149,22 @@ static void test_no_room_to_leap(void)
         scene_finish(&s);
 }
 
+/* PUs went away, and what was cut is more than is left: that is no cut any more, and it begins anew. */
+static void test_less_is_usable(void)
+{
+        struct scene s;
+
+        start(&s, flat, 0.9, 0);
+        scene_run(&s, 400);
+        CHECK(s.decision.budget > 8 && s.decision.budget < 16);
+        for (unsigned pu = 8; pu < 16; pu++)
+                cpuset_remove(&s.usable, pu);
+        scene_lend(&s, 8);
+        scene_run(&s, 900); /* the trial under way failed, and the next one waits for that */
+        CHECK(s.decision.budget < 8);
+        scene_finish(&s);
+}
+
 /* Frequencies are read of some cores, throttling is counted of all of them. */
 static void measure_some(struct scene *s)
 {
@@ -341,6 +357,7 @@ int main(void)
         test_finds_the_best();
         test_leap();
         test_no_room_to_leap();
+        test_less_is_usable();
         test_many_cores();
         test_noise();
         test_no_rates_no_cut();
