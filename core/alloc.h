@@ -7,6 +7,8 @@
  * earlier time counts as the latest one seen). Same facts, same solution, whatever order they came in;
  * arrays only, no pointer order, no randomness.
  *
+ * Users share first, then the leases of each; see docs/allocator.md for the law.
+ *
  * What a lease holds is a charge embedded in it; the sum of charges equals what is lent (alloc_check()).
  */
 #pragma once
@@ -21,7 +23,8 @@ enum {
         ALLOC_WEIGHT_MIN = 1,        /* weights are integers, as systemd's CPUWeight= */
         ALLOC_WEIGHT_DEFAULT = 100,
         ALLOC_WEIGHT_MAX = 10000,
-        ALLOC_INTERACTIVE_GAIN = 4, /* an interactive lease's weight counts so many times, while it is young */
+        ALLOC_INTERACTIVE_GAIN = 4, /* an interactive lease's weight counts so many times among its user's leases, while
+                                       it is young */
 };
 
 #define ALLOC_SOFT_US    UINT64_C(1000000) /* wanted back: at the end of the running item, hard after this */
@@ -36,7 +39,7 @@ typedef uint64_t alloc_id; /* of a lease; given by the caller, unique for the al
 
 enum alloc_priority {
         ALLOC_NORMAL,
-        ALLOC_BATCH,       /* takes what others leave; its first PU may wait */
+        ALLOC_BATCH, /* takes what others leave: its first PU may wait, its last one is shared with whoever is due it */
         ALLOC_INTERACTIVE, /* somebody waits for it, and it is short */
         ALLOC_PRIORITIES,
 };

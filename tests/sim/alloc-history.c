@@ -139,7 +139,7 @@ static void check_budget(const struct history *h)
                 struct cpuset usable = cpuset_and(&v.grant->pus, &h->facts.usable);
 
                 cpuset_restrict(&usable, &v.request->allowed);
-                most += cpuset_is_subset(&usable, &added);
+                most += cpuset_is_subset(&usable, &added) || cpuset_is_empty(&h->clients[i].before.pus);
         }
         history_require(h, cpuset_is_empty(&added) || cpuset_count(&lent) <= most,
                         "more was lent than the budget allows");

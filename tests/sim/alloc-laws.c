@@ -241,6 +241,22 @@ static const char *judge_group(const struct alloc *a, const struct alloc_request
         return held > most ? "a quota is exceeded" : NULL;
 }
 
+/* Leases beyond the budget: background ones that have begun and may use nothing of what the others have. */
+static unsigned count_beyond(const struct alloc *a, const struct laws_facts *facts)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < alloc_n_leases(a); i++) {
+                struct cpuset may = may_use(a, facts, i), others = {0};
+
+                for (size_t j = 0; j < alloc_n_leases(a); j++)
+                        if (j != i)
+                                others = cpuset_or(&others, &alloc_lease_at(a, j).grant->pus);
+                n += is_batch(a, i) && count_held(a, i) == 1 && !cpuset_intersects(&may, &others);
+        }
+        return n;
+}
+
 const char *laws_limits_hold(const struct alloc *a, const struct laws_facts *facts)
 {
         struct cpuset lent = all_lent(a);
@@ -258,5 +274,7 @@ const char *laws_limits_hold(const struct alloc *a, const struct laws_facts *fac
                         return "a lease holds more than its max";
                 n_holding += count_held(a, i) > 0;
         }
-        return cpuset_count(&lent) > facts->budget && cpuset_count(&lent) > n_holding ? "the budget is exceeded" : NULL;
+        unsigned n_lent = cpuset_count(&lent) - count_beyond(a, facts);
+
+        return n_lent > facts->budget && n_lent > n_holding ? "the budget is exceeded" : NULL;
 }
