@@ -30,6 +30,9 @@
 #define STUCK_MOVED      15.0                    /* K */
 #define STUCK_LONG_US    (300 * GOVERNOR_SECOND) /* a die's, after which less proves as much */
 #define STUCK_MOVED_LONG 4.0                     /* K */
+/* What the CPUs do not heat need not follow them. It is stuck only where that matters: so few K below its critical trip
+ * that it limits, or that what it has limited does not come back. */
+#define STUCK_MATTERS    15.0
 
 /* Deviation from the peers' median, other than usual under this load. */
 #define DRIFT       12.0 /* K from the usual deviation */
@@ -170,10 +173,12 @@ static bool is_peer(const struct governor_zone *zone, const struct governor_zone
 }
 
 /* Median over the believed zones that `zone` is to be compared with; it is one of them where with_itself.
- * dies: with all dies instead of its peers. Returns how many. */
+ * dies: with all dies instead of its peers; unless it is a die, which follows in seconds, with what they were over the
+ * last minute: a chassis in balance does not move when they do for less. Returns how many. */
 static unsigned median_of_others(const struct governor *g, const struct governor_zone *zone, bool dies,
                                  bool with_itself, double *ret_median)
 {
+        bool slow = dies && zone->reading.place != READINGS_DIE;
         double values[READINGS_ZONES_MAX];
         unsigned n = 0;
 
@@ -183,7 +188,7 @@ static unsigned median_of_others(const struct governor *g, const struct governor
                 if (other == zone && !with_itself)
                         continue;
                 if (dies ? !other->why && other->reading.place == READINGS_DIE && !other->stuck : is_peer(zone, other))
-                        values[n++] = other->smooth;
+                        values[n++] = slow ? other->slow : other->smooth;
         }
         *ret_median = governor_median(values, n);
         return n;
@@ -201,6 +206,7 @@ static bool others_moved(const struct governor *g, const struct governor_zone *z
 static void find_stuck(struct governor *g, struct governor_zone *zone)
 {
         uint64_t patience = zone->reading.place == READINGS_DIE ? STUCK_DIE_US : STUCK_CHASSIS_US;
+        bool matters = zone->reading.place != READINGS_OTHER || zone->celsius >= zone->critical - STUCK_MATTERS;
         double others;
 
         if (median_of_others(g, zone, true, false, &others) > 0) {
@@ -211,7 +217,7 @@ static void find_stuck(struct governor *g, struct governor_zone *zone)
                 zone->lent_low = g->n_lent;
         if (g->n_lent > zone->lent_high)
                 zone->lent_high = g->n_lent;
-        if (g->now - zone->still_since >= patience && others_moved(g, zone))
+        if (matters && g->now - zone->still_since >= patience && others_moved(g, zone))
                 zone->stuck = true;
 }
 

@@ -121,6 +121,57 @@ static void test_stuck_chassis_gives_back(void)
         scene_finish(&s);
 }
 
+/* Tests that come and go. */
+static void come_and_go(struct scene *s)
+{
+        s->value++;
+        for (unsigned i = 0; i < 3; i++)
+                s->readings.zones[i].millicelsius = (int)(s->value / 10) % 2 ? 80000 : 50000;
+}
+
+/* A chassis in balance does not follow dies that are hot for seconds. */
+static void test_steady_chassis_is_not_stuck(void)
+{
+        struct scene s;
+
+        start(&s);
+        s.before = come_and_go;
+        scene_run(&s, 240);
+        s.readings.zones[3].millicelsius = 45000;
+        for (unsigned i = 0; i < 1800; i++) {
+                scene_run(&s, 1);
+                CHECK_INT(s.decision.n_ignored, 0);
+        }
+        scene_finish(&s);
+}
+
+/* A disk or a mainboard that stays as warm as it is is nothing to speak of; but one that limits because it is stuck. */
+static void test_stuck_others(void)
+{
+        struct scene s;
+
+        start(&s);
+        s.before = warm_up;
+        scene_zone(&s, "nvme Composite", READINGS_OTHER, 40)->critical = 85000;
+        s.readings.zones[3].place = READINGS_OTHER;
+        scene_run(&s, 1800);
+        CHECK_INT(s.decision.n_ignored, 0);
+        scene_finish(&s);
+
+        start(&s);
+        s.before = warm_up;
+        scene_zone(&s, "nvme Composite", READINGS_OTHER, 84)->critical = 85000;
+        s.readings.zones[3].place = READINGS_OTHER;
+        scene_run(&s, 200);
+        CHECK_INT(s.decision.cause, GOVERNOR_CRITICAL);
+        scene_run(&s, 200);
+        CHECK_STR(scene_why(&s, "nvme Composite"), "does not change");
+        CHECK_INT(s.decision.n_ignored, 1);
+        scene_run(&s, 200);
+        CHECK_STR(s.decision.text, "8 of 8: nothing limits; ignoring nvme Composite: does not change");
+        scene_finish(&s);
+}
+
 static void warm_up_but_one(struct scene *s)
 {
         warm_up(s);
@@ -335,6 +386,8 @@ int main(void)
         test_stuck_chassis();
         test_stuck_chassis_gives_back();
         test_stuck_die();
+        test_steady_chassis_is_not_stuck();
+        test_stuck_others();
         test_steady_is_not_stuck();
         test_stuck_alone();
         test_slow_drift();
