@@ -243,10 +243,10 @@ static void start_trigger(struct headroom *h)
                 h->trigger_error = 0;
 }
 
-/* Below a root prefix the system's bus is another system's, unless it is named. */
+/* Below a root prefix the system's bus is that of another system, unless it is named. */
 static uv_loop_t *bus_loop(struct headroom *h)
 {
-        return *h->server->settings->root && !getenv("DBUS_SYSTEM_BUS_ADDRESS") ? NULL : &h->server->loop;
+        return *h->root && !getenv("DBUS_SYSTEM_BUS_ADDRESS") ? NULL : &h->server->loop;
 }
 
 /* Beginning and ending. */
@@ -356,7 +356,8 @@ static void decide_nothing(struct headroom *h)
                  h->decision.budget, h->decision.usable);
 }
 
-/* The sensors are this system's: where hwloc is told to describe another, they would say nothing of it. */
+/* Sensors and the bus are this system's: where hwloc is told to describe another, they would say nothing of it.
+ */
 static const char *sensors_root(const char *root)
 {
         return !*root && hw_discover_elsewhere() ? "/nonexistent" : root;

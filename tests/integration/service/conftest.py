@@ -19,6 +19,8 @@ SOURCE = Path(__file__).resolve().parents[3]
 # A user who is nobody else on the machine.
 STRANGER = 61234
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
+# Nothing is kept for whoever sits at the machine that the tests run on.
+NO_RESERVE = "[Headroom]\nReserve=0\n"
 # Eight PUs on four cores, whatever the machine that runs the tests has.
 EIGHT_PUS = "core:4 pu:2"
 
@@ -75,12 +77,14 @@ def stop_service(path: Path) -> None:
 
 
 @pytest.fixture
-def env(build: Path, rundir: Path, socket_path: Path) -> Iterator[dict[str, str]]:
+def env(build: Path, tmp_path: Path, socket_path: Path) -> Iterator[dict[str, str]]:
     """An environment for clients that start their service on demand, which ends with the test."""
     without = ("XDG_RUNTIME_DIR", "NOTIFY_SOCKET")
     env = {k: v for k, v in os.environ.items() if k not in without and not k.startswith("SCHEDCTL")}
     env["SCHEDCTL_SOCKET"] = str(socket_path)
-    env["XDG_CONFIG_HOME"] = str(rundir / "config")
+    env["XDG_CONFIG_HOME"] = str(tmp_path)
+    (tmp_path / "schedctl").mkdir()
+    (tmp_path / "schedctl/schedd.conf").write_text(NO_RESERVE)
     env["SCHEDCTL_SCHEDD"] = str(build / "daemon/schedd")
     yield env
     stop_service(socket_path)
@@ -110,7 +114,7 @@ class Notifications:
 class Service:
     """A schedd that the test has started itself; ready when this is made.
 
-    It is not configured unless the options say how, or have a root of their own.
+    NO_RESERVE is its configuration, unless the options name another, or a root.
     """
 
     def __init__(self, build: Path, path: Path, *options: str, **env: str) -> None:
@@ -118,7 +122,9 @@ class Service:
         self.notifications = Notifications(path.with_name(path.name + ".notify"))
         self.log_path = path.with_name(path.name + ".err")
         if not {"--config", "--root"} & set(options):
-            options = ("--config", "/dev/null", *options)
+            config = path.with_name("config." + path.name)
+            config.write_text(NO_RESERVE)
+            options = ("--config", str(config), *options)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [build / "daemon/schedd", "--socket", path, "--log-level", "debug", *options],

@@ -246,6 +246,29 @@ def test_reload(start: StartService, config: Path) -> None:
     assert f"{config}:2: LogLevel=loud is not" in service.log
 
 
+def test_policy_and_reserve_are_in_force(start: StartService, config: Path) -> None:
+    """From the start, and others after a reload, for what is lent already."""
+    config.write_text("[Headroom]\nPolicy=performance\nReserve=3\n")
+    service = start("--config", str(config))
+
+    def headroom() -> Json:
+        with service.connect() as connection:
+            found: Json = connection.call(SCHEDULER + "GetHeadroom")["headroom"]
+            return found
+
+    with service.connect() as a:
+        assert len(a.acquire()["pus"]) == 5
+        assert (headroom()["policy"], headroom()["budget"], headroom()["of"]) == (
+            "performance",
+            5,
+            8,
+        )
+        config.write_text("[Headroom]\nPolicy=quiet\nReserve=1\n")
+        assert reload(service) == {"parameters": {}}
+        assert (headroom()["policy"], headroom()["budget"]) == ("quiet", 7)
+        assert len(a.grant()["pus"]) == 7
+
+
 def test_reload_of_what_cannot_be_read(start: StartService, config: Path) -> None:
     service = start("--config", str(config))
     config.unlink()

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from .conftest import STRANGER, Service, StartService, as_root
+from .conftest import NO_RESERVE, STRANGER, Service, StartService, as_root
 from .varlink_client import NO_SUCH_LEASE, SCHEDULER, Connection, Json, invalid
 
 EIGHT = set(range(8))
@@ -314,7 +314,7 @@ def test_shares_are_users_first(service: Service, sharers: Sharers) -> None:
 @as_root
 def test_users_weights(start: StartService, rundir: Path) -> None:
     config = rundir / "schedd.conf"
-    config.write_text(f"[Users]\n{STRANGER}=300\n")
+    config.write_text(f"{NO_RESERVE}[Users]\n{STRANGER}=300\n")
     service = start("--config", str(config))
     with ExitStack() as stack:
         sharers = stack.enter_context(closing(Sharers(service)))
@@ -323,7 +323,7 @@ def test_users_weights(start: StartService, rundir: Path) -> None:
         sharers.add(a, a.acquire(), STRANGER)
         sharers.add(b, b.acquire(), OTHER)
         sharers.settle(lambda counts: counts == [6, 2])
-        config.write_text(f"[Users]\n{STRANGER}=100\n{OTHER}=700\n")
+        config.write_text(f"{NO_RESERVE}[Users]\n{STRANGER}=100\n{OTHER}=700\n")
         with service.connect() as root:
             root.call(SCHEDULER + "Reload")
         sharers.settle(lambda counts: counts == [1, 7])
@@ -334,12 +334,12 @@ def test_users_weights_that_changed_while_no_service_was_there(
     start: StartService, rundir: Path
 ) -> None:
     config = rundir / "schedd.conf"
-    config.write_text("")
+    config.write_text(NO_RESERVE)
     service = start("--config", str(config))
     with service.connect_as(STRANGER) as a, service.connect_as(OTHER) as b:
         grants = {STRANGER: a.acquire(max=4, allowed="0-3"), OTHER: b.acquire()}
         service.end(signal.SIGKILL)
-    config.write_text(f"[Users]\n{STRANGER}=700\n")
+    config.write_text(f"{NO_RESERVE}[Users]\n{STRANGER}=700\n")
     service = start("--config", str(config))
     with ExitStack() as stack:
         sharers = stack.enter_context(closing(Sharers(service)))

@@ -312,7 +312,8 @@ def test_desktop_keeps_a_reserve(build: Path, rundir: Path) -> None:
         f' {build}/daemon/schedd "$@"\n'
     )
     program.chmod(0o755)
-    service = Service(shadowed, rundir / "s", "--sample-ms", "25", HWLOC_SYNTHETIC=EIGHT_PUS)
+    options = ("--config", "/dev/null", "--sample-ms", "25")
+    service = Service(shadowed, rundir / "s", *options, HWLOC_SYNTHETIC=EIGHT_PUS)
     try:
         with Run(service) as run:
             assert len(run.pus) < 8 and limit(headroom(service), "reserve")
