@@ -97,6 +97,8 @@ static const char *implausible(const struct governor_zone *zone)
 
         if (reading->error == -ENOENT || reading->error == -ENODEV || reading->error == -ENXIO)
                 return "has vanished";
+        if (reading->error == -ENODATA) /* as of a disk that sleeps */
+                return "says nothing";
         if (reading->error == -EINVAL || reading->error == -ERANGE)
                 return "says no number";
         if (reading->error)

@@ -44,6 +44,7 @@ static void test_values_that_cannot_be(void)
         check_set_aside(READINGS_NONE, 0, "says nothing");
         check_set_aside(70000, 0, "jumps");
         check_set_aside(0, 0, "jumps");
+        check_set_aside(35000, -ENODATA, "says nothing");
         check_set_aside(35000, -EIO, "cannot be read");
         check_set_aside(35000, -EACCES, "cannot be read");
         check_set_aside(35000, -EINVAL, "says no number");
