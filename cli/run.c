@@ -48,7 +48,7 @@ static int run(const struct run_options *options)
         r = run_lease_open(options, &lease);
         if (r < 0)
                 return VERB_FAILED;
-        run_nice_apply("", lease.nice, &nice); /* to all that is started from here on */
+        run_nice_apply("", lease.nice, &nice);
         r = run_dir_create(dir);
         if (r < 0)
                 return give_up(&nice, "a directory for the run", r);

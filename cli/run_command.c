@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/run_command.h"
+#include "cli/run_nice.h"
 
 int run_command_exec(char **command)
 {
@@ -16,7 +17,7 @@ int run_command_exec(char **command)
         return error == ENOENT || error == ENOTDIR ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE;
 }
 
-pid_t run_command_start(char **command, const sigset_t *mask)
+pid_t run_command_start(char **command, const sigset_t *mask, const struct run_nice *nice)
 {
         pid_t engine = getpid(), pid = fork();
 
@@ -25,6 +26,7 @@ pid_t run_command_start(char **command, const sigset_t *mask)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != engine) /* it died before it could be asked for */
                 _exit(RUN_EXIT_NOT_EXECUTABLE);
+        run_nice_become(nice);
         sigprocmask(SIG_SETMASK, mask, NULL);
         _exit(run_command_exec(command));
 }

@@ -283,7 +283,8 @@ static int live(struct run *run, const char *python_dir, pid_t guardian, const s
         if (r < 0)
                 return fail(run, "the run's control socket", r);
         adopt_lease_affinity(run);
-        run->command = run_command_start(run->options->command, command_mask);
+        run->begun = run_now(run);
+        run->command = run_command_start(run->options->command, command_mask, &run->nice);
         if (run->command < 0)
                 return fail(run, "fork", run->command);
         r = open_sources(run, guardian);

@@ -52,6 +52,7 @@ struct run {
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;
         bool lease_watched, lease_lost; /* the service is gone, as was said */
+        uint64_t begun;                 /* µs of its clock */
         bool share_due, slots_due;      /* to be done when the loop comes round */
         bool history_off;               /* there is none to be had, as was said */
         struct run_suite *suites;       /* in the order of coming */

@@ -74,6 +74,13 @@ static void pause_run(struct run *run)
                 (void)run_lease_return(&run->lease, &held);
 }
 
+static void note_change(struct run *run, const struct cpuset *before)
+{
+        if (!cpuset_equal(before, &run->lease.kept))
+                run_report_change(&run->report, (double)(run_now(run) - run->begun) / 1e6,
+                                  cpuset_count(&run->lease.kept), run_lease_reason(&run->lease));
+}
+
 /* Workers leave the PUs that are wanted back at once, in the middle of an item: moving one costs microseconds. What was
  * paused is moved before it goes on. */
 static void follow_grant(struct run *run)
@@ -113,7 +120,10 @@ static void on_lease(uv_poll_t *poll, int status, int events)
 {
         struct run *run = poll->data;
 
+        struct cpuset before = run->lease.kept;
+
         if (run_lease_read(&run->lease) > 0) {
+                note_change(run, &before);
                 if (run->lease.paused)
                         pause_run(run);
                 else

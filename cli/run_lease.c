@@ -184,6 +184,11 @@ bool run_lease_is_connected(const struct run_lease *l)
         return l->lease && client_lease_is_connected(l->lease);
 }
 
+const char *run_lease_reason(const struct run_lease *l)
+{
+        return l->lease ? schedctl_lease_reason(l->lease) : "";
+}
+
 int run_lease_fd(const struct run_lease *l)
 {
         return l->lease ? schedctl_lease_fd(l->lease) : -1;

@@ -46,6 +46,9 @@ int run_lease_fd(const struct run_lease *lease);
  * on with what it has, and the descriptor says when to call again. */
 int run_lease_read(struct run_lease *lease);
 
+/* Why it is as it is, or what is wanted back; valid until the next call on the lease. "" without a service. */
+const char *run_lease_reason(const struct run_lease *lease);
+
 /* Gives PUs back, or says that they cannot be pinned to. They are held no more. */
 int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);

@@ -1,6 +1,5 @@
 #include "cli/run_nice.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -102,16 +101,16 @@ void run_nice_keep(const char *root, struct run_nice *n)
 
 void run_nice_apply(const char *root, int nice, struct run_nice *ret_nice)
 {
-        int own;
+        int own = getpriority(PRIO_PROCESS, 0);
 
-        *ret_nice = (struct run_nice){.wanted = nice};
-        if (nice <= 0)
-                return;
-        errno = 0;
-        own = getpriority(PRIO_PROCESS, 0);
-        if (errno == 0 && own < nice)
-                (void)setpriority(PRIO_PROCESS, 0, nice);
+        *ret_nice = (struct run_nice){.wanted = nice > 0 ? nice : 0, .own = own > nice ? own : nice};
         run_nice_keep(root, ret_nice);
+}
+
+void run_nice_become(const struct run_nice *n)
+{
+        if (n->wanted > 0)
+                (void)setpriority(PRIO_PROCESS, 0, n->own);
 }
 
 void run_nice_restore(struct run_nice *n)

@@ -1,5 +1,6 @@
-/* The scheduling weight of a run: its niceness, and that of the group of tasks that it shares with others of its
- * session, so that the machine stays usable beside it. Only ever less weight than there was; nothing needs a privilege.
+/* The scheduling weight of a run: the niceness of COMMAND and all below it, and that of the group of tasks that they
+ * share with others of their session, so that the machine stays usable beside them. Only ever less weight than there
+ * was; nothing needs a privilege. The engine keeps its own: it does little, and workers wait for it.
  *
  * A task's nice value counts only among the tasks of its group. Where the cpu controller has a cgroup for this process,
  * that is its cgroup, whose weight may be set by the user to whom it is delegated (cpu.weight.nice of
@@ -13,13 +14,16 @@ enum { RUN_NICE_PATH_MAX = 4200 };
 
 struct run_nice {
         int wanted;                   /* 0: nothing is to be done */
+        int own;                      /* COMMAND's: that, or the user's own where it is more */
         int before;                   /* the group's, while .path is not "" */
         char path[RUN_NICE_PATH_MAX]; /* where the group's was set, and is to be set back; "" where it was not */
 };
 
-/* Gives this process at least that niceness, and its group. What cannot be done stays as it is. `root` is the prefix of
- * what is read and written in /proc and /sys. */
+/* Gives this process's group at least that niceness. What cannot be done stays as it is. `root` is the prefix of what
+ * is read and written in /proc and /sys. */
 void run_nice_apply(const char *root, int nice, struct run_nice *ret_nice);
+/* In the process that is to become COMMAND: for it and what it starts. */
+void run_nice_become(const struct run_nice *nice);
 /* Another run may have set the group's back at its end: sets it anew. */
 void run_nice_keep(const char *root, struct run_nice *nice);
 /* Sets the group's back if nobody has changed it since; once. The process keeps its own. */

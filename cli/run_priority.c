@@ -8,6 +8,11 @@ int run_priority_of(double seconds, uint32_t n_unknown)
         return seconds <= RUN_SHORT_SECONDS && n_unknown < RUN_SHORT_ITEMS ? SCHEDCTL_INTERACTIVE : SCHEDCTL_NORMAL;
 }
 
+int run_priority(const struct run *run)
+{
+        return run->options->priority_given ? run->options->priority : run->priority.told;
+}
+
 void run_priority_add(struct run *run, bool known, double seconds, uint32_t n_items)
 {
         struct run_priority *p = &run->priority;

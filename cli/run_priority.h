@@ -22,5 +22,7 @@ struct run_priority {
 
 /* Of a run with so much to do: SCHEDCTL_INTERACTIVE or SCHEDCTL_NORMAL. */
 int run_priority_of(double seconds, uint32_t n_unknown);
+/* What it has been given, or was found. */
+int run_priority(const struct run *run);
 /* Another suite is there: the service hears if that changes the priority. */
 void run_priority_add(struct run *run, bool known, double seconds, uint32_t n_items);

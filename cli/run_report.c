@@ -6,6 +6,7 @@
 #include "cli/run_report.h"
 #include "cli/run_suite.h"
 #include "cli/run_watch.h"
+#include "lib/params.h"
 #include "lib/util.h"
 
 static json_t *cpulist(const struct run_measure *m)
@@ -99,6 +100,22 @@ static void add_result(json_t *o, const struct run_suite *s)
                 json_object_set(o, "settings", s->settings.of_file);
 }
 
+void run_report_change(struct run_report *report, double seconds, unsigned n_pus, const char *reason)
+{
+        if (!report->changes)
+                report->changes = json_array();
+        if (json_array_size(report->changes) < RUN_REPORT_CHANGES_MAX)
+                json_array_append_new(report->changes, json_pack("{s:f, s:i, s:s}", "seconds", seconds, "cpus",
+                                                                 (int)n_pus, "reason", reason));
+}
+
+/* What is the whole run's, as it was when the suite ended. */
+static void add_run(const struct run_report *report, json_t *o, const struct run *run)
+{
+        json_object_set_new(o, "priority", json_string(params_priorities[run_priority(run)]));
+        json_object_set_new(o, "cpuChanges", report->changes ? json_copy(report->changes) : json_array());
+}
+
 void run_report_suite(struct run_report *report, struct run_suite *suite)
 {
         json_t *o;
@@ -108,8 +125,10 @@ void run_report_suite(struct run_report *report, struct run_suite *suite)
         if (!report->suites)
                 report->suites = json_array();
         o = describe(suite);
-        if (o)
+        if (o) {
                 add_result(o, suite);
+                add_run(report, o, suite->run);
+        }
         json_array_append_new(report->suites, o);
 }
 
@@ -173,6 +192,39 @@ static void print_limits(const json_t *o)
         fputc('\n', stderr);
 }
 
+/* schedctl:   interactive; CPUs changed: after 1.3 s 1 (fair share), after 2.0 s 2 (grown) */
+static void print_lease(const json_t *o)
+{
+        const json_t *change, *list = json_object_get(o, "cpuChanges");
+        const char *separator = "; CPUs changed: ";
+        size_t i;
+
+        fprintf(stderr, "schedctl:   priority %s", text(o, "priority"));
+        json_array_foreach (list, i, change) {
+                fprintf(stderr, "%safter %.1f s %d (%s)", separator, seconds(change, "seconds"), number(change, "cpus"),
+                        text(change, "reason"));
+                separator = ", ";
+        }
+        if (seconds(o, "paused") > 0)
+                fprintf(stderr, "; paused for %.1f s", seconds(o, "paused"));
+        fputc('\n', stderr);
+}
+
+/* schedctl:   memory: 120 MB a worker; for at most 3 workers at times */
+static void print_memory(const json_t *o)
+{
+        const json_t *memory = json_object_get(o, "memory");
+        json_int_t bytes = json_integer_value(json_object_get(memory, "perWorker"));
+        int workers = number(memory, "workers");
+
+        if (bytes == 0 && workers == 0)
+                return;
+        fprintf(stderr, "schedctl:   memory: %lld MB a worker", (long long)(bytes >> 20));
+        if (workers > 0)
+                fprintf(stderr, "; at times for no more than %d worker%s", workers, plural(workers));
+        fputc('\n', stderr);
+}
+
 static void print_details(const json_t *o)
 {
         const json_t *share, *list = json_object_get(o, "utilisation");
@@ -185,6 +237,8 @@ static void print_details(const json_t *o)
                 number(o, "items"), number(o, "recalls"), plural(number(o, "recalls")), number(o, "crashes"),
                 plural(number(o, "crashes")), number(o, "left"), number(o, "confirmed"));
         print_limits(o);
+        print_lease(o);
+        print_memory(o);
         fputs("schedctl:   busy:", stderr);
         json_array_foreach (list, i, share) {
                 fprintf(stderr, " gw%zu %.0f %%", i, 100 * json_real_value(share));
@@ -302,5 +356,6 @@ void run_report_print(struct run_report *report, const struct run_watch *watch)
 void run_report_finish(struct run_report *report)
 {
         json_decref(report->suites);
+        json_decref(report->changes);
         *report = (struct run_report){0};
 }

@@ -5,6 +5,8 @@
  * ones; for these, and for what children computed, waiting is taken to be as much a CPU second as it was lately. Where
  * the kernel does not count it, it is what a fair share of the PUs would make it, by the CPU that workers use.
  */
+#include <math.h>
+
 #include "cli/run_sample.h"
 #include "cli/run_suite.h"
 #include "core/estimate.h"
@@ -19,6 +21,10 @@ static const double ENOUGH_SECONDS = 0.01; /* …and that has to be there for th
  * them. */
 static const double CLAIM_TIMES = 3;
 static const double CLAIM_SECONDS = 0.005;
+/* Who is nice waits at a time for what others get meanwhile, so many times as much for each step of niceness: seconds
+ * as seen beside two processes that compute (sched(7), nice values). */
+static const double NICE_SECONDS = 0.02;
+static const double NICE_TIMES = 1.25;
 
 void run_suite_learn_share(struct run_worker *w, double cpu, double wall)
 {
@@ -85,7 +91,9 @@ static double claim(double *of, double most)
 /* The most that an item can have waited for a PU, of its seconds without CPU. */
 static double most_waited(const struct run_suite *s, const struct run_done_record *done)
 {
-        double likely = CLAIM_TIMES * waiting_lately(s) * done->cpu + CLAIM_SECONDS, most = done->wall - done->cpu;
+        int nice = s->run->nice.own;
+        double once = nice > 0 ? NICE_SECONDS * pow(NICE_TIMES, nice) : CLAIM_SECONDS, most = done->wall - done->cpu;
+        double likely = CLAIM_TIMES * waiting_lately(s) * done->cpu + once;
 
         return likely < most ? likely : most;
 }

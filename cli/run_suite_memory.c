@@ -86,7 +86,8 @@ static struct run_memory_look look(struct run_suite *s)
 static void note_limit(struct run_suite *s, uint32_t limit)
 {
         s->told_limit = limit;
-        s->least_limit = limit < s->least_limit ? limit : s->least_limit;
+        if (limit < s->least_limit && limit < run_suite_n_wanted(s))
+                s->least_limit = limit;
 }
 
 static int set_limit(struct run_suite *s, uint32_t limit)

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli/run_sample.h"
 #include "cli/run_suite.h"
@@ -86,10 +85,10 @@ static bool is_running(const struct run_suite *s, uint32_t number, uint64_t *ret
         return true;
 }
 
-/* What runs on CPUs that are ours at a lower priority than this does not make them busy. */
-static int read_idle(const struct cpuset *pus, double *ret_seconds)
+/* What runs on CPUs that are ours at a lower priority than our workers does not make them busy. */
+static int read_idle(const struct run_suite *s, const struct cpuset *pus, double *ret_seconds)
 {
-        return run_sample_idle("", pus, getpriority(PRIO_PROCESS, 0) <= 0, ret_seconds);
+        return run_sample_idle("", pus, s->run->nice.own <= 0, ret_seconds);
 }
 
 void run_suite_sample_from_now(struct run_suite *s, struct run_worker *w)
@@ -102,7 +101,7 @@ void run_suite_sample_from_now(struct run_suite *s, struct run_worker *w)
                 return;
         if (w->pid > 0 && run_sample_used("", w->pid, &w->used) == 0)
                 w->sampled_at = run_now(s->run);
-        if (s->idle_at == 0 && read_idle(&pus, &s->idle) == 0) {
+        if (s->idle_at == 0 && read_idle(s, &pus, &s->idle) == 0) {
                 s->idle_at = run_now(s->run);
                 s->idle_pus = pus;
         }
@@ -162,7 +161,7 @@ static double idle_now(struct run_suite *s, double busy)
         uint64_t before = s->idle_at, now = run_now(s->run);
         double n = (double)s->n_pus, seconds, idle = n - busy;
 
-        if (read_idle(&pus, &seconds) == 0) {
+        if (read_idle(s, &pus, &seconds) == 0) {
                 if (before && now > before && cpuset_equal(&pus, &s->idle_pus))
                         idle = (seconds - s->idle) / ((double)(now - before) / 1e6);
                 s->idle = seconds;

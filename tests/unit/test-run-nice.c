@@ -139,6 +139,7 @@ static void test_case(size_t i)
         for (size_t k = 0; k < ELEMENTSOF(cases[i].files) && cases[i].files[k].path; k++)
                 write_file(root, &cases[i].files[k]);
         run_nice_apply(root, 7, &nice);
+        run_nice_become(&nice);
         CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
         if (cases[i].path)
                 CHECK_STR(read_file(root, cases[i].path), cases[i].during);
@@ -179,10 +180,13 @@ static void test_less(void)
         struct run_nice nice;
 
         run_nice_apply("/nowhere", 0, &nice);
+        run_nice_become(&nice);
+        CHECK_INT(nice.own, 7);
         CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
         run_nice_keep("/nowhere", &nice);
         run_nice_restore(&nice);
         run_nice_apply("/nowhere", 3, &nice);
+        run_nice_become(&nice);
         CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
 }
 

@@ -158,8 +158,13 @@ def cpu_group() -> Iterator[Path]:
 
 def test_a_quota_that_changes_is_told(runs: Runs, service: Service, cpu_group: Path) -> None:
     enter = f"echo $$ >{cpu_group}/cgroup.procs && exec {runs.program()} run -- sh -c 'read line'"
-    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    run = subprocess.Popen(["sh", "-c", enter], env=runs.environment, **pipes)
+    run = subprocess.Popen(
+        ["sh", "-c", enter],
+        env=runs.environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     service.grant(CPUS)
     assert "quota" not in service.expect("Acquire")
     (cpu_group / "cpu.cfs_quota_us").write_text("50000")

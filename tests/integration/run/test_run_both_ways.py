@@ -1,0 +1,155 @@
+"""A lease that shrinks and grows while a run has it: everybody follows, both ways."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, Iterator, List, Set
+
+import pytest
+
+from .conftest import PATIENCE, Barrier, Runs, children_of
+from .scripted_service import CPUS, Service
+from .test_run_suites import ONE_CPU, pytest_command
+
+pytestmark = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs")
+
+FIRST, REST = CPUS[:1], CPUS[1:]
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    made = Service(tmp_path / "schedd.sock")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def runs(tmp_path: Path, service: Service) -> Iterator[Runs]:
+    made = Runs(tmp_path)
+    yield made
+    made.stop_runs()
+
+
+def want_back(service: Service) -> None:
+    """All but the first; returns when they are given back."""
+    service.grant(CPUS, wanted={"pus": REST, "reason": "fair share", "withinMs": 1000})
+    assert sorted(service.expect("Return")["pus"]) == REST
+
+
+def masks_below(pid: int) -> Set[str]:
+    """The affinities of all threads of all processes below."""
+    found = set()
+    for child in children_of(pid):
+        found |= masks_below(child)
+        for task in Path(f"/proc/{child}/task").glob("*/status"):
+            try:
+                lines = dict(line.split(":\t") for line in task.read_text().splitlines())
+            except OSError:
+                continue
+            found.add(lines["Cpus_allowed_list"])
+    return found
+
+
+def cpulists(cpus: List[int]) -> Set[str]:
+    ranges: List[List[int]] = []
+    for cpu in cpus:
+        if ranges and ranges[-1][1] == cpu - 1:
+            ranges[-1][1] = cpu
+        else:
+            ranges.append([cpu, cpu])
+    return {",".join(f"{a}-{b}" if a < b else str(a) for a, b in ranges)}
+
+
+# Threads and children that come and go all the time.
+BUSY = """
+import os, subprocess, sys, threading
+def threads():
+    while True:
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        thread.join()
+threading.Thread(target=threads, daemon=True).start()
+subprocess.Popen(["sh", "-c", "while :; do (:) & wait $!; done"])
+print("up", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_plain_command_follows_both_ways(runs: Runs, service: Service) -> None:
+    run = runs.start("--", sys.executable, "-c", BUSY, stdin=subprocess.PIPE)
+    service.grant(CPUS)
+    assert run.stdout and run.stdout.readline() == "up\n"
+    assert masks_below(run.pid) == cpulists(CPUS)
+    for _ in range(5):
+        want_back(service)
+        for _ in range(10):
+            assert masks_below(run.pid) == cpulists(FIRST)
+        service.grant(CPUS)
+        end = time.monotonic() + PATIENCE
+        while masks_below(run.pid) != cpulists(CPUS):
+            assert time.monotonic() < end
+    run.communicate("done\n", timeout=PATIENCE)
+    assert run.returncode == 0
+
+
+# Each says that it is there, starts a process, notes where both are when it has waited for a word.
+ITEMS = """
+import os, subprocess, pytest
+@pytest.mark.parametrize("n", range(6))
+def test_item(n):
+    with subprocess.Popen(["sleep", "1000"]) as child:
+        with open("here", "w") as file:
+            file.write("x")
+        with open("go", "rb", buffering=0) as file:
+            file.read(1)
+        with open("seen", "a") as file:
+            print(*(min(os.sched_getaffinity(pid)) for pid in (0, child.pid)), file=file)
+        child.kill()
+"""
+
+
+class Suite:
+    def __init__(self, runs: Runs, service: Service, cpus: List[int]) -> None:
+        (runs.directory / "test_items.py").write_text(ITEMS)
+        self._seen, self._summary = runs.directory / "seen", runs.directory / "summary"
+        self.here, self.go = Barrier(runs.directory / "here"), Barrier(runs.directory / "go")
+        options = ("--max-workers", 2, "--verbose", "--json", self._summary.name)
+        self._run = runs.start(*options, "--", *pytest_command())
+        service.grant(cpus)
+        self.here.wait()
+
+    def finish(self) -> List[str]:
+        """Where items and what they started were in the end."""
+        self.go.release(6)
+        out, self.err = self._run.communicate(timeout=PATIENCE)
+        assert "6 passed" in out, out + self.err
+        self.summary: Dict[str, object] = json.loads(self._summary.read_text())
+        return self._seen.read_text().splitlines()
+
+
+def test_workers_start_on_what_comes(runs: Runs, service: Service) -> None:
+    suite = Suite(runs, service, FIRST)
+    service.grant(CPUS[:2])
+    suite.here.wait()  # of a second one, while the first waits
+    seen = suite.finish()
+    assert {f"{CPUS[0]} {CPUS[0]}", f"{CPUS[1]} {CPUS[1]}"} <= set(seen)
+    changes = suite.summary["cpuChanges"]
+    assert isinstance(changes, list) and changes[0]["cpus"] == 2
+    assert "CPUs changed: after" in suite.err and "priority interactive" in suite.err
+
+
+def test_what_a_worker_has_started_goes_along(runs: Runs, service: Service) -> None:
+    suite = Suite(runs, service, CPUS[:2])
+    suite.here.wait()
+    want_back_second(service)
+    assert set(suite.finish()) == {f"{CPUS[0]} {CPUS[0]}"}
+
+
+def want_back_second(service: Service) -> None:
+    wanted = {"pus": CPUS[1:2], "reason": "fair share", "withinMs": 1000}
+    service.grant(CPUS[:2], wanted=wanted)
+    assert service.expect("Return")["pus"] == CPUS[1:2]
