@@ -76,7 +76,13 @@ static void too_hot(struct governor *g, const struct governor_zone *zone)
                 halve(g, zone);
 }
 
-/* Doubles after every CALM_US; slow up. */
+/* For so long, before more are lent again. */
+static uint64_t calm_us(const struct governor_critical *c)
+{
+        return CALM_US << c->patience;
+}
+
+/* Doubles after every calm_us(); slow up. */
 static void cool(struct governor *g, bool calm)
 {
         struct governor_critical *c = &g->critical;
@@ -85,7 +91,7 @@ static void cool(struct governor *g, bool calm)
                 c->calm_since = UINT64_MAX;
         else if (c->calm_since == UINT64_MAX)
                 c->calm_since = g->now;
-        else if (g->now - c->calm_since >= CALM_US << c->patience) {
+        else if (g->now - c->calm_since >= calm_us(c)) {
                 c->n = c->n < g->n_usable / 2 ? 2 * c->n : g->n_usable;
                 c->calm_since = g->now;
                 c->raised = g->now;
@@ -101,7 +107,8 @@ static void say(struct governor *g, const struct governor_zone *zone)
 
         governor_say(c->what, "%s at %ld °C of critical %ld °C", governor_zone_text(g, zone, name, sizeof(name)),
                      lround(zone->celsius), lround(zone->critical));
-        governor_say(c->until, "below %ld °C for %u s", lround(calm_of(zone)), (unsigned)(CALM_US / GOVERNOR_SECOND));
+        governor_say(c->until, "below %ld °C for %u s", lround(calm_of(zone)),
+                     (unsigned)(calm_us(c) / GOVERNOR_SECOND));
 }
 
 void governor_limit_critical(struct governor *g)

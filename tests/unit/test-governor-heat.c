@@ -235,6 +235,12 @@ static void test_critical_text_and_back(void)
         CHECK_INT(s.decision.budget, 8);
         scene_run(&s, 2);
         CHECK_STR(s.decision.text, "16 of 16: nothing limits");
+        zone->millicelsius = 77000;
+        scene_run(&s, 1);
+        zone->millicelsius = 83000; /* so soon: the next wait is twice as long */
+        scene_run(&s, 2);
+        CHECK_STR(s.decision.text,
+                  "8 of 16: nvme Composite at 83 °C of critical 85 °C; next 16 when below 72 °C for 60 s");
         scene_finish(&s);
 }
 
