@@ -109,7 +109,7 @@ int facts_json(const struct facts *facts, json_t **ret_json)
 
 static bool is_same_quota(const struct facts *a, const struct facts *b)
 {
-        return memcmp(&a->quota, &b->quota, sizeof(a->quota)) == 0 && strcmp(a->group, b->group) == 0;
+        return !(a->quota < b->quota) && !(a->quota > b->quota) && strcmp(a->group, b->group) == 0;
 }
 
 int facts_add_changes(const struct facts *before, const struct facts *now, json_t *parameters)
