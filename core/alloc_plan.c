@@ -26,7 +26,7 @@ static void plan_group(const struct alloc *a, size_t index, struct alloc_plan *p
                 return;
         struct alloc_plan *first = &plans[p->group];
         double pus = ceil(r->quota);
-        unsigned cap = pus < CPUSET_MAX ? (unsigned)pus : CPUSET_MAX;
+        unsigned cap = pus < CPUSET_MAX && !p->gone ? (unsigned)pus : CPUSET_MAX;
 
         if (p->group == index || cap < first->group_cap)
                 first->group_cap = cap;
@@ -45,7 +45,7 @@ static void plan_user(const struct alloc *a, size_t index, struct alloc_plan *pl
         while (a->leases[first].request.uid != r->uid)
                 first++;
         plans[index].user = first;
-        if (weight > plans[first].user_weight)
+        if (!plans[index].gone && weight > plans[first].user_weight)
                 plans[first].user_weight = weight;
 }
 
@@ -108,12 +108,16 @@ static void plan_one(const struct alloc *a, struct alloc_solution *s, size_t ind
         struct alloc_plan *p = &s->plans[index];
         struct cpuset allowed = cpuset_and(&l->request.allowed, &a->usable);
 
-        *p = (struct alloc_plan){
-                .weight = l->request.weight, .limit = ALLOC_REASONS, .forgiven = p->forgiven, .gone = p->gone};
+        *p = (struct alloc_plan){.weight = l->request.weight,
+                                 .limit = ALLOC_REASONS,
+                                 .forgiven = p->forgiven,
+                                 .gone = p->gone,
+                                 .begun = p->begun};
         if (is_young(a, l))
                 p->weight *= ALLOC_INTERACTIVE_GAIN;
         p->batch = l->request.priority == ALLOC_BATCH;
-        p->entitled = !l->request.paused && !p->gone && ((!p->batch && !l->detached) || alloc_lease_holds_any(l));
+        p->entitled =
+                !l->request.paused && !p->gone && ((!p->batch && !l->detached) || alloc_lease_holds_any(l) || p->begun);
         s->match.may[index] = cpuset_andnot(&allowed, &l->unusable);
         s->match.takes[index] = (struct cpuset){0};
         plan_cap(a, l, &s->match.may[index], p);

@@ -67,6 +67,7 @@ struct alloc_plan {
         bool fixed;                       /* cannot be asked, or did not answer: gets no more than it has */
         bool forgiven;                    /* did not answer, and what was wanted is not any more */
         bool entitled;                    /* it must not be without any PU */
+        bool begun;                       /* foresight: it waited, and has its first PU by then */
         bool gone;                        /* foresight: it is taken to have ended */
         unsigned taken;                   /* PUs in takes */
         unsigned surplus;                 /* of these, above share */

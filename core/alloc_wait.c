@@ -85,6 +85,7 @@ static size_t note(struct alloc *a, size_t ended)
         for (size_t i = 0; i < a->n_leases; i++) {
                 struct alloc_plan *p = &a->solution.plans[i];
 
+                a->foresight.plans[i].begun |= p->position > 0 && a->foresight.plans[i].share > 0;
                 if (p->position == 0 || p->expected_at != 0)
                         continue;
                 if (a->foresight.plans[i].share > 0 || gets_place(a, &a->foresight, i, ended))

@@ -132,3 +132,74 @@ void history_retell(const struct history *h)
         alloc_destroy(other.alloc);
         machine_finish(&other.machine);
 }
+
+/* A background lease with a minimum of several may begin in between, when it is its turn for a moment, and then keeps
+ * what was foreseen for others. */
+static bool anybody_needs_several(const struct history *h)
+{
+        for (size_t i = 0; i < h->n_clients; i++) {
+                const struct alloc_request *r = alloc_lease_at(h->alloc, i).request;
+
+                if (r->priority == ALLOC_BATCH && r->min > 1)
+                        return true;
+        }
+        return false;
+}
+
+/* The lease that waits and expects its PU first; SIZE_MAX where none expects any. */
+static size_t next_expecting(const struct history *h)
+{
+        size_t found = SIZE_MAX;
+
+        for (size_t i = 0; i < h->n_clients; i++) {
+                uint64_t at = alloc_lease_at(h->alloc, i).grant->expected_at;
+
+                if (at > 0 && (found == SIZE_MAX || at < alloc_lease_at(h->alloc, found).grant->expected_at))
+                        found = i;
+        }
+        return found;
+}
+
+/* Whether the lease is to have ended when an estimate says `until`, which may be off by an eighth. */
+static bool ends_by(const struct alloc_lease_view *v, uint64_t now, uint64_t until)
+{
+        uint64_t ends_at = v->request->ends_at;
+
+        return ends_at > 0 && !v->request->paused && !cpuset_is_empty(&v->grant->pus) &&
+               ends_at <= until + (until - now) / 8 + 1000000;
+}
+
+/* The lease that is the next to end by then, but for the one that waits. */
+static size_t next_end(const struct history *h, alloc_id waiting, uint64_t until)
+{
+        size_t found = SIZE_MAX;
+
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct alloc_lease_view v = alloc_lease_at(h->alloc, i);
+
+                if (v.id != waiting && ends_by(&v, h->now, until) &&
+                    (found == SIZE_MAX || v.request->ends_at < alloc_lease_at(h->alloc, found).request->ends_at))
+                        found = i;
+        }
+        return found;
+}
+
+void history_foretell(struct history *h)
+{
+        size_t index = next_expecting(h);
+        struct alloc_lease_view v;
+        alloc_id id;
+        uint64_t until;
+
+        if (index == SIZE_MAX || anybody_needs_several(h))
+                return;
+        v = alloc_lease_at(h->alloc, index);
+        id = v.id;
+        until = v.grant->expected_at;
+        while ((index = next_end(h, id, until)) != SIZE_MAX) {
+                history_step(h, (struct alloc_event){.type = ALLOC_CLOSE, .lease = h->clients[index].id});
+                history_quiesce(h);
+        }
+        history_require(h, alloc_lease_find(h->alloc, id, &v) && !cpuset_is_empty(&v.grant->pus),
+                        "a lease waits for longer than was expected");
+}

@@ -43,6 +43,7 @@ static uint64_t run(uint64_t seed, bool verbose)
         history_tell_budget(&h);
         history_quiesce(&h);
         history_retell(&h);
+        history_foretell(&h);
         alloc_actions_finish(&h.actions);
         alloc_destroy(h.alloc);
         machine_finish(&h.machine);
