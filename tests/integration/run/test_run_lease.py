@@ -177,3 +177,20 @@ def test_no_slot_is_used_twice_at_a_time(runs: Runs) -> None:
         else:
             open_slots.remove(slot)
     runs.expect_clean()
+
+
+def set_lease(runs: Runs, *options: str) -> None:
+    (lease,) = runs.leases()
+    command = [runs.program(), "set", lease["lease"], *options]
+    subprocess.run(command, env=runs.environment, check=True, timeout=PATIENCE)
+
+
+@needs_two_cpus
+def test_its_user_pauses_it(runs: Runs) -> None:
+    run, go = start_held(runs)
+    set_lease(runs, "--pause")
+    assert any(not runs.leases()[0]["pus"] for _ in range(ASKED_AT_MOST))
+    set_lease(runs, "--resume")
+    err = finish_held(run, go)
+    assert "schedctl: paused" in err and "schedctl: goes on" in err
+    runs.expect_clean()
