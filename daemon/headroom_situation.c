@@ -85,7 +85,7 @@ void headroom_situation(const struct leases *l, uint64_t now, const char *root, 
                 struct alloc_lease_view view = alloc_lease_at(l->alloc, i);
 
                 s.n_runs += keeps_one(&view);
-                if (view.request->memory_per_worker > s.worker_memory)
+                if (!view.request->paused && view.request->memory_per_worker > s.worker_memory)
                         s.worker_memory = view.request->memory_per_worker;
                 if (!holds(&view))
                         continue;

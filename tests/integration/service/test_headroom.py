@@ -207,6 +207,17 @@ def test_memory_of_workers(serve: Callable[..., Service], machine: FakeMachine) 
         assert limit(headroom(service), "memory")
 
 
+def test_memory_of_a_paused_run(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """What it needs for its workers is no limit to the others: it gets none."""
+    service = serve()
+    with Run(service, memoryPerWorker=100 * GIB) as greedy, Run(service) as run:
+        assert len(run.pus) == 1
+        control = {"lease": greedy.named["lease"], "paused": True}
+        greedy.calls.call(SCHEDULER + "Control", control)
+        greedy.until(lambda pus: not pus)
+        run.until(lambda pus: pus == EIGHT)
+
+
 def test_sensors_vanish(serve: Callable[..., Service], machine: FakeMachine) -> None:
     machine.chassis(35)
     machine.battery(50, on_mains=True)
