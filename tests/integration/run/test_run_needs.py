@@ -207,7 +207,8 @@ def recycle(runs: Runs, size: int, *options: object) -> Counter[str]:
     assert "7 passed" in result.stdout, result.stdout + result.stderr
     (suite,) = summaries(runs.directory / "summary")
     assert suite["crashes"] == 0
-    assert f"{suite['recycled']} workers recycled" in result.stderr
+    plural = "" if suite["recycled"] == 1 else "s"
+    assert f"{suite['recycled']} worker{plural} recycled" in result.stderr
     return Counter((runs.directory / "seen").read_text().split())
 
 
