@@ -47,9 +47,14 @@ void history_quiesce(struct history *h)
 /* Who waits, and who shares a PU up to the bound, depends on who came first. */
 static bool anybody_waits(const struct history *h)
 {
-        for (size_t i = 0; i < h->n_clients; i++)
-                if (h->clients[i].before.position > 0)
-                        return true;
+        for (size_t i = 0; i < h->n_clients; i++) {
+                struct cpuset all = {0}, may = alloc_lease_at(h->alloc, i).request->allowed;
+
+                cpuset_add_range(&all, 0, h->n_pus - 1);
+                cpuset_subtract(&may, &h->clients[i].unusable);
+                if (h->clients[i].before.position > 0 || !cpuset_intersects(&may, &all))
+                        return true; /* or is paused, and has refused all that there is */
+        }
         return h->backgrounds;
 }
 
