@@ -40,6 +40,7 @@ struct headroom {
         uint64_t suspended;         /* µs, in all */
         uint64_t worker_memory;     /* that the latest decision went by */
         uint64_t sampled;           /* when, µs */
+        uint64_t rested;            /* until when the next one can wait, µs */
         uint64_t cost;              /* of finding the sensors and reading them first, µs; 0: never done */
         bool is_stale;              /* something has changed since then, or there was none yet */
         unsigned n_samples;         /* that are near each other, up to two: readings, and before */
@@ -68,9 +69,12 @@ static uint64_t period_us(const struct headroom *h)
         return (uint64_t)h->server->settings->sample_ms * 1000;
 }
 
-static bool is_fresh(const struct headroom *h)
+/* For so long what was decided last goes on to hold, µs. */
+static uint64_t fresh_for(const struct headroom *h)
 {
-        return !h->is_stale && server_now() - h->sampled < period_us(h);
+        uint64_t now = server_now();
+
+        return h->is_stale || now >= h->rested ? 0 : h->rested - now;
 }
 
 static uint64_t clock_us(clockid_t id)
@@ -171,6 +175,15 @@ static void look(struct headroom *h, struct cpuset *ret_lent, struct governor_si
         h->worker_memory = ret_situation->worker_memory;
 }
 
+/* A period after the latest sample began; but where it took long, no sooner than after as long again. Drivers that ask
+ * firmware hold the loop up half of the time at most. */
+static void rest(struct headroom *h)
+{
+        uint64_t now = server_now(), took = now - h->sampled, period = period_us(h);
+
+        h->rested = now + (took < period / 2 ? period - took : took);
+}
+
 static void sample(struct headroom *h)
 {
         struct governor_situation situation;
@@ -189,8 +202,10 @@ static void sample(struct headroom *h)
                 log_error("cannot read the sensors: %s", strerror(-r));
         else
                 decide(h, &situation);
+        rest(h);
 }
 
+/* server_update() sets it again. */
 static void on_timer(uv_timer_t *timer)
 {
         struct headroom *h = timer->data;
@@ -203,7 +218,7 @@ static void sample_soon(struct headroom *h)
 {
         h->is_stale = true;
         if (h->is_sampling)
-                uv_timer_start(&h->timer, on_timer, 0, h->server->settings->sample_ms);
+                uv_timer_start(&h->timer, on_timer, 0, 0);
 }
 
 /* What is told to it between two samples. */
@@ -278,11 +293,11 @@ void headroom_update(struct headroom *h)
                 start_sampling(h);
         else if (!is_needed && (h->is_sampling || h->sensors)) /* they are open after a single sample too */
                 end_sampling(h);
-        if (!is_needed || (is_fresh(h) && uv_is_active((uv_handle_t *)&h->timer)))
-                return;
 
-        uint64_t period = h->server->settings->sample_ms;
-        uv_timer_start(&h->timer, on_timer, is_fresh(h) ? period : 0, period);
+        uint64_t fresh = fresh_for(h);
+
+        if (is_needed && (fresh == 0 || !uv_is_active((uv_handle_t *)&h->timer)))
+                uv_timer_start(&h->timer, on_timer, (fresh + 999) / 1000, 0);
 }
 
 void headroom_watch(struct headroom *h, bool watch)
@@ -296,7 +311,7 @@ void headroom_watch(struct headroom *h, bool watch)
 
 void headroom_refresh(struct headroom *h)
 {
-        if (!h->is_stopped && !is_fresh(h))
+        if (!h->is_stopped && fresh_for(h) == 0)
                 sample(h);
 }
 

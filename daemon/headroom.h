@@ -29,8 +29,9 @@ void headroom_update(struct headroom *h);
 /* Somebody watches from now on, or no longer; counted. While anybody does, samples are taken once a second. */
 void headroom_watch(struct headroom *h, bool watch);
 
-/* Sees to it that the decision is no older than a period: takes a sample now where it is. To be called before anybody
- * is told. Never fails: without memory or sensors what was decided last goes on to hold. */
+/* Sees to it that the decision is no older than a period, or than twice what a sample takes where that is longer: takes
+ * a sample now where it is. To be called before anybody is told. Never fails: without memory or sensors what was
+ * decided last goes on to hold. */
 void headroom_refresh(struct headroom *h);
 /* The same before a lease is opened, whose workers need so many bytes each (0: not known): what it is granted first is
  * to be what it can keep. Where sampling has been found to take long the lease does not wait for it; a sample follows

@@ -262,6 +262,29 @@ def test_cpus_go_while_nothing_is_lent(serve: Callable[..., Service], machine: F
         assert run.pus == {0, 1}
 
 
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_slow_sensors_leave_time(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """Reading takes longer than the period here; in between the service rests for as long."""
+    group = "/cg"
+    for _ in range(40):
+        group += "/d"
+        machine.put(f"{group}/memory.max", 64 * GIB)
+        machine.put(f"{group}/memory.current", 0)
+        machine.put(f"{group}/memory.stat", "anon 0\n" * 25000)
+    machine.put("/proc/self/cgroup", "0::" + group[len("/cg") :])
+    machine.put("/proc/self/mountinfo", "1 0 0:1 / /cg rw - cgroup2 cgroup2 rw")
+    service = serve("--sample-ms", "1")
+    with Run(service):
+        began, before = time.monotonic(), cpu_seconds(service.process.pid)
+        while (busy := cpu_seconds(service.process.pid) - before) < 0.3:
+            time.sleep(0.02)
+        assert busy < 0.7 * (time.monotonic() - began)
+
+
 def test_asked_while_nothing_is_lent(serve: Callable[..., Service], machine: FakeMachine) -> None:
     """GetHeadroom, GetStatus and SuggestWorkers read the sensors then."""
     machine.battery(8, on_mains=False)
