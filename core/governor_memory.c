@@ -84,7 +84,7 @@ static unsigned room_for_workers(struct governor *g)
 
 static void say_pressure(struct governor *g, struct governor_limit *limit, double percent)
 {
-        governor_say(limit->what, "memory pressure %.0f %%%s", percent, g->memory.pressed ? ", nobody gets more" : "");
+        governor_say(limit->what, "memory pressure %.0f %%, nobody gets more", percent);
         limit->next = g->n_usable;
         governor_say(limit->until, "below %.0f %% for %u s", CALM_SOME, (unsigned)(HOLD_US / GOVERNOR_SECOND));
 }
@@ -112,6 +112,14 @@ static void say_room(struct governor *g, struct governor_limit *limit)
         governor_say(limit->until, "above %.1f GiB", (SPARE * (double)r->memory_total + worker * more) / GIB);
 }
 
+/* Nobody says any more what a worker takes. */
+static void say_freed(struct governor *g, struct governor_limit *limit)
+{
+        governor_say(limit->what, "memory for more workers has just become free");
+        limit->next = g->n_usable;
+        governor_say(limit->until, "that has lasted %u s", (unsigned)(ROOM_US / GOVERNOR_SECOND));
+}
+
 void governor_limit_memory(struct governor *g)
 {
         struct governor_memory *m = &g->memory;
@@ -135,8 +143,10 @@ void governor_limit_memory(struct governor *g)
         limit = governor_add_limit(g, GOVERNOR_MEMORY, pus);
         if (exhausted)
                 say_exhausted(g, limit);
-        else if (m->pressed || !by_room)
+        else if (m->pressed)
                 say_pressure(g, limit, fmax(some, full));
-        else
+        else if (by_room)
                 say_room(g, limit);
+        else
+                say_freed(g, limit);
 }

@@ -253,7 +253,10 @@ static void test_room_for_workers(void)
         CHECK_INT(s.decision.budget, 9);
         s.readings.memory_available = 20 * GIB;
         s.situation.worker_memory = 0;
-        scene_run(&s, 11);
+        scene_run(&s, 1);
+        CHECK_STR(s.decision.text, "9 of 16: memory for more workers has just become free; next 16 when that has "
+                                   "lasted 10 s");
+        scene_run(&s, 10);
         CHECK_STR(s.decision.text, "16 of 16: nothing limits");
         scene_finish(&s);
 }
