@@ -15,6 +15,9 @@
 enum { PATIENCE_MOST = 4 };
 /* Between halvings, for the last one to show: a sensor's delay and the die's time constant. */
 #define HALVE_US (4 * GOVERNOR_SECOND)
+/* A sensor that neither is a die's nor has the machine switched off, and that the latest cut has not brought down in so
+ * long, is not heated by what is lent: an input that nothing is connected to, or a disk by itself. */
+#define LEFT_US  (300 * GOVERNOR_SECOND)
 /* Samples in a row: one alone may be garbage. */
 enum { IN_A_ROW = 2 };
 
@@ -32,6 +35,27 @@ static double trigger_of(const struct governor_zone *zone)
 static double calm_of(const struct governor_zone *zone)
 {
         return trigger_of(zone) - (is_own(zone) ? CALM_OWN : CALM);
+}
+
+static void find_indifferent(struct governor *g)
+{
+        const struct governor_critical *c = &g->critical;
+
+        for (unsigned i = 0; i < g->sensors.n_zones; i++) {
+                struct governor_zone *zone = &g->sensors.zones[i];
+
+                if (zone->why || zone->reading.place != READINGS_OTHER || zone->reading.powers_off ||
+                    !isfinite(zone->critical))
+                        continue;
+                if (zone->celsius <= calm_of(zone))
+                        zone->indifferent = false;
+                else if (c->engaged && g->now - c->changed >= LEFT_US && zone->celsius >= trigger_of(zone))
+                        zone->indifferent = true;
+                if (!zone->indifferent)
+                        continue;
+                zone->why = "hot whatever is lent";
+                governor_ignore(g, zone->reading.name, zone->why);
+        }
 }
 
 /* The believed zone that is furthest above its trigger, or least below. */
@@ -69,7 +93,7 @@ static void halve(struct governor *g, const struct governor_zone *zone)
 static void too_hot(struct governor *g, const struct governor_zone *zone)
 {
         struct governor_critical *c = &g->critical;
-        bool again = c->engaged && g->now - c->changed >= HALVE_US && zone->celsius >= c->at_cut;
+        bool again = c->engaged && c->n > g->floor && g->now - c->changed >= HALVE_US && zone->celsius >= c->at_cut;
 
         c->calm_since = UINT64_MAX;
         if (!c->engaged || again)
@@ -113,11 +137,14 @@ static void say(struct governor *g, const struct governor_zone *zone)
 
 void governor_limit_critical(struct governor *g)
 {
-        const struct governor_zone *zone = hottest(g);
+        const struct governor_zone *zone;
         struct governor_critical *c = &g->critical;
         struct governor_limit *limit;
-        bool beyond = zone && zone->celsius >= trigger_of(zone);
+        bool beyond;
 
+        find_indifferent(g);
+        zone = hottest(g);
+        beyond = zone && zone->celsius >= trigger_of(zone);
         c->in_a_row = beyond ? c->in_a_row + 1 : 0;
         if (beyond && c->in_a_row >= IN_A_ROW)
                 too_hot(g, zone);

@@ -70,7 +70,13 @@ static void zone_forget(struct governor_zone *zone)
 
 void governor_forget_zones(struct governor_sensors *sensors)
 {
-        sensors->n_zones = 0;
+        for (unsigned i = 0; i < sensors->n_zones; i++) {
+                struct governor_zone *zone = &sensors->zones[i], before = *zone;
+
+                zone_forget(zone);
+                memcpy(zone->reading.name, before.reading.name, sizeof(zone->reading.name));
+                zone->indifferent = before.indifferent;
+        }
         memset(&sensors->load, 0, sizeof(sensors->load));
 }
 

@@ -50,6 +50,7 @@ struct governor_zone {
         double usual;       /* its deviation under this load when the load was new, K; GOVERNOR_UNKNOWN not yet */
         uint64_t odd_since; /* since when it deviates otherwise than usual; UINT64_MAX it does not */
         bool drifting;
+        bool indifferent;      /* stayed above its critical trip with less lent; outlives gaps: it is the machine's */
         uint64_t hotter_since; /* a chassis that is hotter than the die that heats it; UINT64_MAX it is not */
 };
 

@@ -244,6 +244,48 @@ static void test_critical_text_and_back(void)
         scene_finish(&s);
 }
 
+static void flutter(struct scene *s)
+{
+        s->readings.zones[0].millicelsius =
+                (int64_t)(s->value * 1000) + (s->readings.now / GOVERNOR_PERIOD_US) % 3 * 500;
+}
+
+/* An input of the mainboard that nothing is connected to: no cut cools it down, so it is set aside, and stays so in the
+ * runs to come, until it has been cool. Not so one at which the kernel powers the machine off. */
+static void test_hot_whatever_is_lent(void)
+{
+        struct scene s;
+
+        scene_init(&s, 16, 1, GOVERNOR_BALANCED);
+        scene_zone(&s, "nct6798 AUXTIN0", READINGS_OTHER, 104)->critical = 100000;
+        s.before = flutter;
+        s.value = 104;
+        scene_run(&s, 60);
+        CHECK_INT(s.decision.budget, 1);
+        scene_run(&s, 600);
+        CHECK_STR(s.decision.text, "16 of 16: nothing limits; ignoring nct6798 AUXTIN0: hot whatever is lent");
+        s.readings.now += UINT64_C(3600000000);
+        scene_run(&s, 60);
+        CHECK_STR(s.decision.text, "16 of 16: nothing limits; ignoring nct6798 AUXTIN0: hot whatever is lent");
+        for (s.value = 103; s.value > 80; s.value--)
+                scene_run(&s, 1);
+        CHECK_STR(s.decision.text, "16 of 16: nothing limits");
+        for (; s.value < 99; s.value++)
+                scene_run(&s, 1);
+        scene_run(&s, 3);
+        CHECK_INT(s.decision.cause, GOVERNOR_CRITICAL);
+        scene_finish(&s);
+
+        scene_init(&s, 16, 1, GOVERNOR_BALANCED);
+        *scene_zone(&s, "thermal zone 0 acpitz", READINGS_OTHER, 104) = (struct readings_zone){
+                .name = "thermal zone 0 acpitz", .place = READINGS_OTHER, .critical = 100000, .powers_off = true};
+        s.before = flutter;
+        s.value = 104;
+        scene_run(&s, 3600);
+        CHECK_INT(s.decision.budget, 1);
+        scene_finish(&s);
+}
+
 /* hwmon's crit of a die is where it runs by design. Only well above has the hardware failed. */
 static void test_a_dies_own_limit(void)
 {
@@ -363,6 +405,7 @@ int main(void)
                 for (unsigned place = 0; place <= READINGS_OTHER; place++)
                         test_critical((enum governor_policy)policy, (enum readings_place)place);
         test_critical_text_and_back();
+        test_hot_whatever_is_lent();
         test_a_dies_own_limit();
         test_a_sensor_that_goes_away();
         test_power();
