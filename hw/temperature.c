@@ -18,6 +18,9 @@ static const char *const die_names[] = {"coretemp", "k10temp", "k8temp",  "zenpo
 /* How sensors of what is touched are called, in part of a name. */
 static const char *const chassis_names[] = {"skin", "tskn", "chassis", "enclosure", "surface", "palm", "cover"};
 
+/* m°C. NVMe disks say 65262 °C for a trip point that is not set. */
+#define TRIP_MAX INT64_C(1000000)
+
 static bool names_chassis(const char *name)
 {
         for (size_t i = 0; i < ELEMENTSOF(chassis_names); i++)
@@ -40,7 +43,9 @@ int64_t hw_temperature_trip(const char *root, const char *path)
 {
         int64_t millicelsius;
 
-        return hw_attribute_signed(root, path, &millicelsius) < 0 || millicelsius <= 0 ? READINGS_NONE : millicelsius;
+        if (hw_attribute_signed(root, path, &millicelsius) < 0 || millicelsius <= 0 || millicelsius > TRIP_MAX)
+                return READINGS_NONE;
+        return millicelsius;
 }
 
 static int compare(const struct hw_temperature *a, const struct hw_temperature *b)

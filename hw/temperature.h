@@ -9,7 +9,7 @@
  *
  * What is no temperature of anything (INT3400, which stands for a policy) is left out. A zone whose mode is "disabled"
  * is shown, but its trip points are nobody's concern. hwmon's max counts as passive trip point and its crit as critical
- * one; trip points at or below 0 °C are unset ones and count as none.
+ * one; trip points at or below 0 °C, or above 1000 °C, are unset ones and count as none.
  *
  * Sensors of neither the CPU nor the chassis are slow to change and slow to read (an ACPI method, a command to a disk),
  * so they are read every HW_TEMPERATURE_SLOW_US only; and not while their device is suspended, as that would wake it

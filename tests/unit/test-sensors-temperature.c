@@ -173,6 +173,8 @@ static void read_trips(void)
                 {ZONE "0/trip_point_4_temp", "45000\n"},
                 {ZONE "0/trip_point_5_type", "passive\n"},
                 {ZONE "0/trip_point_5_temp", "50000\n"},
+                {ZONE "0/trip_point_6_type", "critical\n"},
+                {ZONE "0/trip_point_6_temp", "65261850\n"},
         };
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
