@@ -15,8 +15,8 @@
 enum { PATIENCE_MOST = 4 };
 /* Between halvings, for the last one to show: a sensor's delay and the die's time constant. */
 #define HALVE_US (4 * GOVERNOR_SECOND)
-/* A sensor that neither is a die's nor has the machine switched off, and that the latest cut has not brought down in so
- * long, is not heated by what is lent: an input that nothing is connected to, or a disk by itself. */
+/* What neither is a die nor has the machine switched off, and has not become cool in so long since the latest cut, is
+ * not heated by what is lent: an input that nothing is connected to, or a disk that is busy by itself. */
 #define LEFT_US  (300 * GOVERNOR_SECOND)
 /* Samples in a row: one alone may be garbage. */
 enum { IN_A_ROW = 2 };
@@ -37,6 +37,11 @@ static double calm_of(const struct governor_zone *zone)
         return trigger_of(zone) - (is_own(zone) ? CALM_OWN : CALM);
 }
 
+static bool may_be_unrelated(const struct governor_zone *zone)
+{
+        return zone->reading.place == READINGS_OTHER && !zone->reading.powers_off;
+}
+
 static void find_indifferent(struct governor *g)
 {
         const struct governor_critical *c = &g->critical;
@@ -44,8 +49,7 @@ static void find_indifferent(struct governor *g)
         for (unsigned i = 0; i < g->sensors.n_zones; i++) {
                 struct governor_zone *zone = &g->sensors.zones[i];
 
-                if (zone->why || zone->reading.place != READINGS_OTHER || zone->reading.powers_off ||
-                    !isfinite(zone->critical))
+                if (zone->why || !may_be_unrelated(zone) || !isfinite(zone->critical))
                         continue;
                 if (zone->celsius <= calm_of(zone))
                         zone->indifferent = false;
@@ -56,6 +60,12 @@ static void find_indifferent(struct governor *g)
                 zone->why = "hot whatever is lent";
                 governor_ignore(g, zone->reading.name, zone->why);
         }
+}
+
+/* Cool enough for more to be lent; what may be unrelated, and keeps away from its trip, need not be for ever. */
+static bool is_calm(const struct governor *g, const struct governor_zone *zone)
+{
+        return zone->celsius <= calm_of(zone) || (may_be_unrelated(zone) && g->now - g->critical.changed >= LEFT_US);
 }
 
 /* The believed zone that is furthest above its trigger, or least below. */
@@ -149,7 +159,7 @@ void governor_limit_critical(struct governor *g)
         if (beyond && c->in_a_row >= IN_A_ROW)
                 too_hot(g, zone);
         else if (c->engaged && !beyond)
-                cool(g, !zone || zone->celsius <= calm_of(zone));
+                cool(g, !zone || is_calm(g, zone));
         if (!c->engaged)
                 return;
         if (zone)

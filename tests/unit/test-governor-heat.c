@@ -286,6 +286,25 @@ static void test_hot_whatever_is_lent(void)
         scene_finish(&s);
 }
 
+/* A disk that is warm by itself, below its trip and yet not cool: that is not waited for without end. */
+static void test_warm_whatever_is_lent(void)
+{
+        struct scene s;
+        struct readings_zone *zone;
+
+        scene_init(&s, 16, 1, GOVERNOR_BALANCED);
+        zone = scene_zone(&s, "nvme Composite", READINGS_OTHER, 83);
+        zone->critical = 85000;
+        scene_run(&s, 2);
+        CHECK_INT(s.decision.budget, 8);
+        zone->millicelsius = 76000;
+        scene_run(&s, 290);
+        CHECK_INT(s.decision.budget, 8);
+        scene_run(&s, 60);
+        CHECK_INT(s.decision.budget, 16);
+        scene_finish(&s);
+}
+
 /* hwmon's crit of a die is where it runs by design. Only well above has the hardware failed. */
 static void test_a_dies_own_limit(void)
 {
@@ -406,6 +425,7 @@ int main(void)
                         test_critical((enum governor_policy)policy, (enum readings_place)place);
         test_critical_text_and_back();
         test_hot_whatever_is_lent();
+        test_warm_whatever_is_lent();
         test_a_dies_own_limit();
         test_a_sensor_that_goes_away();
         test_power();
