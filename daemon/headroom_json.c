@@ -34,6 +34,11 @@ static const char *error_text(int error)
         case EACCES:
         case EPERM:
                 return "not allowed to be read";
+        case EINVAL:
+        case ERANGE:
+                return "says nothing that makes sense";
+        case ENODATA:
+                return "says nothing";
         case EINPROGRESS:
                 return "not known yet";
         case ENOTCONN:

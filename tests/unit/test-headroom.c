@@ -98,7 +98,7 @@ static struct readings two_packages(void)
                                                   .energy_error = -EACCES,
                                                   .limit_error = -ENOENT,
                                                   .throttle_error = -ENOENT,
-                                                  .frequency_error = -ENOENT,
+                                                  .frequency_error = -ERANGE,
                                                   .cap = 1};
         return r;
 }
@@ -122,6 +122,7 @@ static void check_readings(json_t *json)
         CHECK(has(find(json, "package 0 frequency"), "detail", "capped at 80 %"));
         CHECK(has(find(json, "package 1 power"), "detail", "not allowed to be read"));
         CHECK(has(find(json, "package 1 throttling"), "detail", "not there"));
+        CHECK(has(find(json, "package 1 frequency"), "detail", "says nothing that makes sense"));
         CHECK(has(find(json, "memory pressure"), "detail", "polled, kernel trigger not allowed"));
         CHECK(is_near(find(json, "memory available"), 1 << 30));
 }
