@@ -6,6 +6,7 @@ five times better, less memory. `nice pytest -n auto` is there to tell what nice
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -138,20 +139,25 @@ def jobs(tools: Tools, extent: Extent) -> Iterator[Job]:
             yield Job(one.name, real.fetch(one, tools.python, extent.fetched), one.arguments)
 
 
+def middle(rounds: Sequence[Found]) -> Found:
+    """The median of each figure."""
+    return Found(*(median(figures) for figures in zip(*map(dataclasses.astuple, rounds))))
+
+
 def rows(name: str, n: int, rounds: Sequence[Mapping[str, Found]]) -> Iterator[list[str]]:
     """Medians; the ratios are to the first way's."""
-
-    def of(way: str, field: str) -> float:
-        return median(getattr(found[way], field) for found in rounds)
-
-    for way in rounds[0]:
+    medians = {way: middle([found[way] for found in rounds]) for way in rounds[0]}
+    first = medians[FIRST]
+    for way, found in medians.items():
         yield [
             f"{n} x {name}",
             way,
-            *(report.seconds(of(way, field)) for field in ("total",)),
-            *(f"{of(way, field):.2f}" for field in ("slowdown", "worst")),
-            *(f"{of(way, field):.0f}" for field in ("p99", "late", "peak")),
-            *(report.ratio(of(way, f), of(FIRST, f)) for f in ("total", "p99", "peak")),
+            report.seconds(found.total),
+            *(f"{value:.2f}" for value in (found.slowdown, found.worst)),
+            *(f"{value:.0f}" for value in (found.p99, found.late, found.peak)),
+            report.ratio(found.total, first.total),
+            report.ratio(found.p99, first.p99),
+            report.ratio(found.peak, first.peak),
         ]
 
 

@@ -191,7 +191,7 @@ static int lease_new(struct leases *l, const struct lease_ask *ask, struct lease
         lease->uid = ask->request.uid;
         lease->id = l->next_id;
         lease->work_rate = -1;
-        lease->nice = l->nice;
+        lease->nice = ask->request.priority == ALLOC_BATCH ? LEASE_BATCH_NICE : l->nice;
         *ret_lease = TAKE(lease);
         return 0;
 }

@@ -17,6 +17,7 @@
 
 enum {
         LEASE_LABEL_MAX = 128, /* bytes, as sent */
+        LEASE_BATCH_NICE = 19, /* of batch leases: their last PU may be shared with a run that goes before them */
 };
 
 struct connection;

@@ -24,7 +24,7 @@ struct hw_allowance {
         struct cpuset pus;      /* in both of the next two; online or not */
         struct cpuset affinity; /* its mask, which the kernel cuts to what its cpusets leave */
         struct cpuset cpusets;  /* of its cgroups; every PU where none limits it */
-        double quota;      /* PUs' worth of time, the least of its cgroup's and all ancestors'; 0 unlimited */
+        double quota;           /* PUs' worth of time, the least of its cgroup's and all ancestors'; 0 unlimited */
         /* The cgroup that sets it, "PATH#INODE": the inode tells apart what namespaces call by the same path, and is
          * the same number seen from any of them. "" without a quota. */
         char group[HW_GROUP_MAX];

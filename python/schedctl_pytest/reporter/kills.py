@@ -1,4 +1,4 @@
-"""Workers that the kernel has killed for want of memory: it counts them in a file of their cgroup."""
+"""Workers that the kernel killed for want of memory: their cgroup has a file that counts them."""
 
 from __future__ import annotations
 

@@ -141,6 +141,7 @@ def test_paused_from_the_first_wait(service: Service) -> None:
     with service.connect() as a, service.connect() as b, service.connect() as calls:
         first = a.acquire(min=8)
         waiting = b.acquire(priority="batch")
+        assert waiting["nice"] == 19
         assert waiting["pus"] == [] and waiting["position"] == 1
         control(calls, waiting, paused=True)
         while not (now := b.grant()).get("paused"):
