@@ -43,7 +43,7 @@ struct governor_situation {
         const struct cpuset *lent;   /* distinct PUs */
         unsigned n_runs;             /* leases: each keeps one PU whatever the readings say */
         double work_rate;            /* seconds of estimated work done per second, all runs' sum; < 0: not all say */
-        uint64_t worker_memory;      /* bytes, the largest that a lease's next worker needs; 0 not known */
+        uint64_t worker_memory;      /* bytes, the least that a run's next worker needs; 0 not known */
         bool desktop;                /* somebody sits at the machine: a graphical session is active on its seat */
 };
 

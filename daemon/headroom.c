@@ -323,7 +323,8 @@ void headroom_prepare(struct headroom *h, uint64_t worker_memory)
         notice_hotplug(h);
         if (h->cost <= period_us(h) / PREPARE_PART)
                 headroom_refresh(h);
-        if (worker_memory <= h->worker_memory || h->n_samples == 0 || h->is_stopped)
+        worker_memory = headroom_least_need(&h->server->leases, worker_memory);
+        if (worker_memory == h->worker_memory || h->n_samples == 0 || h->is_stopped)
                 return;
         look(h, &lent, &situation);
         h->worker_memory = situation.worker_memory = worker_memory;

@@ -74,19 +74,33 @@ static void add_rate(const struct lease *lease, uint64_t now, double *rate)
         *rate = known && *rate >= 0 ? *rate + lease->work_rate : -1;
 }
 
+/* Who needs more than the least keeps to what there is by itself, and is not to keep the others back. 0 as soon as one
+ * does not say. */
+uint64_t headroom_least_need(const struct leases *l, uint64_t need)
+{
+        for (size_t i = 0; i < alloc_n_leases(l->alloc); i++) {
+                const struct alloc_request *request = alloc_lease_at(l->alloc, i).request;
+
+                if (!request->paused && request->memory_per_worker < need)
+                        need = request->memory_per_worker;
+        }
+        return need;
+}
+
 void headroom_situation(const struct leases *l, uint64_t now, const char *root, struct cpuset *ret_lent,
                         struct governor_situation *ret_situation)
 {
         struct governor_situation s = {
                 .machine = &l->machine, .usable = &l->usable, .lent = ret_lent, .desktop = somebody_sits_here(root)};
 
+        s.worker_memory = headroom_least_need(l, UINT64_MAX);
+        if (s.worker_memory == UINT64_MAX)
+                s.worker_memory = 0; /* nobody is there */
         *ret_lent = (struct cpuset){0};
         for (size_t i = 0; i < alloc_n_leases(l->alloc); i++) {
                 struct alloc_lease_view view = alloc_lease_at(l->alloc, i);
 
                 s.n_runs += keeps_one(&view);
-                if (!view.request->paused && view.request->memory_per_worker > s.worker_memory)
-                        s.worker_memory = view.request->memory_per_worker;
                 if (!holds(&view))
                         continue;
                 cpuset_merge(ret_lent, &view.grant->pus);

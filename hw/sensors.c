@@ -40,7 +40,12 @@ static int find(struct hw_sensors *sensors, const struct machine *machine, struc
                 r = hw_throttle_open(root, machine, &sensors->throttle);
         if (r >= 0)
                 r = hw_frequency_open(root, machine, &sensors->frequency);
-        return r < 0 ? r : hw_cgroup_find(root, "self", "memory", &sensors->memory);
+        if (r >= 0)
+                r = hw_cgroup_find(root, "self", "memory", &sensors->memory);
+        /* Runs are not in the service's own group, but in those above it: all that is in a container, or of a user. */
+        if (r >= 0)
+                (void)hw_cgroup_up(&sensors->memory);
+        return r;
 }
 
 int hw_sensors_open(const char *root, const struct machine *machine, struct hw_sensors **ret_sensors,

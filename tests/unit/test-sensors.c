@@ -279,6 +279,8 @@ static void read_memory(void)
                 {"/proc/self/mountinfo", "1 0 0:1 / /cg rw - cgroup2 cgroup2 rw\n"},
                 {"/cg/a/memory.max", "3000000\n"},
                 {"/cg/a/memory.current", "1000000\n"},
+                {"/cg/a/b/memory.max", "2000\n"}, /* of the service alone */
+                {"/cg/a/b/memory.current", "1000\n"},
         };
         struct machine machine = tree_machine(1, 1, 1);
         struct readings r;
@@ -291,6 +293,14 @@ static void read_memory(void)
         CHECK_INT(r.memory_error, 0);
         CHECK_INT(r.memory_available, 2000000);
         CHECK_INT(r.memory_total, 3000000);
+        /* A container sees no group above its own. */
+        tree_write(&tree, "/proc/self/cgroup", "0::/\n");
+        tree_write(&tree, "/cg/memory.max", "2500000\n");
+        tree_write(&tree, "/cg/memory.current", "1000000\n");
+        r = sample_once(&tree, &machine);
+        CHECK_INT(r.memory_available, 1500000);
+        tree_write(&tree, "/cg/memory.max", "max\n");
+        tree_write(&tree, "/proc/self/cgroup", "0::/a/b\n");
         /* In a container the limit is the machine: a small part of a large host's memory is not nearly nothing. */
         tree_write(&tree, "/cg/a/memory.max", "max\n");
         r = sample_once(&tree, &machine);

@@ -208,14 +208,24 @@ def test_memory_of_workers(serve: Callable[..., Service], machine: FakeMachine) 
 
 
 def test_memory_of_a_paused_run(serve: Callable[..., Service], machine: FakeMachine) -> None:
-    """What it needs for its workers is no limit to the others: it gets none."""
+    """What it needs for its workers does not count: it gets none."""
     service = serve()
-    with Run(service, memoryPerWorker=100 * GIB) as greedy, Run(service) as run:
-        assert len(run.pus) == 1
-        control = {"lease": greedy.named["lease"], "paused": True}
-        greedy.calls.call(SCHEDULER + "Control", control)
-        greedy.until(lambda pus: not pus)
-        run.until(lambda pus: pus == EIGHT)
+    with Run(service, memoryPerWorker=1) as modest, Run(service, memoryPerWorker=GIB << 10) as run:
+        run.until(lambda pus: len(pus) == 4)
+        assert (limit(headroom(service), "memory") or {})["pus"] == 8
+        control = {"lease": modest.named["lease"], "paused": True}
+        modest.calls.call(SCHEDULER + "Control", control)
+        modest.until(lambda pus: not pus)
+        wait_for(service, lambda h: (limit(h, "memory") or {})["pus"] < 8)
+
+
+def test_memory_of_a_greedy_run(serve: Callable[..., Service], machine: FakeMachine) -> None:
+    """One that says it needs more than there is keeps nobody else back."""
+    service = serve()
+    with Run(service, memoryPerWorker=GIB << 10) as greedy:
+        assert len(greedy.pus) == 1
+        with Run(service, memoryPerWorker=1) as run:
+            run.until(lambda pus: len(pus) >= 4)
 
 
 def test_sensors_vanish(serve: Callable[..., Service], machine: FakeMachine) -> None:
