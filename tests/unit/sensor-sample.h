@@ -5,6 +5,8 @@
 #include "hw/sensors.h"
 #include "tests/unit/sensor-tree.h"
 #include "tests/unit/test.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 static inline struct hw_sensors *sample_open(const struct tree *tree, const struct machine *machine)
 {
@@ -56,4 +58,16 @@ static inline const struct readings_zone *sample_zone(const struct readings *rea
                 if (strcmp(readings->zones[i].name, name) == 0)
                         return &readings->zones[i];
         return NULL;
+}
+
+/* One that has to be there. */
+static inline const struct readings_zone *sample_the_zone(const struct readings *readings, const char *name)
+{
+        const struct readings_zone *zone = sample_zone(readings, name);
+
+        if (!zone) {
+                fprintf(stderr, "there is no zone '%s'\n", name);
+                abort();
+        }
+        return zone;
 }

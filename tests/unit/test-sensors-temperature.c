@@ -64,9 +64,9 @@ static void read_old_layout(void)
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
         CHECK_INT(r.n_zones, 2);
-        CHECK_INT(sample_zone(&r, "coretemp Core 0")->critical, 100000);
-        CHECK_INT(sample_zone(&r, "coretemp temp2")->millicelsius, 51000);
-        CHECK_INT(sample_zone(&r, "coretemp temp2")->package, 0);
+        CHECK_INT(sample_the_zone(&r, "coretemp Core 0")->critical, 100000);
+        CHECK_INT(sample_the_zone(&r, "coretemp temp2")->millicelsius, 51000);
+        CHECK_INT(sample_the_zone(&r, "coretemp temp2")->package, 0);
 }
 
 /* A package's sensor covers its cores only if it can be read. */
@@ -82,8 +82,8 @@ static void read_cores_without_package(void)
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
         CHECK_INT(r.n_zones, 2);
-        CHECK_INT(sample_zone(&r, "coretemp Package id 0")->error, -EINVAL);
-        CHECK_INT(sample_zone(&r, "coretemp Core 0")->error, 0);
+        CHECK_INT(sample_the_zone(&r, "coretemp Package id 0")->error, -EINVAL);
+        CHECK_INT(sample_the_zone(&r, "coretemp Core 0")->error, 0);
 }
 
 static void read_amd(void)
@@ -97,10 +97,10 @@ static void read_amd(void)
         struct readings r = read_files(files, ELEMENTSOF(files), 2);
 
         CHECK_INT(r.n_zones, 2);
-        CHECK_INT(sample_zone(&r, "k10temp Tdie")->package, 0);
-        CHECK_INT(sample_zone(&r, "k10temp Tctl")->package, 1);
+        CHECK_INT(sample_the_zone(&r, "k10temp Tdie")->package, 0);
+        CHECK_INT(sample_the_zone(&r, "k10temp Tctl")->package, 1);
         r = read_files(files, ELEMENTSOF(files), 3); /* two chips for three packages: whose are they? */
-        CHECK(sample_zone(&r, "k10temp Tdie")->package == UINT_MAX);
+        CHECK(sample_the_zone(&r, "k10temp Tdie")->package == UINT_MAX);
 }
 
 /* The thermal core shows a zone as hwmon chip: once is enough, whatever is left out of the zones. */
@@ -138,8 +138,8 @@ static void read_package_zones(void)
         struct readings r = read_files(files, ELEMENTSOF(files), 2);
 
         CHECK_INT(r.n_zones, 3);
-        CHECK_INT(sample_zone(&r, "thermal zone 1 x86_pkg_temp")->package, 1);
-        CHECK(sample_zone(&r, "thermal zone 0 x86_pkg_temp")->passive == READINGS_NONE);
+        CHECK_INT(sample_the_zone(&r, "thermal zone 1 x86_pkg_temp")->package, 1);
+        CHECK(sample_the_zone(&r, "thermal zone 0 x86_pkg_temp")->passive == READINGS_NONE);
 }
 
 static void read_disabled_zone(void)
@@ -204,8 +204,8 @@ static void read_names(void)
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
         CHECK_INT(r.n_zones, 3);
-        CHECK_INT(sample_zone(&r, "nvme Composite (hwmon1 temp1)")->millicelsius, 41000);
-        CHECK_INT(sample_zone(&r, "nvme Composite (hwmon10 temp1)")->millicelsius, 42000);
+        CHECK_INT(sample_the_zone(&r, "nvme Composite (hwmon1 temp1)")->millicelsius, 41000);
+        CHECK_INT(sample_the_zone(&r, "nvme Composite (hwmon10 temp1)")->millicelsius, 42000);
         CHECK(sample_zone(&r, "a name of far more than a label ?[31mthat go on"));
 }
 
@@ -219,9 +219,9 @@ static void read_fault(void)
         };
         struct readings r = read_files(files, ELEMENTSOF(files), 1);
 
-        CHECK_INT(sample_zone(&r, "coretemp temp1")->error, -EIO);
-        CHECK_INT(sample_zone(&r, "coretemp temp2")->millicelsius, 42000);
-        CHECK_INT(sample_zone(&r, "coretemp temp3")->millicelsius, 43000);
+        CHECK_INT(sample_the_zone(&r, "coretemp temp1")->error, -EIO);
+        CHECK_INT(sample_the_zone(&r, "coretemp temp2")->millicelsius, 42000);
+        CHECK_INT(sample_the_zone(&r, "coretemp temp3")->millicelsius, 43000);
 }
 
 /* Sensors that nothing is decided by are read now and then, and not at all while their device sleeps. */

@@ -11,10 +11,10 @@
 static void read_laptop(void)
 {
         struct readings r = sample_model(TREE_LAPTOP);
-        const struct readings_zone *die = sample_zone(&r, "coretemp Package id 0");
-        const struct readings_zone *skin = sample_zone(&r, "thermal zone 2 TSKN");
-        const struct readings_zone *acpi = sample_zone(&r, "thermal zone 0 acpitz");
-        const struct readings_zone *disk = sample_zone(&r, "nvme Composite");
+        const struct readings_zone *die = sample_the_zone(&r, "coretemp Package id 0");
+        const struct readings_zone *skin = sample_the_zone(&r, "thermal zone 2 TSKN");
+        const struct readings_zone *acpi = sample_the_zone(&r, "thermal zone 0 acpitz");
+        const struct readings_zone *disk = sample_the_zone(&r, "nvme Composite");
 
         /* Neither the core that the package covers, nor acpitz and the package twice, nor INT3400. */
         CHECK_INT(r.n_zones, 4);
@@ -76,12 +76,12 @@ static void read_others(void)
         CHECK_INT(r.packages[0].energy_error, 0);
         CHECK_INT(r.packages[0].frequency * 1000, 1250);
         CHECK(sample_zone(&r, "k10temp Tctl") && sample_zone(&r, "k10temp Tccd1"));
-        CHECK(sample_zone(&r, "nct6775 SYSTIN")->passive == READINGS_NONE); /* 0 is no trip point */
+        CHECK(sample_the_zone(&r, "nct6775 SYSTIN")->passive == READINGS_NONE); /* 0 is no trip point */
 
         r = sample_model(TREE_SERVER);
         CHECK_INT(r.n_packages, 2);
         CHECK_INT(r.n_zones, 2);
-        CHECK_INT(sample_zone(&r, "coretemp Package id 3")->package, 1);
+        CHECK_INT(sample_the_zone(&r, "coretemp Package id 3")->package, 1);
         CHECK_INT(r.packages[0].core_throttled_ms, 11);
         CHECK_INT(r.packages[1].core_throttled_ms, 15);
         CHECK_INT(r.packages[1].throttled_ms, 60);
@@ -247,7 +247,7 @@ static void read_forbidden(void)
         CHECK_INT(r.packages[0].limit_error, 0);
         CHECK_INT(r.packages[0].long_limit_uw, 15000000);
         CHECK(!sample_zone(&r, "coretemp Package id 0"));
-        CHECK_INT(sample_zone(&r, "thermal zone 3 x86_pkg_temp")->millicelsius, 71000); /* now it is the only one */
+        CHECK_INT(sample_the_zone(&r, "thermal zone 3 x86_pkg_temp")->millicelsius, 71000); /* now it is the only one */
         tree_finish(&tree);
         machine_finish(&machine);
 }
