@@ -7,8 +7,9 @@
 
 /* On a machine of so few PUs the desktop is protected by scheduling weight, on a larger one by a reserve. */
 enum { NICE_PUS_MAX = 4 };
-/* A tenth of the weight of what runs at 0: Linux's weights change by 1.25 a step (kernel/sched/core.c). */
-enum { NICE = 10 };
+/* A twentieth of the weight of what runs at 0: Linux's weights change by 1.25 a step (kernel/sched/core.c). With more
+ * of it, what wakes up beside two runs on one PU often waits for the end of their slices (docs/headroom.md). */
+enum { NICE = 14 };
 /* K: more than the noise of two sensors of 1 °C. */
 #define HOT_STAYS 3.0
 

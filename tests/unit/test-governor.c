@@ -72,7 +72,7 @@ static void test_reserve_by_size(void)
         static const struct {
                 unsigned pus, budget;
                 int nice;
-        } cases[] = {{2, 2, 10}, {4, 4, 10}, {5, 4, 0}, {8, 7, 0}, {24, 21, 0}, {64, 60, 0}};
+        } cases[] = {{2, 2, 14}, {4, 4, 14}, {5, 4, 0}, {8, 7, 0}, {24, 21, 0}, {64, 60, 0}};
 
         for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct scene s;

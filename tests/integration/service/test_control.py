@@ -367,16 +367,16 @@ def test_public_library(start: StartService, build: Path, env: "dict[str, str]")
         [build / "tests/hold"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as hold, service.connect() as calls:
         assert hold.stdin and hold.stdout
-        assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 10\n"
+        assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 14\n"
         control(calls, {"lease": "1"}, paused=True)
-        assert hold.stdout.readline() == "held 0 1 wanted 0 1 slots 0 1 paused nice 10\n"
+        assert hold.stdout.readline() == "held 0 1 wanted 0 1 slots 0 1 paused nice 14\n"
         for pu in mine:
             hold.stdin.write(f"return {pu}\n")
             hold.stdin.flush()
             hold.stdout.readline()
         assert status(service)[0]["pus"] == []
         control(calls, {"lease": "1"}, paused=False)
-        assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 10\n"
+        assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 14\n"
         hold.stdin.close()
         assert hold.wait(30) == 0
 
