@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -110,6 +111,11 @@ class Runs:
     @staticmethod
     def program() -> str:
         return str(SCHEDCTL)
+
+    @staticmethod
+    def word() -> str:
+        """The program, for a shell: its path may have spaces."""
+        return shlex.quote(str(SCHEDCTL))
 
     def plain_environment(self) -> Dict[str, str]:
         """For what is not part of any run."""

@@ -157,7 +157,7 @@ def cpu_group() -> Iterator[Path]:
 
 
 def test_a_quota_that_changes_is_told(runs: Runs, service: Service, cpu_group: Path) -> None:
-    enter = f"echo $$ >{cpu_group}/cgroup.procs && exec {runs.program()} run -- sh -c 'read line'"
+    enter = f"echo $$ >{cpu_group}/cgroup.procs && exec {runs.word()} run -- sh -c 'read line'"
     run = subprocess.Popen(
         ["sh", "-c", enter],
         env=runs.environment,

@@ -107,7 +107,7 @@ class Held:
         options = f"--max-workers 2 --json {self._summary.name}"
         command = " ".join(pytest_command("-s"))
         self.run = subprocess.Popen(
-            ["sh", "-c", f"{enter} exec {runs.program()} run {options} -- {command}"],
+            ["sh", "-c", f"{enter} exec {runs.word()} run {options} -- {command}"],
             env=runs.environment,
             cwd=runs.directory,
             stdin=subprocess.DEVNULL,

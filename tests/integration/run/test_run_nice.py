@@ -35,7 +35,7 @@ class Session:
     """A shell that leads a session, with a run in it."""
 
     def __init__(self, runs: Runs, service: Service, before: str = "") -> None:
-        command = f"{before} {runs.program()} run -- sh -c 'echo up; read line'; read line"
+        command = f"{before} {runs.word()} run -- sh -c 'echo up; read line'; read line"
         self.shell = subprocess.Popen(
             ["sh", "-c", f"echo $$; {command}"],
             env=runs.environment,
