@@ -1,11 +1,11 @@
 /* How much memory there is to be had, from made trees of /proc and cgroups. */
 #include <errno.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "hw/memory.h"
 #include "hw/oom.h"
 #include "lib/util.h"
+#include "tests/unit/sensor-tree.h"
 #include "tests/unit/test.h"
 
 #define MEMINFO     "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    4000 kB\n"
@@ -13,41 +13,21 @@
 #define V1_MOUNTS   "1 0 0:1 / /cg rw - cgroup cgroup rw,memory\n"
 #define V1_NO_LIMIT "9223372036854771712\n"
 
-struct file {
-        const char *path, *text;
-};
-
-static void make_parents(char *path)
+static void make(struct tree *tree, const struct tree_file files[static 8])
 {
-        for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                *slash = '\0';
-                CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
-                *slash = '/';
-        }
-}
-
-static void write_file(const char *root, const struct file *file)
-{
-        CLEANUP_FREE char *path = NULL;
-        CLEANUP_FCLOSE FILE *f = NULL;
-
-        CHECK(asprintf(&path, "%s%s", root, file->path) > 0);
-        make_parents(path);
-        f = fopen(path, "w");
-        CHECK(f && fputs(file->text, f) >= 0);
-}
-
-static uint64_t available(const struct file files[static 8])
-{
-        char root[] = "/tmp/test-memory-XXXXXX", command[64];
-        uint64_t bytes = 0;
-
-        CHECK(mkdtemp(root));
+        tree_make(tree);
         for (size_t i = 0; i < 8 && files[i].path; i++)
-                write_file(root, &files[i]);
-        CHECK_INT(hw_memory_available(root, 0, &bytes), 0);
-        snprintf(command, sizeof(command), "rm -r %s", root);
-        CHECK_INT(system(command), 0);
+                tree_write(tree, files[i].path, files[i].text);
+}
+
+static uint64_t available(const struct tree_file files[static 8])
+{
+        uint64_t bytes = 0;
+        struct tree tree;
+
+        make(&tree, files);
+        CHECK_INT(hw_memory_available(tree.root, 0, &bytes), 0);
+        tree_finish(&tree);
         return bytes;
 }
 
@@ -55,7 +35,7 @@ static uint64_t available(const struct file files[static 8])
 static void test_oom(void)
 {
         static const struct {
-                struct file files[8];
+                struct tree_file files[8];
                 const char *path;
                 int result;
                 uint64_t count;
@@ -87,25 +67,23 @@ static void test_oom(void)
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                char root[] = "/tmp/test-memory-XXXXXX", command[64], path[HW_PATH_MAX];
+                char path[HW_PATH_MAX];
                 uint64_t count = 0;
+                struct tree tree;
 
-                CHECK(mkdtemp(root));
-                for (size_t k = 0; k < ELEMENTSOF(cases[i].files) && cases[i].files[k].path; k++)
-                        write_file(root, &cases[i].files[k]);
-                CHECK_INT(hw_oom_counter(root, 0, path), 0);
+                make(&tree, cases[i].files);
+                CHECK_INT(hw_oom_counter(tree.root, 0, path), 0);
                 CHECK_STR(path, cases[i].path);
-                CHECK_INT(hw_oom_count(root, path, &count), cases[i].result);
+                CHECK_INT(hw_oom_count(tree.root, path, &count), cases[i].result);
                 CHECK_INT(count, cases[i].count);
-                snprintf(command, sizeof(command), "rm -r %s", root);
-                CHECK_INT(system(command), 0);
+                tree_finish(&tree);
         }
 }
 
 int main(void)
 {
         static const struct {
-                struct file files[8];
+                struct tree_file files[8];
                 uint64_t bytes;
         } cases[] = {
                 {{{NULL, NULL}}, UINT64_MAX},

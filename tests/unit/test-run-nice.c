@@ -1,11 +1,9 @@
 /* Whose weight a run lowers besides its own, in made trees of /proc and cgroups. */
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "cli/run_nice.h"
 #include "lib/util.h"
+#include "tests/unit/sensor-tree.h"
 #include "tests/unit/test.h"
 
 #define V2_MOUNTS  "1 0 0:1 / /cg rw - cgroup2 cgroup2 rw\n"
@@ -15,44 +13,23 @@
 #define MEMBERSHIP "/proc/self/cgroup"
 #define MOUNTS     "/proc/self/mountinfo"
 
-struct file {
-        const char *path, *text;
-};
+/* This process's, once it is at least 7; the tests may have been started with more. */
+static int own;
 
-static void make_parents(char *path)
-{
-        for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                *slash = '\0';
-                CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
-                *slash = '/';
-        }
-}
-
-static void write_file(const char *root, const struct file *file)
-{
-        CLEANUP_FREE char *path = NULL;
-        CLEANUP_FCLOSE FILE *f = NULL;
-
-        CHECK(asprintf(&path, "%s%s", root, file->path) > 0);
-        make_parents(path);
-        f = fopen(path, "w");
-        CHECK(f && fputs(file->text, f) >= 0);
-}
-
-static const char *read_file(const char *root, const char *name)
+static const char *read_file(const struct tree *tree, const char *name)
 {
         static char text[128];
         CLEANUP_FREE char *path = NULL;
         CLEANUP_FCLOSE FILE *f = NULL;
 
-        CHECK(asprintf(&path, "%s%s", root, name) > 0);
+        CHECK(asprintf(&path, "%s%s", tree->root, name) > 0);
         f = fopen(path, "r");
         text[0] = '\0';
         return f && fgets(text, sizeof(text), f) ? text : "";
 }
 
 static const struct {
-        struct file files[6];
+        struct tree_file files[6];
         const char *path, *during, *after; /* of the group's file; NULL: nothing is written */
 } cases[] = {
         {.files = {{NULL, NULL}}},
@@ -132,46 +109,42 @@ static const struct {
 
 static void test_case(size_t i)
 {
-        char root[] = "/tmp/test-nice-XXXXXX", command[64];
         struct run_nice nice;
+        struct tree tree;
 
-        CHECK(mkdtemp(root));
+        tree_make(&tree);
         for (size_t k = 0; k < ELEMENTSOF(cases[i].files) && cases[i].files[k].path; k++)
-                write_file(root, &cases[i].files[k]);
-        run_nice_apply(root, 7, &nice);
+                tree_write(&tree, cases[i].files[k].path, cases[i].files[k].text);
+        run_nice_apply(tree.root, 7, &nice);
         run_nice_become(&nice);
-        CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
+        CHECK_INT(getpriority(PRIO_PROCESS, 0), own);
         if (cases[i].path)
-                CHECK_STR(read_file(root, cases[i].path), cases[i].during);
+                CHECK_STR(read_file(&tree, cases[i].path), cases[i].during);
         run_nice_restore(&nice);
         if (cases[i].path)
-                CHECK_STR(read_file(root, cases[i].path), cases[i].after);
-        snprintf(command, sizeof(command), "rm -r %s", root);
-        CHECK_INT(system(command), 0);
+                CHECK_STR(read_file(&tree, cases[i].path), cases[i].after);
+        tree_finish(&tree);
 }
 
 /* One that is set back by somebody else is set anew, and not set back where it was changed. */
 static void test_keeping(void)
 {
-        const struct file on = {SWITCH, "1\n"}, before = {AUTOGROUP, "/autogroup-7 nice 2\n"},
-                          changed = {AUTOGROUP, "/autogroup-7 nice 5\n"}, higher = {AUTOGROUP, "/autogroup-7 nice 9\n"};
-        char root[] = "/tmp/test-nice-XXXXXX", command[64];
         struct run_nice nice;
+        struct tree tree;
 
-        CHECK(mkdtemp(root));
-        write_file(root, &on);
-        write_file(root, &before);
-        run_nice_apply(root, 7, &nice);
-        write_file(root, &changed);
-        run_nice_keep(root, &nice);
-        CHECK_STR(read_file(root, AUTOGROUP), "7\n");
+        tree_make(&tree);
+        tree_write(&tree, SWITCH, "1\n");
+        tree_write(&tree, AUTOGROUP, "/autogroup-7 nice 2\n");
+        run_nice_apply(tree.root, 7, &nice);
+        tree_write(&tree, AUTOGROUP, "/autogroup-7 nice 5\n");
+        run_nice_keep(tree.root, &nice);
+        CHECK_STR(read_file(&tree, AUTOGROUP), "7\n");
         CHECK_INT(nice.before, 5);
-        write_file(root, &higher);
-        run_nice_keep(root, &nice);
+        tree_write(&tree, AUTOGROUP, "/autogroup-7 nice 9\n");
+        run_nice_keep(tree.root, &nice);
         run_nice_restore(&nice);
-        CHECK_STR(read_file(root, AUTOGROUP), higher.text);
-        snprintf(command, sizeof(command), "rm -r %s", root);
-        CHECK_INT(system(command), 0);
+        CHECK_STR(read_file(&tree, AUTOGROUP), "/autogroup-7 nice 9\n");
+        tree_finish(&tree);
 }
 
 /* Without a service, or where it asks for nothing, nothing happens; nobody becomes less nice. */
@@ -181,17 +154,19 @@ static void test_less(void)
 
         run_nice_apply("/nowhere", 0, &nice);
         run_nice_become(&nice);
-        CHECK_INT(nice.own, 7);
-        CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
+        CHECK_INT(nice.own, own);
+        CHECK_INT(getpriority(PRIO_PROCESS, 0), own);
         run_nice_keep("/nowhere", &nice);
         run_nice_restore(&nice);
         run_nice_apply("/nowhere", 3, &nice);
         run_nice_become(&nice);
-        CHECK_INT(getpriority(PRIO_PROCESS, 0), 7);
+        CHECK_INT(getpriority(PRIO_PROCESS, 0), own);
 }
 
 int main(void)
 {
+        own = getpriority(PRIO_PROCESS, 0);
+        own = own > 7 ? own : 7;
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
                 test_case(i);
         test_keeping();
