@@ -90,21 +90,6 @@ static struct governor_limit *add_slowly(struct governor *g, enum governor_cause
         return limit;
 }
 
-static const char *profile_text(enum readings_profile profile)
-{
-        switch (profile) {
-        case READINGS_PROFILE_POWER_SAVER:
-                return "power-saver";
-        case READINGS_PROFILE_BALANCED:
-                return "balanced";
-        case READINGS_PROFILE_PERFORMANCE:
-                return "performance";
-        case READINGS_PROFILE_UNKNOWN:
-                break;
-        }
-        return "not known";
-}
-
 static void limit_profile(struct governor *g)
 {
         const struct readings *r = g->readings;
@@ -120,7 +105,7 @@ static void limit_profile(struct governor *g)
         if (degraded && !saver)
                 governor_say(limit->what, "performance is degraded: %s", why);
         else
-                governor_say(limit->what, "power profile is %s", profile_text(r->profile));
+                governor_say(limit->what, "power profile is %s", readings_profile_text(r->profile));
         if (limit->next == 0) {
                 limit->next = g->n_usable;
                 governor_say(limit->until, saver ? "it is another" : "it no longer is");

@@ -148,3 +148,18 @@ void governor_tell(struct governor *g)
                 append(d, &pos, "; next %u when %s", binding->next, binding->until);
         tell_ignored(d, &pos);
 }
+
+const char *readings_profile_text(enum readings_profile profile)
+{
+        switch (profile) {
+        case READINGS_PROFILE_POWER_SAVER:
+                return "power-saver";
+        case READINGS_PROFILE_BALANCED:
+                return "balanced";
+        case READINGS_PROFILE_PERFORMANCE:
+                return "performance";
+        case READINGS_PROFILE_UNKNOWN:
+                break;
+        }
+        return "one that is not known";
+}

@@ -70,6 +70,7 @@ enum readings_profile {
         READINGS_PROFILE_BALANCED,
         READINGS_PROFILE_PERFORMANCE,
 };
+const char *readings_profile_text(enum readings_profile profile);
 
 struct readings {
         uint64_t now; /* µs, monotonic */

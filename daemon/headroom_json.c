@@ -298,21 +298,6 @@ static void add_supply(json_t *array, const struct headroom_view *v)
         add(array, v, &r);
 }
 
-static const char *profile_text(enum readings_profile profile)
-{
-        switch (profile) {
-        case READINGS_PROFILE_POWER_SAVER:
-                return "power-saver";
-        case READINGS_PROFILE_BALANCED:
-                return "balanced";
-        case READINGS_PROFILE_PERFORMANCE:
-                return "performance";
-        case READINGS_PROFILE_UNKNOWN:
-                break;
-        }
-        return "one that is not known";
-}
-
 /* Its value is a word, which the detail has. */
 static void add_profile(json_t *array, const struct headroom_view *v)
 {
@@ -324,7 +309,7 @@ static void add_profile(json_t *array, const struct headroom_view *v)
                             .has_no_value = true};
 
         if (r.error == 0) {
-                say(&r, "%s", profile_text(now->profile));
+                say(&r, "%s", readings_profile_text(now->profile));
                 if (*now->degraded)
                         say(&r, "performance is degraded: %s", now->degraded);
         }
