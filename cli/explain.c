@@ -11,7 +11,8 @@ static const char usage[] = "usage: schedctl explain [--json]\n"
                             "Says how many CPUs may be lent and why: every reading of a sensor, every limit that\n"
                             "follows from them, and which one binds; and why each run has what it has.\n"
                             "\n"
-                            "  --json  for programs\n";
+                            "      --json  for programs\n"
+                            "  -h, --help  print this\n";
 
 static int print_text(const struct view_status *status, const struct view_headroom *headroom)
 {

@@ -38,7 +38,8 @@ static const char usage[] = "usage: schedctl history show [-n N | --all] [--json
                             "      --all            show all tests\n"
                             "      --json           show all that is known, for programs\n"
                             "      --format FORMAT  pytest-split, junit, ctest or schedctl; auto: as the file looks\n"
-                            "      --replace        let the files' times replace those measured here\n";
+                            "      --replace        let the files' times replace those measured here\n"
+                            "  -h, --help           print this\n";
 
 /* 0 to go on, else the exit status + 1. */
 static int parse_options(int argc, char **argv, struct options *o)

@@ -16,8 +16,9 @@ static const char usage[] = "usage: schedctl nproc [--max N] [--json]\n"
                             "\n"
                             "Prints how many workers a run that starts now would get.\n"
                             "\n"
-                            "  --max N   at most N\n"
-                            "  --json    the CPUs and the reason as well\n";
+                            "      --max N  at most N\n"
+                            "      --json   the CPUs and the reason as well\n"
+                            "  -h, --help   print this\n";
 
 static int ask(const struct options *options, json_t **ret_answer)
 {

@@ -5,7 +5,9 @@
 
 static const char usage[] = "usage: schedctl reload\n"
                             "\n"
-                            "Has the service read its configuration and the machine again, as SIGHUP does.\n";
+                            "Has the service read its configuration and the machine again, as SIGHUP does.\n"
+                            "\n"
+                            "  -h, --help  print this\n";
 
 int verb_reload(int argc, char **argv)
 {

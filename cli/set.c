@@ -23,7 +23,8 @@ static const char usage[] =
         "                           normal; batch: it takes what others leave\n"
         "  -w, --weight N           its share against your other runs, 1 to 10000; a run begins with 100\n"
         "      --pause              it gives everything back and stands still\n"
-        "      --resume             it goes on\n";
+        "      --resume             it goes on\n"
+        "  -h, --help               print this\n";
 
 static bool is_priority(const char *text)
 {

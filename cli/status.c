@@ -14,7 +14,8 @@ static const char usage[] = "usage: schedctl status [-v] [-w] [--json]\n"
                             "\n"
                             "  -v, --verbose  besides every reading of a sensor, and the limits that follow from them\n"
                             "  -w, --watch    again at every change, until interrupted\n"
-                            "      --json     for programs\n";
+                            "      --json     for programs\n"
+                            "  -h, --help     print this\n";
 
 /* 0, 1 where there is no service, or negative after the error was printed. */
 static int ask(bool verbose, struct view_status *status, struct view_headroom *headroom)

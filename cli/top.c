@@ -17,7 +17,9 @@ static const char usage[] = "usage: schedctl top\n"
                             "\n"
                             "Shows the machine, who holds which CPUs, what limits them, and the runs, as they change.\n"
                             "Keys: arrows select a run; p pauses it or lets it go on; i, n, b, +, - change its\n"
-                            "priority, w its weight; ? explains; q quits.\n";
+                            "priority, w its weight; ? explains; q quits.\n"
+                            "\n"
+                            "  -h, --help  print this\n";
 
 enum {
         ANSWER_MS = 500, /* that the screen waits for an answer before it says that there is none */

@@ -17,8 +17,9 @@ static const char usage[] = "usage: schedctl topo [--order] [--json]\n"
                             "\n"
                             "Draws the machine: packages, cores with their SMT siblings, kinds, and what is lent.\n"
                             "\n"
-                            "  --order   the order in which PUs are lent, with the reasons\n"
-                            "  --json    all of it, for programs\n";
+                            "      --order  the order in which PUs are lent, with the reasons\n"
+                            "      --json   all of it, for programs\n"
+                            "  -h, --help   print this\n";
 
 /* What any lease holds. */
 static struct cpuset lent_of(const json_t *status)
