@@ -17,6 +17,8 @@ enum {
         FILE_MAX = 64 * 1024 * 1024, /* read at most: every lease's largest record and a rewrite's delay */
 };
 
+#define COUNT_MAX (UINT64_C(1) << 62) /* of what is counted on from what was read, and stays an integer of JSON's */
+
 struct state {
         char *path;
         char *boot_id;
@@ -252,7 +254,7 @@ static int read_record(json_t *json, struct state_leases *leases)
 {
         static const struct param table[] = {
                 {PARAM("forget", PARAM_U64, struct line, forget)},
-                {PARAM("lease", PARAM_U64, struct line, lease)},
+                {PARAM("lease", PARAM_U64, struct line, lease), .most = COUNT_MAX},
                 {PARAM("uid", PARAM_U64, struct line, uid), .most = UINT32_MAX},
                 {PARAM("token", PARAM_STRING, struct line, token)},
                 {PARAM("label", PARAM_STRING, struct line, label)},
@@ -268,7 +270,7 @@ static int read_record(json_t *json, struct state_leases *leases)
                 {PARAM("allowed", PARAM_CPULIST, struct line, request.allowed)},
                 {PARAM("quota", PARAM_DOUBLE, struct line, request.quota)},
                 {PARAM("group", PARAM_U64, struct line, request.quota_group)},
-                {PARAM("generation", PARAM_U64, struct line, generation)},
+                {PARAM("generation", PARAM_U64, struct line, generation), .most = COUNT_MAX},
                 {PARAM("pus", PARAM_CPULIST, struct line, pus)},
                 {PARAM("slots", PARAM_CPULIST, struct line, slots)},
         };
