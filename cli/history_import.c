@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "lib/util.h"
 
 static const struct {
@@ -178,16 +179,15 @@ int history_import_group(struct history_import *import)
 
 int history_import_fail(char **ret_error, const char *format, ...)
 {
+        CLEANUP_FREE char *text = NULL;
         va_list args;
-        int r;
 
         va_start(args, format);
-        r = vasprintf(ret_error, format, args);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
         va_end(args);
-        if (r >= 0)
-                return -EINVAL;
-        *ret_error = NULL;
-        return -ENOMEM;
+        *ret_error = text ? text_escape(text) : NULL; /* it may quote the file */
+        return *ret_error ? -EINVAL : -ENOMEM;
 }
 
 bool history_import_seconds(const char *text, double *ret_seconds)

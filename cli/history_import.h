@@ -58,7 +58,7 @@ struct estimate history_import_estimate(double seconds, enum estimate_outcome ou
 int history_import_sum(struct history_import *import);
 /* Adds the groups that pytest's ids name: modules and classes. -ENOMEM. */
 int history_import_group(struct history_import *import);
-/* Sets *ret_error. Returns -EINVAL, or -ENOMEM. */
+/* Sets *ret_error, made safe to print. Returns -EINVAL, or -ENOMEM. */
 int history_import_fail(char **ret_error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A whole text that is a number of seconds, and nothing else. */
 bool history_import_seconds(const char *text, double *ret_seconds);
