@@ -8,14 +8,15 @@
 #include "cli/status_watch.h"
 #include "cli/verbs.h"
 
-static const char usage[] = "usage: schedctl status [-v] [-w] [--json]\n"
-                            "\n"
-                            "Lists the runs, the CPUs they hold, and the waiting ones with the reason.\n"
-                            "\n"
-                            "  -v, --verbose  besides every reading of a sensor, and the limits that follow from them\n"
-                            "  -w, --watch    again at every change, until interrupted\n"
-                            "      --json     for programs\n"
-                            "  -h, --help     print this\n";
+static const char usage[] =
+        "usage: schedctl status [-v] [-w] [--json]\n"
+        "\n"
+        "Lists the runs, the CPUs they hold, and the waiting ones with the reason.\n"
+        "\n"
+        "  -v, --verbose  besides every reading of a sensor, the limits that follow from them, and the runs' units\n"
+        "  -w, --watch    again at every change, until interrupted\n"
+        "      --json     for programs\n"
+        "  -h, --help     print this\n";
 
 /* 0, 1 where there is no service, or negative after the error was printed. */
 static int ask(bool verbose, struct view_status *status, struct view_headroom *headroom)
@@ -37,7 +38,7 @@ static int ask(bool verbose, struct view_status *status, struct view_headroom *h
         return r;
 }
 
-static int print_text(const struct view_status *status, const struct view_headroom *headroom)
+static int print_text(const struct view_status *status, const struct view_headroom *headroom, bool verbose)
 {
         struct terminal t = terminal_look();
         int r = 0;
@@ -46,7 +47,7 @@ static int print_text(const struct view_status *status, const struct view_headro
                 r = headroom_print(headroom, &t, stdout);
                 putchar('\n');
         }
-        return r < 0 ? r : status_print(status, &t, stdout);
+        return r < 0 ? r : status_print(status, verbose, &t, stdout);
 }
 
 /* Programs are told by "running"; the rest is GetStatus's reply, and GetHeadroom's as "headroom". */
@@ -74,7 +75,7 @@ static int show(bool verbose, bool json)
         if (json)
                 return print_json(&status, &headroom);
         if (r == 0)
-                return print_text(&status, &headroom);
+                return print_text(&status, &headroom, verbose);
         puts("No service is running: nothing is lent.");
         return 0;
 }

@@ -49,7 +49,7 @@ static void add_state(struct table *table, const struct view_lease *lease)
         }
 }
 
-static void add_lease(struct table *table, const struct view_lease *lease)
+static void add_lease(struct table *table, const struct view_lease *lease, bool with_unit)
 {
         table_add(table, "%s", lease->id);
         table_add(table, "%s", lease->user);
@@ -60,13 +60,15 @@ static void add_lease(struct table *table, const struct view_lease *lease)
         add_time(table, lease->ends_in_ms);
         add_state(table, lease);
         table_add(table, "%s", lease->reason);
+        if (with_unit)
+                table_add(table, "%s", lease->unit ? lease->unit : "-");
         table_add(table, "%s", lease->label ? lease->label : "");
 }
 
-int status_print(const struct view_status *status, const struct terminal *t, FILE *out)
+int status_print(const struct view_status *status, bool with_units, const struct terminal *t, FILE *out)
 {
         static const char *const titles[] = {"LEASE", "USER", "PRIORITY", "CPUS", "SHARED",
-                                             "AGE",   "ENDS", "STATE",    "WHY",  "LABEL"};
+                                             "AGE",   "ENDS", "STATE",    "WHY"};
         CLEANUP(table_finish) struct table table = {0};
         char usable[CPUSET_TEXT_MAX];
 
@@ -78,11 +80,14 @@ int status_print(const struct view_status *status, const struct terminal *t, FIL
                 return 0;
         }
         fputc('\n', out);
-        table_init(&table, ELEMENTSOF(titles), 0);
+        table_init(&table, ELEMENTSOF(titles) + with_units + 1, 0);
         for (size_t i = 0; i < ELEMENTSOF(titles); i++)
                 table_add(&table, "%s", titles[i]);
+        if (with_units)
+                table_add(&table, "UNIT");
+        table_add(&table, "LABEL");
         for (size_t i = 0; i < status->n_leases; i++)
-                add_lease(&table, &status->leases[i]);
+                add_lease(&table, &status->leases[i], with_units);
         return table_print(&table, t, 0, out);
 }
 

@@ -31,7 +31,7 @@ static int print_block(const struct watch *w, const struct terminal *t, FILE *ou
                 r = headroom_print(headroom, t, out);
                 fputc('\n', out);
         }
-        return r < 0 ? r : status_print(status, t, out);
+        return r < 0 ? r : status_print(status, w->verbose, t, out);
 }
 
 /* Draws over what stands there: no flicker, and what scrolled away before stays. */
@@ -67,8 +67,9 @@ static int describe(const struct watch *w, char **ret_text)
                 if (headroom->limits[i].binding)
                         json_array_append_new(o, json_string(headroom->limits[i].cause));
         for (size_t i = 0; status && i < status->n_leases; i++) {
-                static const char *const lasting[] = {"lease", "pus",      "shared",   "min",    "max",    "weight",
-                                                      "label", "priority", "position", "paused", "reason", "detached"};
+                static const char *const lasting[] = {"lease",  "pus",      "shared",   "min",      "max",
+                                                      "weight", "label",    "priority", "position", "paused",
+                                                      "reason", "detached", "unit"};
                 json_t *lease = json_array_get(json_object_get(status->source, "leases"), i);
 
                 for (size_t j = 0; j < ELEMENTSOF(lasting); j++)

@@ -49,6 +49,7 @@ static int read_lease(json_t *object, void *ret)
         static const struct param table[] = {
                 {LEASE("lease", PARAM_STRING, id), .required = true},
                 {LEASE("label", PARAM_STRING, label)},
+                {LEASE("unit", PARAM_STRING, unit)},
                 {LEASE("reason", PARAM_STRING, reason), .required = true},
                 {LEASE("uid", PARAM_UNSIGNED, uid), .required = true},
                 {LEASE("pus", PARAM_PUS, pus), .required = true},

@@ -38,6 +38,7 @@ enum {
 struct view_lease {
         const char *id;
         const char *label; /* NULL: another user's */
+        const char *unit;  /* that holds its processes; NULL: another user's, or none that is known */
         const char *reason;
         unsigned uid;
         char user[VIEW_USER_MAX]; /* the name, or the number */

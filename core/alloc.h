@@ -63,6 +63,8 @@ struct alloc_request {
         uint64_t ends_at; /* µs: when its client expects to be done; 0 not known. Only estimates for others depend on it
                            */
 };
+/* What a client that says nothing asks for: any PU, as many as there are. */
+struct alloc_request alloc_request_any(uint32_t uid);
 /* But for ends_at, which is news for a moment and comes often. */
 bool alloc_request_equal(const struct alloc_request *a, const struct alloc_request *b);
 

@@ -244,6 +244,18 @@ static void claim(struct alloc *a, struct alloc_lease *l, const struct cpuset *p
         take_slots(a, l);
 }
 
+struct alloc_request alloc_request_any(uint32_t uid)
+{
+        struct alloc_request request = {.uid = uid,
+                                        .min = 1,
+                                        .max = CPUSET_MAX,
+                                        .weight = ALLOC_WEIGHT_DEFAULT,
+                                        .user_weight = ALLOC_WEIGHT_DEFAULT};
+
+        cpuset_add_range(&request.allowed, 0, CPUSET_MAX - 1);
+        return request;
+}
+
 bool alloc_request_equal(const struct alloc_request *a, const struct alloc_request *b)
 {
         return a->min == b->min && a->max == b->max && a->weight == b->weight && a->user_weight == b->user_weight &&

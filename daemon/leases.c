@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/methods.h"
 #include "daemon/server.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 /* The table. */
@@ -19,6 +20,7 @@ static void lease_free(struct lease *lease)
                 return;
         explicit_bzero(&lease->token, sizeof(lease->token));
         free(lease->label);
+        free(lease->unit);
         free(lease);
 }
 
@@ -273,6 +275,21 @@ int leases_update(struct leases *l, struct lease *lease, const struct alloc_requ
         return step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
 }
 
+int leases_set_unit(struct leases *l, struct lease *lease, const char *unit)
+{
+        CLEANUP_FREE char *escaped = NULL;
+
+        if (unit && *unit && !(escaped = text_escape(unit)))
+                return -ENOMEM;
+        if (escaped == lease->unit || (escaped && lease->unit && strcmp(escaped, lease->unit) == 0))
+                return 0;
+        free(lease->unit);
+        lease->unit = TAKE(escaped);
+        l->changed = true;
+        leases_record_one(l, lease->id);
+        return 0;
+}
+
 int leases_return(struct leases *l, struct lease *lease, uint64_t generation, const struct cpuset *pus, bool unusable)
 {
         return step(l, (struct alloc_event){.type = unusable ? ALLOC_REFUSED : ALLOC_RETURN,
@@ -385,6 +402,7 @@ static int recover(struct leases *l, struct state_lease *kept)
         lease->uid = kept->request.uid;
         lease->hash = kept->hash;
         lease->label = TAKE(kept->label);
+        lease->unit = TAKE(kept->unit);
         lease->work_rate = -1;
         lease->nice = kept->nice;
         lease->grant.generation = kept->generation;

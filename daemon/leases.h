@@ -17,6 +17,7 @@
 
 enum {
         LEASE_LABEL_MAX = 128, /* bytes, as sent */
+        LEASE_UNIT_MAX = 255,  /* bytes, as sent: systemd's own limit of a unit's name */
         LEASE_BATCH_NICE = 19, /* of batch leases: their last PU may be shared with a run that goes before them */
 };
 
@@ -28,6 +29,7 @@ struct lease {
         struct token_hash hash;
         struct token token;        /* empty once sent */
         char *label;               /* escaped, NULL without one */
+        char *unit;                /* that holds the run's processes; escaped, NULL where it has not said so */
         struct connection *stream; /* NULL: recovered and not yet claimed, or being dropped */
         struct alloc_grant grant;  /* the latest; lost gathers what unsent grants said */
         bool unsent;
@@ -81,6 +83,8 @@ int leases_claim(struct leases *l, struct connection *c, struct lease *lease, ui
                  const struct cpuset *pus);
 /* Costs nothing where the request is as it was. An end that moved by little is as it was. */
 int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request);
+/* The unit that its client says holds the run's processes; NULL or "": none. Is recorded. */
+int leases_set_unit(struct leases *l, struct lease *lease, const char *unit);
 int leases_return(struct leases *l, struct lease *lease, uint64_t generation, const struct cpuset *pus, bool unusable);
 /* Its connection is gone: the lease ends, unless the service itself does. */
 void leases_drop(struct leases *l, struct lease *lease);

@@ -14,6 +14,7 @@ static int record(struct leases *l, alloc_id id)
         return state_put(l->state, &(struct state_record){.id = id,
                                                           .hash = lease->hash,
                                                           .label = lease->label,
+                                                          .unit = lease->unit,
                                                           .nice = lease->nice,
                                                           .request = view.request,
                                                           .grant = view.grant});
@@ -45,6 +46,14 @@ static int record_actions(struct leases *l, bool *ret_any)
 }
 
 /* Without its record a lease could not be claimed after a restart; it is no reason to lend nothing. */
+static void commit(struct leases *l, int r)
+{
+        if (r == 0)
+                r = state_commit(l->state);
+        if (r < 0)
+                log_error("cannot write the state file: %s", strerror(-r));
+}
+
 void leases_record(struct leases *l)
 {
         bool any = false;
@@ -53,8 +62,12 @@ void leases_record(struct leases *l)
         if (!l->state)
                 return;
         r = state_is_large(l->state) ? leases_record_all(l) : record_actions(l, &any);
-        if (r == 0 && (any || state_is_large(l->state)))
-                r = state_commit(l->state);
-        if (r < 0)
-                log_error("cannot write the state file: %s", strerror(-r));
+        if (r < 0 || any || state_is_large(l->state))
+                commit(l, r);
+}
+
+void leases_record_one(struct leases *l, alloc_id id)
+{
+        if (l->state)
+                commit(l, state_is_large(l->state) ? leases_record_all(l) : record(l, id));
 }

@@ -6,5 +6,7 @@
 /* Writes the records of the leases' latest actions, or all of them where the file has grown large. Errors are logged.
  */
 void leases_record(struct leases *l);
+/* Writes one lease's record: something of it has changed that the allocator does not know of. Errors are logged. */
+void leases_record_one(struct leases *l, alloc_id id);
 /* Starts the file anew with every lease; to be committed. -ENOMEM. */
 int leases_record_all(struct leases *l);

@@ -27,13 +27,9 @@ struct ask {
 
 static struct ask any_ask(const struct request *q)
 {
-        struct ask ask = {.request = {.uid = q->c->uid,
-                                      .min = 1,
-                                      .max = CPUSET_MAX,
-                                      .weight = ALLOC_WEIGHT_DEFAULT,
-                                      .user_weight = config_weight(&q->server->config, q->c->uid)}};
+        struct ask ask = {.request = alloc_request_any(q->c->uid)};
 
-        cpuset_add_range(&ask.request.allowed, 0, CPUSET_MAX - 1);
+        ask.request.user_weight = config_weight(&q->server->config, q->c->uid);
         return ask;
 }
 
@@ -186,6 +182,7 @@ void method_return(const struct request *q)
 struct change {
         struct alloc_request request;
         const char *cgroup;
+        const char *unit;
         double work_rate;
         uint64_t ends_in_ms;
 };
@@ -208,6 +205,7 @@ static const struct param update_table[] = {
         {CHANGE("allowed", PARAM_CPULIST, request.allowed)},
         {CHANGE("quota", PARAM_DOUBLE, request.quota)},
         {CHANGE("cgroup", PARAM_STRING, cgroup), .most = CGROUP_MAX},
+        {CHANGE("unit", PARAM_STRING, unit), .most = LEASE_UNIT_MAX},
 };
 
 static const struct param control_table[] = {
@@ -258,7 +256,10 @@ void method_update(const struct request *q)
             !read_change(q, update_table, ELEMENTSOF(update_table), lease, &change))
                 return;
         take_report(lease, &change);
-        request_finish(q, leases_update(&q->server->leases, lease, &change.request), &change.request);
+        int r = leases_update(&q->server->leases, lease, &change.request);
+        if (r == 0 && change.unit)
+                r = leases_set_unit(&q->server->leases, lease, change.unit);
+        request_finish(q, r, &change.request);
 }
 
 void method_control(const struct request *q)

@@ -29,10 +29,16 @@ struct state {
         bool rewriting;
 };
 
+static void lease_finish(struct state_lease *lease)
+{
+        free(lease->label);
+        free(lease->unit);
+}
+
 void state_leases_finish(struct state_leases *leases)
 {
         for (size_t i = 0; i < leases->n; i++)
-                free(leases->items[i].label);
+                lease_finish(&leases->items[i]);
         free(leases->items);
         *leases = (struct state_leases){0};
 }
@@ -96,6 +102,10 @@ int state_put(struct state *s, const struct state_record *record)
                 line = NULL;
         }
         json_decref(held);
+        if (line && record->unit && json_object_set_new(line, "unit", json_string(record->unit)) < 0) {
+                json_decref(line);
+                line = NULL;
+        }
         return add_line(s, line);
 }
 
@@ -186,7 +196,8 @@ struct line {
         uint64_t lease;
         uint64_t uid;
         const char *token;
-        const char *label;
+        const char *label, *unit;
+        const char *priority;
         unsigned nice;
         uint64_t generation;
         struct alloc_request request;
@@ -216,7 +227,7 @@ static void forget(struct state_leases *leases, alloc_id id)
 {
         for (size_t i = 0; i < leases->n; i++)
                 if (leases->items[i].id == id) {
-                        free(leases->items[i].label);
+                        lease_finish(&leases->items[i]);
                         leases->n--;
                         memmove(&leases->items[i], &leases->items[i + 1], (leases->n - i) * sizeof(leases->items[0]));
                         return;
@@ -225,21 +236,20 @@ static void forget(struct state_leases *leases, alloc_id id)
 
 static int keep(struct state_leases *leases, const struct line *line)
 {
+        CLEANUP_FREE char *label = NULL, *unit = NULL;
         struct token_hash hash;
-        char *label = NULL;
 
-        if (line->lease == 0 || !line->token || token_hash_parse(line->token, &hash) < 0)
+        if (!line->token || token_hash_parse(line->token, &hash) < 0)
                 return -EBADMSG;
-        if (line->label && !(label = strdup(line->label)))
+        if ((line->label && !(label = strdup(line->label))) || (line->unit && !(unit = strdup(line->unit))))
                 return -ENOMEM;
 
         struct state_lease *lease = find_or_add(leases, line->lease);
-        if (!lease) {
-                free(label);
+        if (!lease)
                 return -ENOMEM;
-        }
-        free(lease->label);
-        lease->label = label;
+        lease_finish(lease);
+        lease->label = TAKE(label);
+        lease->unit = TAKE(unit);
         lease->hash = hash;
         lease->nice = (int)line->nice;
         lease->request = line->request;
@@ -250,6 +260,15 @@ static int keep(struct state_leases *leases, const struct line *line)
         return 0;
 }
 
+/* One that only a later version knows is as good as normal. */
+static enum alloc_priority parse_priority(const char *text)
+{
+        for (unsigned i = 0; text && params_priorities[i]; i++)
+                if (strcmp(params_priorities[i], text) == 0)
+                        return (enum alloc_priority)i;
+        return ALLOC_NORMAL;
+}
+
 static int read_record(json_t *json, struct state_leases *leases)
 {
         static const struct param table[] = {
@@ -258,13 +277,14 @@ static int read_record(json_t *json, struct state_leases *leases)
                 {PARAM("uid", PARAM_U64, struct line, uid), .most = UINT32_MAX},
                 {PARAM("token", PARAM_STRING, struct line, token)},
                 {PARAM("label", PARAM_STRING, struct line, label)},
+                {PARAM("unit", PARAM_STRING, struct line, unit)},
                 {PARAM("min", PARAM_UNSIGNED, struct line, request.min)},
                 {PARAM("max", PARAM_UNSIGNED, struct line, request.max)},
                 {PARAM("weight", PARAM_UNSIGNED, struct line, request.weight)},
                 {PARAM("userWeight", PARAM_UNSIGNED, struct line, request.user_weight)},
                 {PARAM("slotsWanted", PARAM_UNSIGNED, struct line, request.slots)},
                 {PARAM("memory", PARAM_U64, struct line, request.memory_per_worker)},
-                {PARAM("priority", PARAM_CHOICE, struct line, request.priority), .choices = params_priorities},
+                {PARAM("priority", PARAM_STRING, struct line, priority)},
                 {PARAM("paused", PARAM_BOOL, struct line, request.paused)},
                 {PARAM("nice", PARAM_UNSIGNED, struct line, nice), .most = 19},
                 {PARAM("allowed", PARAM_CPULIST, struct line, request.allowed)},
@@ -274,15 +294,18 @@ static int read_record(json_t *json, struct state_leases *leases)
                 {PARAM("pus", PARAM_CPULIST, struct line, pus)},
                 {PARAM("slots", PARAM_CPULIST, struct line, slots)},
         };
-        struct line line = {0};
+        /* What an older version did not record is as if its client had not said it. */
+        struct line line = {.request = alloc_request_any(0)};
         const char *bad;
 
         if (params_read(json, table, ELEMENTSOF(table), &line, &bad) < 0)
                 return -EBADMSG;
-        if (line.forget == 0)
+        line.request.priority = parse_priority(line.priority);
+        if (line.forget > 0)
+                forget(leases, line.forget);
+        else if (line.lease > 0)
                 return keep(leases, &line);
-        forget(leases, line.forget);
-        return 0;
+        return 0; /* or it is of a kind that a later version has */
 }
 
 /* 0, 1 where the file is of another boot, -EBADMSG where it is none of ours. */

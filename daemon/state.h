@@ -5,6 +5,10 @@
  * for the file outlives the service and never the kernel. Rewritten (beside, then renamed) when it has grown.
  * A last line without its end was being written when the service died and is ignored. A file that is damaged
  * otherwise, foreign or of another format is set aside as FILE.corrupt. Tokens are not in it, only their hashes.
+ *
+ * Another version of the service may read it, after an upgrade or a downgrade with leases held, and must lose none of
+ * them: unknown fields and kinds of lines are ignored, an unknown priority is normal, absent fields are what a client
+ * that says nothing gets. The format's number rises only where this cannot be had.
  */
 #pragma once
 
@@ -16,17 +20,17 @@ struct state;
 struct state_record {
         alloc_id id;
         struct token_hash hash;
-        const char *label; /* may be NULL */
+        const char *label, *unit; /* may be NULL */
         int nice;
         const struct alloc_request *request; /* all but ends_at is kept */
         const struct alloc_grant *grant;     /* its pus, slots and generation are kept */
 };
 
-/* A record that was read: owns its label. */
+/* A record that was read: owns its texts. */
 struct state_lease {
         alloc_id id;
         struct token_hash hash;
-        char *label;
+        char *label, *unit;
         int nice;
         struct alloc_request request;
         uint64_t generation;

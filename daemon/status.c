@@ -52,9 +52,11 @@ json_t *status_machine(const struct machine *m, const struct cpuset *usable)
 }
 
 /* What is known of only some leases. */
-static void add_optional(json_t *json, const struct lease *lease, const struct alloc_lease_view *view)
+static void add_optional(json_t *json, const struct lease *lease, const struct alloc_lease_view *view, bool visible)
 {
         grants_add_waiting(json, view->grant);
+        if (visible && lease->unit)
+                json_object_set_new(json, "unit", json_string(lease->unit));
         if (lease && lease->work_rate >= 0)
                 json_object_set_new(json, "workRate", json_real(lease->work_rate));
         if (lease && lease->ends_at > 0)
@@ -77,7 +79,7 @@ static json_t *lease_json(const struct server *s, const struct alloc_lease_view 
                                  (int)q->max, "weight", (int)q->weight, "priority", alloc_priority_text(q->priority),
                                  "paused", (int)q->paused, "reason", alloc_reason_text(view->grant->reason), "detached",
                                  (int)view->detached, "ageMs", (json_int_t)((now - view->opened) / 1000));
-        add_optional(json, lease, view);
+        add_optional(json, lease, view, visible);
         return json;
 }
 

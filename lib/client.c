@@ -30,6 +30,7 @@ struct schedctl_lease {
         char *id;
         char *token;
         struct facts facts; /* as the service was last told */
+        char *unit;         /* of the run's processes, likewise; NULL: never said */
         bool retell;        /* it may know others: it has been claimed from */
         struct client_grant grant;
 };
@@ -243,6 +244,7 @@ void schedctl_lease_release(struct schedctl_lease *lease)
         cleanup_closep(&lease->timer_fd);
         grant_finish(&lease->grant);
         free(lease->id);
+        free(lease->unit);
         if (lease->token)
                 explicit_bzero(lease->token, strlen(lease->token));
         free(lease->token);
@@ -374,6 +376,8 @@ int client_lease_refresh(struct schedctl_lease *lease)
 
         if (r == 0)
                 r = facts_add_changes(lease->retell ? NULL : &lease->facts, &now, o);
+        if (r >= 0 && lease->retell && lease->unit)
+                r = json_object_set_new(o, "unit", json_string(lease->unit)) < 0 ? -ENOMEM : 1;
         if (r <= 0)
                 return r;
         r = call(lease, METHOD("Update"), TAKE(o));
@@ -382,6 +386,20 @@ int client_lease_refresh(struct schedctl_lease *lease)
         lease->facts = now;
         lease->retell = false;
         return 1;
+}
+
+int client_lease_set_unit(struct schedctl_lease *lease, const char *unit)
+{
+        CLEANUP_JSON json_t *o = lease_parameters(lease);
+        char *copy = strdup(unit ? unit : "");
+
+        if (!copy)
+                return -ENOMEM;
+        free(lease->unit);
+        lease->unit = copy;
+        if (json_object_set_new(o, "unit", json_string(copy)) < 0)
+                return -EINVAL;
+        return call(lease, METHOD("Update"), TAKE(o));
 }
 
 int client_lease_set_priority(struct schedctl_lease *lease, int priority)

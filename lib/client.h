@@ -42,10 +42,13 @@ bool client_lease_is_connected(const struct schedctl_lease *lease);
  * until it expects to be done (0: not known). */
 int client_lease_report(struct schedctl_lease *lease, double work_rate, uint64_t ends_in_ms);
 /* Reads again what this process's cgroups allow it (its affinity counts as it was when the lease began), and tells the
- * service where that has changed: 1 it had. */
+ * service where that has changed: 1 it had. After a claim it says everything again, the unit too. */
 int client_lease_refresh(struct schedctl_lease *lease);
 /* Changes the priority: SCHEDCTL_NORMAL, _BATCH or _INTERACTIVE. */
 int client_lease_set_priority(struct schedctl_lease *lease, int priority);
+/* The systemd unit that holds the run's processes; NULL or "": none. The library says it again where a service that
+ * has been claimed from may not know it. */
+int client_lease_set_unit(struct schedctl_lease *lease, const char *unit);
 /* Sets max exactly (at the end of a suite it falls to what still runs); at least 1. */
 int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
 /* Asks for at least so many slots; they come with a later grant, as many as the service has. */

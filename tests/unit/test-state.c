@@ -47,6 +47,7 @@ static struct state_record make_record(alloc_id id, struct alloc_request *reques
         return (struct state_record){.id = id,
                                      .hash = token_hash_of("secret"),
                                      .label = "a \"b\"\n",
+                                     .unit = "schedctl-run-1.scope",
                                      .nice = 10,
                                      .request = request,
                                      .grant = grant};
@@ -100,6 +101,7 @@ static void test_round_trip(void)
         CHECK_INT(leases.items[0].id, 1);
         CHECK_INT(leases.items[1].id, 3);
         CHECK_STR(leases.items[0].label, "a \"b\"\n");
+        CHECK_STR(leases.items[0].unit, "schedctl-run-1.scope");
         CHECK_INT(leases.items[0].request.uid, 4294967294);
         CHECK_INT(leases.items[0].request.max, 4);
         CHECK(leases.items[0].request.quota > 1.4 && leases.items[0].request.quota < 1.6);
@@ -158,18 +160,49 @@ static void test_corrupt(void)
                 "{\"schedd\":2,\"boot\":\"x\"}\n",
                 "{\"schedd\":1}\n",
                 HEADER "x\n",
-                HEADER "{}\n",
                 HEADER "{\"lease\":1}\n",
                 HEADER "{\"lease\":-1,\"token\":\"x\"}\n",
                 HEADER "{\"lease\":1,\"token\":\"zz\"}\n",
                 HEADER "{\"forget\":\"1\"}\n",
                 HEADER "{\"lease\":1,\"pus\":\"99999\"}\n",
                 HEADER "\n",
+                HEADER "[]\n",
         };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 check_corrupt(bad[i], strlen(bad[i]));
         check_corrupt(HEADER "\0\n", sizeof(HEADER) + 1);
+}
+
+/* A lease as the first version of the service recorded it, which had neither niceness nor units; and as one to come
+ * may, which has more fields, a priority more and another kind of line. Both are kept: an upgrade or a downgrade loses
+ * none. */
+static void test_other_versions(void)
+{
+#define HASH "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b" /* of "secret" */
+        static const char text[] = HEADER
+                "{\"lease\":7,\"uid\":1000,\"token\":\"" HASH "\",\"label\":\"old\",\"min\":1,\"max\":4,\"weight\":100,"
+                "\"memory\":0,\"priority\":\"batch\",\"allowed\":\"0-7\",\"quota\":0.0,\"group\":5,\"generation\":3,"
+                "\"pus\":\"0-1\",\"slots\":\"0-1\"}\n"
+                "{\"session\":1,\"of\":[7]}\n"
+                "{\"lease\":8,\"uid\":1000,\"token\":\"" HASH "\",\"priority\":\"urgent\",\"deadline\":{\"ms\":5},"
+                "\"generation\":1,\"pus\":\"2\",\"slots\":\"2\"}\n";
+        struct state_leases leases;
+        struct token_hash hash = token_hash_of("secret");
+
+        write_file(text, sizeof(text) - 1);
+        state_close(open_fresh(0, 2, &leases));
+        CHECK_STR(leases.items[0].label, "old");
+        CHECK(token_hash_equal(&leases.items[0].hash, &hash));
+        CHECK(leases.items[0].request.priority == ALLOC_BATCH && leases.items[0].request.max == 4);
+        CHECK(leases.items[0].nice == 0 && !leases.items[0].unit && !leases.items[0].request.paused);
+        CHECK_INT(leases.items[0].generation, 3);
+
+        struct alloc_request any = alloc_request_any(1000);
+        CHECK(alloc_request_equal(&leases.items[1].request, &any));
+        CHECK(cpuset_count(&leases.items[1].pus) == 1 && cpuset_has(&leases.items[1].pus, 2));
+        state_leases_finish(&leases);
+        unlink(path);
 }
 
 /* Another boot's leases ended with it. */
@@ -282,6 +315,7 @@ int main(void)
         test_round_trip();
         test_torn();
         test_corrupt();
+        test_other_versions();
         test_other_boot();
         test_rewrite();
         test_symlink();

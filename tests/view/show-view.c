@@ -152,7 +152,7 @@ static void show_text(struct show *s, bool explain)
                 CHECK(explain_print(&s->status, &s->terminal, stdout) == 0);
         else {
                 putchar('\n');
-                CHECK(status_print(&s->status, &s->terminal, stdout) == 0);
+                CHECK(status_print(&s->status, false, &s->terminal, stdout) == 0);
         }
 }
 

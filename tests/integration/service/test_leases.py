@@ -123,6 +123,48 @@ def test_update(service: Service) -> None:
         assert leases(service)[0]["max"] == 6
 
 
+def test_unit(service: Service) -> None:
+    """What its client says of the unit is shown as a label is: escaped, and bounded before that."""
+    with service.connect() as a, service.connect() as calls:
+        grant = a.acquire(max=2)
+        assert "unit" not in leases(service)[0]
+        for unit, shown in (
+            ("run-1.scope", "run-1.scope"),
+            ("u" * 255, "u" * 255),
+            ("\n", "\\x0a"),
+        ):
+            calls.call(SCHEDULER + "Update", named(grant, unit=unit))
+            assert leases(service)[0]["unit"] == shown
+        for wrong in ("u" * 256, 7):
+            bad = calls.exchange(SCHEDULER + "Update", named(grant, unit=wrong))
+            assert bad == invalid("unit")
+        refused = calls.exchange(SCHEDULER + "Update", named(grant, unit="other.scope", min=3))
+        assert refused == invalid("max")
+        calls.call(SCHEDULER + "Update", named(grant, max=1))  # says nothing of it
+        assert leases(service)[0]["unit"] == "\\x0a"
+        calls.call(SCHEDULER + "Update", named(grant, unit=""))
+        assert "unit" not in leases(service)[0]
+
+
+@as_root
+def test_unit_is_hidden_from_other_users(service: Service) -> None:
+    with service.connect() as a, service.connect() as calls, service.connect_as(STRANGER) as other:
+        grant = a.acquire(max=2, label="secret")
+        calls.call(SCHEDULER + "Update", named(grant, unit="secret.scope"))
+        assert "secret" not in str(other.call(SCHEDULER + "GetStatus"))
+
+
+def test_unit_outlives_the_service(start: StartService) -> None:
+    """Also one that was said last of all, when nothing of the lease itself changed."""
+    service = start()
+    with service.connect() as a, service.connect() as calls:
+        grant = a.acquire(max=2)
+        calls.call(SCHEDULER + "Update", named(grant, unit="run-1.scope"))
+        service.end(signal.SIGKILL)
+    service = start()
+    assert leases(service)[0]["unit"] == "run-1.scope"
+
+
 @pytest.mark.parametrize("what", ["Update", "Return", "Claim"])
 @pytest.mark.parametrize("wrong", [{"token": "0" * 32}, {"token": ""}, {"lease": "99"}])
 def test_wrong_token_or_lease(service: Service, what: str, wrong: Json) -> None:
