@@ -11,9 +11,9 @@
 #include "daemon/log.h"
 #include "daemon/profile.h"
 #include "daemon/server.h"
-#include "daemon/watch.h"
 #include "hw/discover.h"
 #include "hw/sensors.h"
+#include "lib/bus/watch.h"
 #include "lib/util.h"
 
 /* What systemd's services watch for too (MemoryPressureWatch=, systemd.resource-control(5)): some task waited for

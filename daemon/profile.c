@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/bus.h"
+#include "lib/bus/bus.h"
 #include "lib/util.h"
 
 enum {
@@ -214,7 +214,7 @@ static void on_gone(void *arg)
 
 static int connect_bus(uv_loop_t *loop, struct profile *p)
 {
-        int r = bus_open(loop, on_gone, p, &p->bus);
+        int r = bus_open(loop, NULL, on_gone, p, &p->bus);
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++)
                 r = start_source(&p->sources[i]);

@@ -64,8 +64,9 @@ ROOMS = {
     "core": Room(frozenset({"core"}), libc=LIBC_CORE, libc_folders=()),
     "hw": room("hw core lib/util.h", "hwloc"),
     "lib": room("lib include core hw/root.h hw/usable.h", "jansson"),
+    "lib/bus": room("lib/bus lib/util.h", "libuv libsystemd"),
     "daemon": room("daemon core hw lib include", "libuv libsystemd libmd jansson inih"),
-    "cli": room("cli core hw lib include", "libuv sqlite3 jansson expat ncurses"),
+    "cli": room("cli core hw lib include", "libuv libsystemd sqlite3 jansson expat ncurses"),
     "examples": room("include"),
     "bench": room("bench include core lib hw/usable.h", "jansson"),
 }
@@ -125,6 +126,21 @@ def is_libc(rules: Room, name: str) -> bool:
     return name.removesuffix(".h") in rules.libc or name.startswith(rules.libc_folders)
 
 
+def is_local(rules: Room, path: str) -> bool:
+    """Whether one of our files, or a folder around it, is in the room's row."""
+    return any(part in rules.local for part in (path, *map(str, Path(path).parents)))
+
+
+def files_of(source: Path, name: str) -> list[Path]:
+    """A room's files; those in a folder that is a room of its own are that one's."""
+    within = [source / other for other in ROOMS if other.startswith(f"{name}/")]
+    return [
+        path
+        for path in sorted((source / name).rglob("*.[ch]"))
+        if not any(other in path.parents for other in within)
+    ]
+
+
 def direct(source: Path, path: Path, rules: Room) -> Iterator[str]:
     """Violations among a file's own includes."""
     for line, name, quoted in includes(path):
@@ -132,7 +148,7 @@ def direct(source: Path, path: Path, rules: Room) -> Iterator[str]:
         ours = resolve(source, path, name)
         library = library_of(name)
         if ours:
-            if ours.split("/")[0] not in rules.local and ours not in rules.local:
+            if not is_local(rules, ours):
                 yield f"{where}: may not include {ours}"
         elif library:
             if library not in rules.libraries:
@@ -163,7 +179,7 @@ def reached(source: Path, path: Path) -> dict[str, str]:
 
 def check_includes(source: Path) -> Iterator[str]:
     for name, rules in ROOMS.items():
-        for path in sorted((source / name).rglob("*.[ch]")):
+        for path in files_of(source, name):
             yield from direct(source, path, rules)
             for library, header in reached(source, path).items():
                 if library not in rules.libraries:
@@ -245,6 +261,7 @@ def check_build(build: Path) -> Iterator[str]:
     yield from check_archive(archive)
     yield from check_exports(library)
     yield from check_needed(client, "libhwloc")
+    yield from check_needed(library, "libsystemd")
 
 
 def main() -> int:

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/watch.h"
+#include "lib/bus/watch.h"
 #include "tests/unit/test.h"
 
 struct scene {

@@ -1,4 +1,4 @@
-#include "daemon/watch.h"
+#include "lib/bus/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-#include "daemon/bus.h"
+#include "lib/bus/bus.h"
 
 #include <errno.h>
 #include <systemd/sd-event.h>
 
-#include "daemon/watch.h"
+#include "lib/bus/watch.h"
 #include "lib/util.h"
 
 struct bus {
@@ -47,18 +47,33 @@ static void on_event(void *arg, int status)
         bus_go_on(arg);
 }
 
-static int connect_bus(struct bus *b, uv_loop_t *loop)
+/* Nobody between us and who listens there: such a connection says no Hello. */
+static int connect_directly(const char *address, sd_bus **ret_connection)
+{
+        sd_bus *connection = NULL;
+        int r = sd_bus_new(&connection);
+
+        if (r < 0 || (r = sd_bus_set_address(connection, address)) < 0 || (r = sd_bus_start(connection)) < 0) {
+                sd_bus_unref(connection);
+                return r;
+        }
+        *ret_connection = connection;
+        return 0;
+}
+
+static int connect_bus(struct bus *b, const char *address, uv_loop_t *loop)
 {
         int r = sd_event_new(&b->event);
 
-        if (r < 0 || (r = sd_bus_open_system(&b->connection)) < 0 ||
+        if (r < 0 ||
+            (r = address ? connect_directly(address, &b->connection) : sd_bus_open_system(&b->connection)) < 0 ||
             (r = sd_bus_set_method_call_timeout(b->connection, BUS_CALL_MAX_US)) < 0 ||
             (r = sd_bus_attach_event(b->connection, b->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
                 return r;
         return watch_start(loop, sd_event_get_fd(b->event), UV_READABLE, on_event, b, &b->watch);
 }
 
-int bus_open(uv_loop_t *loop, void (*gone)(void *arg), void *arg, struct bus **ret_bus)
+int bus_open(uv_loop_t *loop, const char *address, void (*gone)(void *arg), void *arg, struct bus **ret_bus)
 {
         struct bus *b = calloc(1, sizeof(*b));
         int r;
@@ -66,7 +81,7 @@ int bus_open(uv_loop_t *loop, void (*gone)(void *arg), void *arg, struct bus **r
         if (!b)
                 return -ENOMEM;
         *b = (struct bus){.gone = gone, .arg = arg};
-        r = connect_bus(b, loop);
+        r = connect_bus(b, address, loop);
         if (r < 0) {
                 bus_free(b);
                 return r;
