@@ -1,6 +1,8 @@
 #include "daemon/connection.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -8,6 +10,7 @@
 #include "daemon/log.h"
 #include "daemon/methods.h"
 #include "daemon/monitor.h"
+#include "daemon/peers.h"
 #include "daemon/server.h"
 #include "lib/util.h"
 #include "lib/varlink.h"
@@ -16,7 +19,7 @@ enum {
         READ_SIZE = 16 * 1024,
 };
 
-static void process(struct connection *c);
+static void go_on(struct connection *c);
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -28,10 +31,44 @@ static void on_closed(uv_handle_t *handle)
         free(c);
 }
 
+/* What is charged to the user: buffers grow and go, but nothing of them is kept by who waits for nothing. */
+static void account(struct connection *c, size_t bytes)
+{
+        if (c->peer)
+                c->peer->bytes += bytes - c->bytes;
+        c->bytes = bytes;
+}
+
+static void account_buffers(struct connection *c)
+{
+        account(c, c->in.allocated + c->out_allocated + c->writing_len);
+}
+
+/* Logs what a user does wrong, unless there has been much of it. */
+__attribute__((format(printf, 3, 4))) static void complain(const struct connection *c, struct peer *peer,
+                                                           const char *format, ...)
+{
+        CLEANUP_FREE char *what = NULL;
+        unsigned untold = 0;
+        va_list args;
+
+        if (!peer_may_tell(peer, server_now(), &untold))
+                return;
+        va_start(args, format);
+        if (vasprintf(&what, format, args) < 0)
+                what = NULL;
+        va_end(args);
+        if (untold > 0)
+                log_notice("uid %u: %u more such faults", (unsigned)c->uid, untold);
+        log_notice("pid %d, uid %u: %s, connection ended", c->pid, (unsigned)c->uid, what ? what : "fault");
+}
+
 void connection_close(struct connection *c)
 {
         if (uv_is_closing((uv_handle_t *)&c->pipe))
                 return;
+        account(c, 0);
+        turns_remove(&c->server->turns, c);
         server_remove_connection(c->server, c);
         uv_close((uv_handle_t *)&c->pipe, on_closed);
         if (c->monitor)
@@ -56,6 +93,7 @@ static void on_written(uv_write_t *request, int status)
 
         free(TAKE(c->writing));
         c->writing_len = 0;
+        account_buffers(c);
         if (uv_is_closing((uv_handle_t *)&c->pipe))
                 return;
         if (status < 0) {
@@ -78,7 +116,7 @@ static void on_drained(struct connection *c)
                 monitor_send(c->monitor);
         if (c->paused) {
                 c->paused = false;
-                process(c);
+                go_on(c);
         }
 }
 
@@ -114,8 +152,10 @@ static void flush(struct connection *c)
                         start_write(c);
                         return;
                 }
-                c->out_len = 0;
+                free(TAKE(c->out));
+                c->out_len = c->out_allocated = 0;
         }
+        account_buffers(c);
         on_drained(c);
 }
 
@@ -197,14 +237,14 @@ void connection_end(struct connection *c)
  * next would be taken for something else. */
 static void refuse(struct connection *c, const char *bad)
 {
-        log_notice("pid %d, uid %u: malformed message (%s), connection ended", c->pid, (unsigned)c->uid, bad);
+        complain(c, c->peer, "malformed message (%s)", bad);
         connection_error(c, VARLINK_INVALID_PARAMETER, json_pack("{s:s}", "parameter", bad));
         connection_end(c);
 }
 
-static void refuse_limit(struct connection *c, const char *limit, unsigned maximum)
+static void refuse_limit(struct connection *c, struct peer *peer, const char *limit, unsigned maximum)
 {
-        log_notice("pid %d, uid %u: more than %u %s, connection ended", c->pid, (unsigned)c->uid, maximum, limit);
+        complain(c, peer, "more than %u %s", maximum, limit);
         methods_limit_error(c, limit, maximum);
         connection_end(c);
 }
@@ -215,17 +255,14 @@ static void handle(struct connection *c, const char *message, size_t len)
         const char *bad;
 
         if (c->lease || c->monitor) {
-                refuse_limit(c, "calls beside a stream", 0);
+                refuse_limit(c, c->peer, "calls beside a stream", 0);
                 return;
         }
         if (varlink_parse_call(message, len, &call, &bad) < 0) {
                 refuse(c, bad);
                 return;
         }
-        if (peers_count_call(&c->server->peers, c->uid, server_now()))
-                methods_call(c, &call);
-        else if (!(call.flags & VARLINK_ONEWAY))
-                methods_limit_error(c, "calls per second", PEERS_CALLS_PER_SECOND);
+        methods_call(c, &call);
         varlink_call_finish(&call);
 }
 
@@ -240,42 +277,90 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
         *buf = uv_buf_init(room, (unsigned)size);
 }
 
+static bool is_over(const struct connection *c)
+{
+        return c->ending || uv_is_closing((const uv_handle_t *)&c->pipe);
+}
+
+static void on_eof(struct connection *c, ssize_t error)
+{
+        if (error != UV_EOF || c->lease || c->monitor || (!c->waits && !connection_is_busy(c))) {
+                connection_close(c);
+                return;
+        }
+        c->eof = true;
+        uv_read_stop((uv_stream_t *)&c->pipe);
+        if (!c->waits && !c->paused)
+                connection_end(c);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
         struct connection *c = (struct connection *)stream;
 
         if (n < 0) {
-                connection_close(c);
+                on_eof(c, n);
                 return;
         }
         wire_commit(&c->in, (size_t)n);
-        process(c);
+        account_buffers(c);
+        if (c->peer->bytes > PEERS_BYTES_PER_UID_MAX) {
+                refuse_limit(c, c->peer, "bytes of unfinished messages and unread replies", PEERS_BYTES_PER_UID_MAX);
+                return;
+        }
+        /* What else has arrived stays in the socket: libuv would read on. */
+        if (c->waits || (size_t)n == buf->len)
+                uv_read_stop(stream);
+        if (wire_ready(&c->in) != 0)
+                turns_add(&c->server->turns, c);
+        else
+                uv_read_start(stream, on_alloc, on_read);
 }
 
-/* Takes the calls that have arrived, as long as the peer reads its replies. */
-static void process(struct connection *c)
+/* Too much waits for being read by the peer, or by its user. */
+static bool is_full(const struct connection *c)
+{
+        return connection_is_busy(c) &&
+               (c->out_len + c->writing_len >= CONNECTION_OUT_MAX || c->peer->bytes >= PEERS_BYTES_PER_UID_MAX);
+}
+
+/* To the next message, which may be there. */
+static void go_on(struct connection *c)
+{
+        if (is_over(c))
+                return;
+        if (wire_ready(&c->in) != 0) {
+                uv_read_stop((uv_stream_t *)&c->pipe);
+                turns_add(&c->server->turns, c);
+                return;
+        }
+        wire_release(&c->in);
+        account_buffers(c);
+        if (c->eof)
+                connection_end(c);
+        else
+                uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+}
+
+void connection_take(struct connection *c)
 {
         const char *message;
         size_t len;
-        int r = 0;
+        int r;
 
-        while (!c->ending && !uv_is_closing((uv_handle_t *)&c->pipe)) {
-                if (connection_is_busy(c) && c->out_len + c->writing_len >= CONNECTION_OUT_MAX) {
-                        c->paused = true;
-                        uv_read_stop((uv_stream_t *)&c->pipe);
-                        return;
-                }
-                r = wire_next(&c->in, &message, &len);
-                if (r <= 0)
-                        break;
-                handle(c, message, len);
-        }
-        if (c->ending || uv_is_closing((uv_handle_t *)&c->pipe))
+        if (is_over(c))
                 return;
-        if (r < 0)
+        if (is_full(c)) {
+                c->paused = true;
+                uv_read_stop((uv_stream_t *)&c->pipe);
+                return;
+        }
+        r = wire_next(&c->in, &message, &len);
+        if (r > 0)
+                handle(c, message, len);
+        else if (r < 0)
                 refuse(c, "message");
-        else
-                uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+        go_on(c);
 }
 
 /* Accepting. */
@@ -300,11 +385,13 @@ static int admit(struct connection *c)
 {
         const char *limit;
         unsigned maximum;
-        int r = peers_enter(&c->server->peers, c->uid, server_now(), &limit, &maximum);
+        struct peer *peer;
+        int r = peers_enter(&c->server->peers, c->uid, server_now(), &peer, &limit, &maximum);
 
-        c->counted = r == 0;
-        if (r > 0)
-                refuse_limit(c, limit, maximum);
+        if (r == 0)
+                c->peer = peer;
+        else if (r > 0)
+                refuse_limit(c, peer, limit, maximum);
         return r;
 }
 
@@ -318,7 +405,7 @@ void connection_accept(struct server *server)
                 return;
         }
         c->server = server;
-        wire_init(&c->in, WIRE_SERVICE_MAX);
+        wire_init(&c->in, WIRE_CALL_MAX);
         server_add_connection(server, c);
 
         int r = uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&c->pipe);
@@ -330,6 +417,6 @@ void connection_accept(struct server *server)
                 log_warning("cannot accept a connection: %s", strerror(-r));
                 connection_close(c);
         } else if (r == 0) {
-                process(c);
+                go_on(c);
         }
 }

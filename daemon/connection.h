@@ -1,8 +1,10 @@
-/* One client's connection: reading and reassembling, handing calls on, and a bounded queue of replies.
+/* One client's connection: reading and reassembling, answering calls in turn, and a bounded queue of replies.
  *
  * Created by accepting, freed when closed. Replies come in the order of the calls. While the peer does not read
  * its replies its further calls are left unread. A connection that carries a stream carries nothing else.
- * Every fault is answered with an error before the connection ends.
+ * Every fault is answered with an error before the connection ends. Who has closed his sending end alone gets what he
+ * asked for, and then the connection ends; a stream ends at once. There is no time limit: who says nothing, or half a
+ * message, holds a connection and memory that count as his user's (daemon/peers.h), which costs nobody else.
  */
 #pragma once
 
@@ -13,11 +15,12 @@
 #include "lib/wire.h"
 
 enum {
-        CONNECTION_OUT_MAX = 256 * 1024, /* bytes of unread replies, beyond which no more calls are taken */
+        CONNECTION_OUT_MAX = 64 * 1024, /* bytes of unread replies, beyond which no more calls are taken */
 };
 
 struct lease;
 struct monitor;
+struct peer;
 struct server;
 
 struct connection {
@@ -34,13 +37,20 @@ struct connection {
         struct monitor *monitor; /* whose stream this carries */
         uint32_t uid;            /* of the peer when it connected; never from a message */
         int pid;                 /* the same, for the log alone */
-        bool counted;            /* in server->peers */
-        bool paused;             /* not reading: the peer does not read either */
-        bool ending;             /* closes when everything is written */
+        struct peer *peer;       /* as which it is counted; NULL: refused */
+        size_t bytes;            /* of the buffers, as the peer is charged for */
+        struct connection *waiting_next;
+        bool waits;  /* with a message, for its peer's turn */
+        bool eof;    /* the peer sends nothing more */
+        bool paused; /* not reading: the peer does not read either */
+        bool ending; /* closes when everything is written */
 };
 
 /* Takes the next connection from the listener and starts reading. Errors are logged and end the connection. */
 void connection_accept(struct server *server);
+
+/* Takes the message whose turn it is; may close the connection. */
+void connection_take(struct connection *c);
 
 /* Queues a reply, an error (parameters may be NULL), or the next message of a stream. Take over `parameters`. A peer
  * to which they cannot be sent is closed; so is, for want of memory, the connection. */

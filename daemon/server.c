@@ -40,8 +40,8 @@ void server_add_connection(struct server *s, struct connection *c)
 
 void server_remove_connection(struct server *s, struct connection *c)
 {
-        if (c->counted)
-                peers_leave(&s->peers, c->uid);
+        if (c->peer)
+                peers_leave(&s->peers, TAKE(c->peer));
         if (c->previous)
                 c->previous->next = c->next;
         else
@@ -56,10 +56,28 @@ static void on_connection(uv_stream_t *listener, int status)
 {
         struct server *s = listener->data;
 
-        if (status < 0)
+        if (status < 0) {
                 log_warning("cannot accept a connection: %s", uv_strerror(status));
-        else
-                connection_accept(s);
+                return;
+        }
+        /* libuv takes no further one before this one is taken. */
+        if (s->accepted++ >= SERVER_ACCEPTS_MAX) {
+                s->accept_waits = true;
+                return;
+        }
+        connection_accept(s);
+        server_update(s);
+}
+
+static void on_round(uv_check_t *check)
+{
+        struct server *s = check->data;
+
+        s->accepted = 0;
+        if (!s->accept_waits)
+                return;
+        s->accept_waits = false;
+        connection_accept(s);
         server_update(s);
 }
 
@@ -359,16 +377,24 @@ static int start_leases(struct server *s)
         return r > 0 ? -EINVAL : r;
 }
 
-/* Two descriptors a lease for a thousand leases are more than the usual soft limit. */
-static void raise_limit(void)
+/* Two descriptors a lease for a thousand leases are more than the usual soft limit. Where the hard one is lower, there
+ * are fewer connections: running out of descriptors would cost more than them. */
+static unsigned connections_max(void)
 {
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return;
+                return PEERS_CONNECTIONS_MAX;
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 log_warning("cannot raise the limit of open files: %s", strerror(errno));
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= PEERS_CONNECTIONS_MAX + SERVER_FILES_KEPT)
+                return PEERS_CONNECTIONS_MAX;
+        unsigned most = limit.rlim_cur > 2 * SERVER_FILES_KEPT ? (unsigned)limit.rlim_cur - SERVER_FILES_KEPT
+                                                               : (unsigned)limit.rlim_cur / 2;
+        log_notice("at most %llu files may be open: %u connections are taken", (unsigned long long)limit.rlim_cur,
+                   most);
+        return most;
 }
 
 static int start_handles(struct server *s, int fd)
@@ -378,6 +404,10 @@ static int start_handles(struct server *s, int fd)
 
         uv_timer_init(&s->loop, &s->idle);
         uv_timer_init(&s->loop, &s->due);
+        uv_check_init(&s->loop, &s->round);
+        s->round.data = s;
+        uv_check_start(&s->round, on_round);
+        turns_init(&s->turns, &s->loop);
         uv_timer_init(&s->loop, &s->watchdog);
         monitors_init(&s->monitors, s);
         s->idle.data = s->due.data = s->watchdog.data = s->listener.data = s;
@@ -425,7 +455,7 @@ int server_run(const struct server_settings *settings)
         if (r < 0)
                 return r;
         signal(SIGPIPE, SIG_IGN);
-        raise_limit();
+        peers_init(&s.peers, connections_max(), geteuid());
         r = start_config(&s);
         if (r == 0)
                 r = open_socket(&s, &fd);

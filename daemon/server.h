@@ -9,6 +9,7 @@
 #include "daemon/leases.h"
 #include "daemon/monitor.h"
 #include "daemon/peers.h"
+#include "daemon/turns.h"
 #include "lib/address.h"
 
 struct connection;
@@ -16,6 +17,9 @@ struct headroom;
 
 enum {
         SERVER_SAMPLE_MS = 1000, /* GOVERNOR_PERIOD_US */
+        SERVER_ACCEPTS_MAX =
+                16, /* at once, before the loop comes round: who connects all the time is not all there is */
+        SERVER_FILES_KEPT = 64, /* descriptors that connections leave: state, sensors, D-Bus, libuv, who is refused */
 };
 
 struct server_settings {
@@ -36,7 +40,11 @@ struct server {
         uv_signal_t signals[3];
         struct connection *connections;
         unsigned n_connections;
+        uv_check_t round;  /* the loop comes round */
+        unsigned accepted; /* since it last did */
+        bool accept_waits;
         struct peers peers;
+        struct turns turns;
         struct leases leases;
         struct config config;
         struct headroom *headroom;

@@ -16,7 +16,7 @@ struct channel {
 
 #define CHANNEL_INIT                                                                                                   \
         {                                                                                                              \
-                .fd = -1, .in = {.max = WIRE_SERVICE_MAX }                                                             \
+                .fd = -1, .in = {.max = WIRE_REPLY_MAX }                                                             \
         }
 
 /* Connects to the first service that answers, in the order of lib/address.h; where none does, starts one unless

@@ -40,9 +40,13 @@ int wire_reserve(struct wire_buffer *w, size_t want, char **ret_room, size_t *re
         if (needed < want)
                 return -ENOMEM;
         if (needed > w->allocated) {
-                /* Doubling keeps the copying linear; a peer gets memory only for bytes that it has sent. */
-                size_t size = 2 * w->end > needed ? 2 * w->end : needed;
-                char *data = realloc(w->data, size);
+                /* Doubling keeps the copying linear; a peer gets memory only for bytes that it has sent, and no more
+                 * than the largest message and one reading take. */
+                size_t size = 2 * w->end < w->max ? 2 * w->end : w->max;
+                char *data;
+
+                size = size > needed ? size : needed;
+                data = realloc(w->data, size);
 
                 if (!data)
                         return -ENOMEM;
@@ -74,24 +78,34 @@ int wire_append(struct wire_buffer *w, const void *bytes, size_t len)
         return 0;
 }
 
-int wire_next(struct wire_buffer *w, const char **ret_message, size_t *ret_len)
+int wire_ready(struct wire_buffer *w)
 {
         if (w->scanned == w->end)
                 return w->end - w->start > w->max ? -EMSGSIZE : 0;
 
         const char *nul = memchr(w->data + w->scanned, '\0', w->end - w->scanned);
-        size_t len = (size_t)((nul ? nul : w->data + w->end) - (w->data + w->start));
-        if (len > w->max)
+        w->scanned = nul ? (size_t)(nul - w->data) : w->end;
+        if (w->scanned - w->start > w->max)
                 return -EMSGSIZE;
-        if (!nul) {
-                w->scanned = w->end;
-                return 0;
-        }
+        return nul ? 1 : 0;
+}
+
+int wire_next(struct wire_buffer *w, const char **ret_message, size_t *ret_len)
+{
+        int r = wire_ready(w);
+
+        if (r <= 0)
+                return r;
         *ret_message = w->data + w->start;
-        *ret_len = len;
-        w->start += len + 1;
-        w->scanned = w->start;
+        *ret_len = w->scanned - w->start;
+        w->start = ++w->scanned;
         return 1;
+}
+
+void wire_release(struct wire_buffer *w)
+{
+        if (w->start == w->end)
+                wire_finish(w);
 }
 
 int wire_is_partial(const struct wire_buffer *w)

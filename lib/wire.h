@@ -7,14 +7,15 @@
  *     wire_commit(&w, n);
  *     while ((r = wire_next(&w, &message, &len)) > 0) …
  *
- * Used with two maxima: messages of the service's socket and of a run's control socket.
+ * Used with three maxima: calls to the service, its replies, and messages of a run's control socket.
  */
 #pragma once
 
 #include <stddef.h>
 
 enum {
-        WIRE_SERVICE_MAX = 1024 * 1024, /* bytes of one message, its NUL not counted */
+        WIRE_CALL_MAX = 64 * 1024,        /* bytes of one message to the service, its NUL not counted */
+        WIRE_REPLY_MAX = 4 * 1024 * 1024, /* from it: thrice what a status of every lease there can be has */
         WIRE_RUN_MAX = 64 * 1024 * 1024,
         WIRE_KEEP = 64 * 1024, /* an empty buffer larger than this is freed */
 };
@@ -44,6 +45,12 @@ int wire_append(struct wire_buffer *w, const void *bytes, size_t len);
 /* The next whole message: 1 and the message, NUL-terminated, valid until the next wire_reserve() or wire_append();
  * 0 where it is not complete yet; -EMSGSIZE where it exceeds the maximum: the stream cannot be read any further. */
 int wire_next(struct wire_buffer *w, const char **ret_message, size_t *ret_len);
+
+/* What wire_next() would return, and nothing taken. */
+int wire_ready(struct wire_buffer *w);
+
+/* Frees the memory of an empty buffer. */
+void wire_release(struct wire_buffer *w);
 
 /* Whether an unfinished message is in the buffer: an end of stream here cut it off. */
 int wire_is_partial(const struct wire_buffer *w);

@@ -273,38 +273,96 @@ static void test_token(void)
         CHECK(token_group(1, "/a") != token_group(2, "/a") && token_group(1, "/a") == token_group(1, "/a"));
 }
 
-static void test_peers(void)
+static int enter(struct peers *p, uint32_t uid, uint64_t now, struct peer **ret_peer)
 {
-        struct peers p = {0};
         const char *limit;
-        unsigned maximum, calls = 0;
+        unsigned maximum;
 
-        for (unsigned i = 0; i < PEERS_CONNECTIONS_PER_UID_MAX; i++)
-                CHECK_INT(peers_enter(&p, 1000, 0, &limit, &maximum), 0);
-        CHECK_INT(peers_enter(&p, 1000, 0, &limit, &maximum), 1);
+        return peers_enter(p, uid, now, ret_peer, &limit, &maximum);
+}
+
+static unsigned enter_all(struct peers *p, uint32_t uid)
+{
+        struct peer *peer;
+        unsigned n = 0;
+
+        while (enter(p, uid, 0, &peer) == 0)
+                n++;
+        return n;
+}
+
+/* However many users take what they can, the next one finds something, and root and the owner anything. */
+static void test_connections(void)
+{
+        const char *limit;
+        struct peers p;
+        struct peer *peer;
+        unsigned maximum;
+
+        peers_init(&p, PEERS_CONNECTIONS_MAX, 5);
+        CHECK_INT(enter_all(&p, 1000), PEERS_CONNECTIONS_PER_UID_MAX);
+        CHECK_INT(peers_enter(&p, 1000, 0, &peer, &limit, &maximum), 1);
         CHECK_STR(limit, "connections per user");
         CHECK_INT(maximum, PEERS_CONNECTIONS_PER_UID_MAX);
-        CHECK_INT(peers_enter(&p, 1001, 0, &limit, &maximum), 0);
-        peers_leave(&p, 1000);
-        CHECK_INT(peers_enter(&p, 1000, 0, &limit, &maximum), 0);
-
-        while (peers_count_call(&p, 1001, 0))
-                calls++;
-        CHECK_INT(calls, PEERS_CALLS_BURST);
-        CHECK(peers_count_call(&p, 1000, 0));
-        CHECK(peers_count_call(&p, 1001, 1000000) && !peers_count_call(&p, 1002, 0));
-
-        /* Whoever comes back at once has not got new calls by that. */
-        while (peers_count_call(&p, 1001, 1000000))
-                ;
-        peers_leave(&p, 1001);
-        CHECK_INT(peers_enter(&p, 1001, 1000000, &limit, &maximum), 0);
-        CHECK(!peers_count_call(&p, 1001, 1000000));
-
-        for (uint32_t uid = 2000; p.connections < PEERS_CONNECTIONS_MAX; uid++)
-                CHECK_INT(peers_enter(&p, uid, 2000000, &limit, &maximum), 0);
-        CHECK_INT(peers_enter(&p, 1, 2000000, &limit, &maximum), 1);
+        CHECK_INT(enter_all(&p, 1001), PEERS_CONNECTIONS_PER_UID_MAX);
+        CHECK_INT(enter_all(&p, 1002),
+                  (PEERS_CONNECTIONS_MAX - 2 * PEERS_CONNECTIONS_PER_UID_MAX - PEERS_CONNECTIONS_KEPT) / 2);
+        CHECK_INT(peers_enter(&p, 1002, 0, &peer, &limit, &maximum), 1);
         CHECK_STR(limit, "connections");
+        CHECK_INT(maximum, PEERS_CONNECTIONS_MAX);
+        for (uint32_t uid = 2000; uid < 2007; uid++)
+                CHECK(enter_all(&p, uid) > 0);
+        for (uint32_t uid = 3000; p.connections < PEERS_CONNECTIONS_MAX - PEERS_CONNECTIONS_KEPT; uid++)
+                CHECK_INT(enter(&p, uid, 0, &peer), 0);
+        CHECK_INT(enter(&p, 4000, 0, &peer), 1);
+        CHECK_INT(enter(&p, 5, 0, &peer), 0);
+        CHECK_INT(enter_all(&p, 0), PEERS_CONNECTIONS_KEPT - 1);
+        peers_leave(&p, peer);
+        CHECK_INT(enter(&p, 0, 0, &peer), 0);
+        peers_finish(&p);
+}
+
+static void test_time(void)
+{
+        struct peers p;
+        struct peer *a, *b;
+
+        peers_init(&p, PEERS_CONNECTIONS_MAX, 0);
+        CHECK_INT(enter(&p, 1000, 0, &a), 0);
+        CHECK_INT(enter(&p, 1001, 0, &b), 0);
+        CHECK_INT(peer_wait(a, 0), 0);
+        peer_use_time(a, 0, PEERS_TIME_BURST_US - 1);
+        CHECK_INT(peer_wait(a, 0), 0);
+        peer_use_time(a, 0, 1);
+        CHECK_INT(peer_wait(a, 0), 100 / PEERS_TIME_PERCENT);
+        CHECK_INT(peer_wait(b, 0), 0);
+        peer_use_time(a, 0, 1000);
+        CHECK_INT(peer_wait(a, 0), 1001 * 100 / PEERS_TIME_PERCENT);
+        CHECK_INT(peer_wait(a, 1001 * 100 / PEERS_TIME_PERCENT), 0);
+
+        /* Whoever comes back at once has got nothing by that. */
+        peer_use_time(a, 10000, PEERS_TIME_BURST_US);
+        peers_leave(&p, a);
+        CHECK_INT(enter(&p, 1002, 10000, &b), 0);
+        CHECK_INT(enter(&p, 1000, 10000, &a), 0);
+        CHECK(peer_wait(a, 10000) > 0);
+        peers_finish(&p);
+}
+
+static void test_lines(void)
+{
+        struct peers p;
+        struct peer *peer;
+        unsigned untold = 0;
+
+        peers_init(&p, PEERS_CONNECTIONS_MAX, 0);
+        CHECK_INT(enter(&p, 1000, 0, &peer), 0);
+        for (unsigned i = 0; i < PEERS_LINES_BURST; i++)
+                CHECK(peer_may_tell(peer, 0, &untold) && untold == 0);
+        for (unsigned i = 0; i < 7; i++)
+                CHECK(!peer_may_tell(peer, 0, &untold));
+        CHECK(peer_may_tell(peer, PEERS_LINE_US, &untold));
+        CHECK_INT(untold, 7);
         peers_finish(&p);
 }
 
@@ -320,7 +378,9 @@ int main(void)
         test_rewrite();
         test_symlink();
         test_token();
-        test_peers();
+        test_connections();
+        test_time();
+        test_lines();
 
         char aside[80];
         snprintf(aside, sizeof(aside), "%s.corrupt", path);

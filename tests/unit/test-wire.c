@@ -85,7 +85,7 @@ static void test_shrinks(void)
 
         memset(large, 'x', sizeof(large));
         large[sizeof(large) - 1] = '\0';
-        wire_init(&w, WIRE_SERVICE_MAX);
+        wire_init(&w, WIRE_RUN_MAX);
         CHECK_INT(wire_append(&w, large, sizeof(large)), 0);
         CHECK_INT(wire_append(&w, "tail", 5), 0);
         check_message(&w, large);

@@ -12,7 +12,7 @@ from .conftest import Service
 from .varlink_client import SCHEDULER, SERVICE, Connection, encode, error, invalid
 from .varlink_types import Interface
 
-MAXIMUM = 1024 * 1024
+MAXIMUM = 64 * 1024
 
 
 def test_get_info(connection: Connection) -> None:
