@@ -63,14 +63,11 @@ static void forget(struct leases *l, struct lease *lease)
 /* Only the number's one way of being written counts. */
 static struct lease *by_name(struct leases *l, const char *id)
 {
+        alloc_id number = strtoull(id, NULL, 10);
         char text[24];
 
-        for (size_t i = 0; i < l->n; i++) {
-                snprintf(text, sizeof(text), "%llu", (unsigned long long)l->items[i]->id);
-                if (strcmp(text, id) == 0)
-                        return l->items[i];
-        }
-        return NULL;
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+        return strcmp(text, id) == 0 ? leases_by_id(l, number) : NULL;
 }
 
 struct lease *leases_find(struct leases *l, const char *id, const char *token, uint32_t uid)
@@ -325,7 +322,9 @@ void leases_tick(struct leases *l)
 
 uint64_t leases_next_deadline(const struct leases *l)
 {
-        return alloc_next_deadline(l->alloc);
+        uint64_t deadline = alloc_next_deadline(l->alloc);
+
+        return l->record_at < deadline ? l->record_at : deadline;
 }
 
 /* The machine. */
@@ -452,7 +451,7 @@ int leases_init(struct leases *l, struct machine *machine, const struct cpuset *
 {
         int r;
 
-        *l = (struct leases){.next_id = 1};
+        *l = (struct leases){.next_id = 1, .record_at = ALLOC_NEVER};
         r = alloc_create(&l->alloc);
         if (r < 0)
                 return r;
@@ -464,8 +463,10 @@ int leases_init(struct leases *l, struct machine *machine, const struct cpuset *
         r = open_state(l, state_path, boot_id);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0)
+        if (r < 0) {
                 log_error("%s: %s; leases will not survive a restart", state_path, strerror(-r));
+                l->record_at = l->state ? server_now() : ALLOC_NEVER;
+        }
         return 0;
 }
 

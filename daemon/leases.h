@@ -51,6 +51,7 @@ struct leases {
         struct cpuset usable;
         unsigned rank[CPUSET_MAX]; /* of a PU in placement's order, from 1; 0: not usable */
         struct state *state;       /* NULL: nothing is recorded */
+        uint64_t record_at;        /* µs: when writing it, which has failed, is tried again; ALLOC_NEVER */
         int nice;                  /* of leases that are opened from now on */
         bool changed;              /* a lease has, since somebody has last taken this back */
         bool keep;                 /* the service stops: dropped connections leave their leases recorded */

@@ -3,6 +3,11 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/server.h"
+
+enum {
+        RECORD_AGAIN_US = 1000000, /* after a failure */
+};
 
 static int record(struct leases *l, alloc_id id)
 {
@@ -50,8 +55,11 @@ static void commit(struct leases *l, int r)
 {
         if (r == 0)
                 r = state_commit(l->state);
-        if (r < 0)
-                log_error("cannot write the state file: %s", strerror(-r));
+        if (r < 0 && l->record_at == ALLOC_NEVER)
+                log_error("cannot write the state file: %s; what is lent would not survive a restart", strerror(-r));
+        else if (r == 0 && l->record_at != ALLOC_NEVER)
+                log_notice("the state file is whole again");
+        l->record_at = r < 0 ? server_now() + RECORD_AGAIN_US : ALLOC_NEVER;
 }
 
 void leases_record(struct leases *l)

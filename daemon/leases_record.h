@@ -3,8 +3,8 @@
 
 #include "daemon/leases.h"
 
-/* Writes the records of the leases' latest actions, or all of them where the file has grown large. Errors are logged.
- */
+/* Writes the records of the leases' latest actions, or all of them where the file has grown large. Errors are
+ * logged once, and everything is written again later. */
 void leases_record(struct leases *l);
 /* Writes one lease's record: something of it has changed that the allocator does not know of. Errors are logged. */
 void leases_record_one(struct leases *l, alloc_id id);

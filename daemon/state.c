@@ -13,7 +13,7 @@
 #define FORMAT 1
 
 enum {
-        FILE_LARGE = 256 * 1024,     /* rewritten above this */
+        FILE_GROWTH = 256 * 1024,    /* and as much again as it was when it was written anew: then that is done again */
         FILE_MAX = 64 * 1024 * 1024, /* read at most: every lease's largest record and a rewrite's delay */
 };
 
@@ -23,8 +23,10 @@ struct state {
         char *path;
         char *boot_id;
         int fd;
-        size_t size; /* of the file */
-        char *lines; /* to be written by the next commit */
+        size_t size;  /* of the file */
+        size_t base;  /* the same when it was last written anew */
+        bool partial; /* the last commit failed: what is missing is made good by writing everything */
+        char *lines;  /* to be written by the next commit */
         size_t len, allocated;
         bool rewriting;
 };
@@ -151,7 +153,7 @@ static int replace(struct state *s)
         }
         cleanup_closep(&s->fd);
         s->fd = TAKE_FD(fd);
-        s->size = s->len;
+        s->size = s->base = s->len;
         return 0;
 }
 
@@ -173,14 +175,13 @@ int state_commit(struct state *s)
 
         s->rewriting = false;
         s->len = 0;
-        if (r < 0)
-                s->size = FILE_LARGE + 1; /* what is missing is made good by writing everything next time */
+        s->partial = r < 0;
         return r;
 }
 
 bool state_is_large(const struct state *s)
 {
-        return s->size > FILE_LARGE;
+        return s->partial || s->size > 2 * s->base + FILE_GROWTH;
 }
 
 void state_rewrite(struct state *s)

@@ -55,7 +55,7 @@ int state_put(struct state *s, const struct state_record *record);
 int state_forget(struct state *s, alloc_id id);
 int state_commit(struct state *s);
 
-/* Whether the file has grown so much that it is to be written anew: state_rewrite(), a state_put() for every lease,
- * and state_commit(), which then replaces the file. */
+/* Whether the file has grown so much, or lacks so much, that it is to be written anew: state_rewrite(), a state_put()
+ * for every lease, and state_commit(), which then replaces the file. */
 bool state_is_large(const struct state *s);
 void state_rewrite(struct state *s);
