@@ -111,11 +111,15 @@ int start_find_schedd(char path[static PATH_MAX])
 static int open_log(const struct address *a)
 {
         CLEANUP_FREE char *path = NULL;
-        int fd = -1;
+        CLEANUP_CLOSE int fd = -1;
+        struct stat st;
 
         if (address_beside(a, ".log", &path) == 0)
                 fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-        return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+        /* What another user has put there he could read. */
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+                return TAKE_FD(fd);
+        return open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
 static int launch(const struct address *a, int listen_fd)
