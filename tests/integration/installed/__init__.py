@@ -1,0 +1,1 @@
+"""What an installation has beside the programs: where it all is, completions, man pages."""
