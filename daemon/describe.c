@@ -20,7 +20,7 @@ json_t *describe_service(void)
         for (size_t i = 0; i < ELEMENTSOF(interfaces); i++)
                 json_array_append_new(names, json_string(interfaces[i].name));
         return json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", "schedctl", "product", "schedd", "version",
-                         SCHEDCTL_VERSION, "url", "https://varlink.org", "interfaces", names);
+                         SCHEDCTL_VERSION, "url", "man:schedd(8)", "interfaces", names);
 }
 
 const char *describe_interface(const char *name, size_t len)

@@ -111,6 +111,6 @@ bool request_refuse_single(const struct request *q)
 {
         if (q->more && !q->oneway)
                 return false;
-        request_fail_parameter(q, "more");
+        request_fail(q, VARLINK_EXPECTED_MORE, NULL);
         return true;
 }

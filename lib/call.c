@@ -65,6 +65,7 @@ int call_errno(const struct varlink_reply *reply)
                 {SCHEDULER "NoSuchLease", -ESRCH},    {SCHEDULER "NoUsablePU", -ENODEV},
                 {SCHEDULER "LimitExceeded", -EUSERS}, {SCHEDULER "OtherKernel", -EREMOTE},
                 {SCHEDULER "Moved", -ENOENT},         {VARLINK_INVALID_PARAMETER, -EINVAL},
+                {VARLINK_EXPECTED_MORE, -EINVAL},
         };
 
         if (!reply->error)

@@ -15,6 +15,7 @@
 #define VARLINK_METHOD_NOT_FOUND       "org.varlink.service.MethodNotFound"
 #define VARLINK_METHOD_NOT_IMPLEMENTED "org.varlink.service.MethodNotImplemented"
 #define VARLINK_INVALID_PARAMETER      "org.varlink.service.InvalidParameter"
+#define VARLINK_EXPECTED_MORE          "org.varlink.service.ExpectedMore"
 
 enum varlink_flags {
         VARLINK_ONEWAY = 1,

@@ -147,7 +147,7 @@ def test_null_parameters(connection: Connection) -> None:
 
 @pytest.mark.parametrize("method", ["Acquire", "Claim"])
 def test_streams_need_more(connection: Connection, method: str) -> None:
-    assert connection.exchange(SCHEDULER + method) == invalid("more")
+    assert connection.exchange(SCHEDULER + method) == error(SERVICE + "ExpectedMore")
 
 
 def test_upgrade_is_refused(connection: Connection) -> None:
