@@ -37,6 +37,9 @@ class Connection:
     def send(self, method: str, parameters: Json | None = None, **flags: bool) -> None:
         self.send_bytes(encode(method, parameters, **flags))
 
+    def send_message(self, message: Json) -> None:
+        self.send_bytes(json.dumps(message).encode() + b"\0")
+
     def receive(self) -> Json | None:
         """The next reply; None at the end of the stream."""
         while b"\0" not in self.buffer:

@@ -1,4 +1,4 @@
-"""Values held against the types of a Varlink interface's text."""
+"""The text of a Varlink interface, and values held against its types."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from typing import Any
 
 TOKEN = re.compile(r"#[^\n]*|\s+|->|\[\]|\[string\]|[A-Za-z][A-Za-z0-9_.]*|[(),:?]")
+COMMENTED = re.compile(
+    r"^((?:[ ]*#[^\n]*\n)+)[ ]*(?:(?:interface|type|method|error) +)?([A-Za-z0-9_.]+)", re.MULTILINE
+)
 PLAIN: "dict[str, Any]" = {
     "int": int,
     "float": (int, float),
@@ -18,14 +21,18 @@ Type = Any  # ("struct", {name: type}), ("enum", names), ("array", type), ("mayb
 
 
 class Interface:
-    """Its named types, and what each method replies."""
+    """Its named types, what each method takes and replies, what each error carries, and the comment
+    above each."""
 
     def __init__(self, text: str) -> None:
         self.tokens: "list[str]" = [
             t for t in TOKEN.findall(text) if not t.isspace() and t[0] != "#"
         ]
         self.types: "dict[str, Type]" = {}
+        self.calls: "dict[str, Type]" = {}
         self.replies: "dict[str, Type]" = {}
+        self.errors: "dict[str, Type]" = {}
+        self.comments = {name: comment for comment, name in COMMENTED.findall(text)}
         while self.tokens:
             self.member(self.take())
 
@@ -37,11 +44,14 @@ class Interface:
         if what == "type":
             self.types[name] = self.type()
         elif what == "method":
-            self.type()
+            self.calls[name] = self.type()
             assert self.take() == "->"
             self.replies[name] = self.type()
         elif what == "error":
-            self.type()
+            self.errors[name] = self.type()
+        else:
+            assert what == "interface", what
+            self.name = name
 
     def type(self) -> Type:
         token = self.take()
