@@ -37,6 +37,7 @@ static const char *find_python_dir(char *buf, size_t size)
 /* The lease comes first: a service that has to be started for it must not become this run's descendant. */
 static int run(const struct run_options *options)
 {
+        CLEANUP_CLOSE int held = -1; /* the directory; by the guardian and the engine to their ends */
         char dir[RUN_DIR_MAX], python[RUN_PYTHON_DIR_MAX];
         const char *python_dir = find_python_dir(python, sizeof(python));
         struct run_lease lease;
@@ -49,14 +50,13 @@ static int run(const struct run_options *options)
         if (r < 0)
                 return VERB_FAILED;
         run_nice_apply("", lease.nice, &nice);
-        r = run_dir_create(dir);
+        r = run_dir_create(dir, &held);
         if (r < 0)
                 return give_up(&nice, "a directory for the run", r);
         r = run_guardian_split(dir, &nice, &channel, &command_mask);
         if (r < 0)
                 return give_up(&nice, "fork", r);
-        r = run_engine(options, dir, &lease, &nice, python_dir, channel, guardian, &command_mask);
-        run_guardian_report(channel, r);
+        run_engine(options, dir, &lease, &nice, python_dir, channel, guardian, &command_mask);
         _exit(0);
 }
 

@@ -1,6 +1,7 @@
 /* The run's parsers and records: what reporters and workers say, lists in the environment. */
 #include <errno.h>
 #include <math.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/run_deal.h"
@@ -8,6 +9,7 @@
 #include "cli/run_env.h"
 #include "cli/run_measure.h"
 #include "cli/run_message.h"
+#include "lib/util.h"
 #include "tests/unit/test.h"
 
 static int parse_suite(const char *text)
@@ -256,16 +258,40 @@ static void test_lists(void)
         }
 }
 
+/* Who makes one removes those that nobody holds any more, with what is in them, and no others. */
+static void test_abandoned_dirs(void)
+{
+        char first[RUN_DIR_MAX], second[RUN_DIR_MAX], third[RUN_DIR_MAX], in_first[RUN_DIR_MAX + 8];
+        int first_held, copy, second_held, third_held;
+
+        CHECK_INT(run_dir_create(first, &first_held), 0);
+        snprintf(in_first, sizeof(in_first), "%s/in", first);
+        CHECK_INT(mkfifo(in_first, 0600), 0);
+        copy = dup(first_held);
+        close(first_held);
+        CHECK_INT(run_dir_create(second, &second_held), 0);
+        CHECK_INT(access(in_first, F_OK), 0);
+        close(copy);
+        CHECK_INT(run_dir_create(third, &third_held), 0);
+        CHECK_INT(access(first, F_OK), -1);
+        CHECK_INT(access(second, F_OK), 0);
+        run_dir_remove(second);
+        run_dir_remove(third);
+        close(second_held);
+        close(third_held);
+}
+
 /* What was not read can be taken back, once; a number may be used again. */
 static void test_deal(void)
 {
         const struct run_deal_record records[] = {{RUN_DEAL_RUN, 5}, {RUN_DEAL_RUN_REPORT, 6}, {RUN_DEAL_END, 0}};
         char parent[RUN_DIR_MAX], dir[RUN_DIR_MAX + 8];
+        CLEANUP_CLOSE int held = -1;
         struct run_deal d = {0};
         uint32_t items[4];
         bool end;
 
-        CHECK_INT(run_dir_create(parent), 0);
+        CHECK_INT(run_dir_create(parent, &held), 0);
         snprintf(dir, sizeof(dir), "%s/suite", parent);
         CHECK_INT(run_deal_open(&d, dir), 0);
         CHECK_INT(run_deal_send(&d, 0, records, 1), -ENOENT);
@@ -292,9 +318,10 @@ static void test_done_records(void)
         struct run_done_record in = {.op = RUN_DONE_DONE, .worker = 3, .arg = 7, .wall = 0.5}, out[RUN_DONE_BATCH];
         char parent[RUN_DIR_MAX], dir[RUN_DIR_MAX + 8];
         const char *bytes = (const char *)&in;
+        CLEANUP_CLOSE int held = -1;
         struct run_deal d = {0};
 
-        CHECK_INT(run_dir_create(parent), 0);
+        CHECK_INT(run_dir_create(parent, &held), 0);
         snprintf(dir, sizeof(dir), "%s/suite", parent);
         CHECK_INT(run_deal_open(&d, dir), 0);
         CHECK_INT(run_deal_read(&d, out), 0);
@@ -453,6 +480,7 @@ int main(void)
         test_exited_messages();
         test_result_messages();
         test_lists();
+        test_abandoned_dirs();
         test_deal();
         test_done_records();
         test_figures();
