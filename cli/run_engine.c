@@ -268,46 +268,53 @@ static void close_sources(struct run *run)
         uv_loop_close(&run->loop);
 }
 
-static int fail(struct run *run, const char *what, int r)
+static void fail(struct run *run, const char *what, int r)
 {
         fprintf(stderr, "schedctl run: %s: %s\n", what, strerror(-r));
+        run_guardian_report(run->channel, STATUS_EXITED(1));
         run_tree_end(0);
-        return STATUS_EXITED(1);
 }
 
-/* A whole run in the order in which it happens. */
-static int live(struct run *run, const char *python_dir, pid_t guardian, const sigset_t *command_mask)
+/* A whole run in the order in which it happens. The guardian hears at once how COMMAND ended: whatever becomes of the
+ * engine after that, its status is known. */
+static void live(struct run *run, const char *python_dir, pid_t guardian, const sigset_t *command_mask)
 {
         int r = open_control(run, python_dir);
 
-        if (r < 0)
-                return fail(run, "the run's control socket", r);
+        if (r < 0) {
+                fail(run, "the run's control socket", r);
+                return;
+        }
         adopt_lease_affinity(run);
         run->begun = run_now(run);
         run->command = run_command_start(run->options->command, command_mask, &run->nice);
-        if (run->command < 0)
-                return fail(run, "fork", run->command);
+        if (run->command < 0) {
+                fail(run, "fork", run->command);
+                return;
+        }
         r = open_sources(run, guardian);
-        if (r < 0)
-                return fail(run, "the run's event loop", r);
+        if (r < 0) {
+                fail(run, "the run's event loop", r);
+                return;
+        }
         uv_run(&run->loop, UV_RUN_DEFAULT);
+        run_guardian_report(run->channel, run->status);
         if (run->killed_by)
                 run_tree_end(0);
         close_sources(run);
         run_tree_end(RUN_LEFTOVER_GRACE_MS);
         if (!run->killed_by)
                 run_report_print(&run->report, &run->watch);
-        return run->status;
 }
 
-int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const struct run_nice *nice,
-               const char *python_dir, int channel, pid_t guardian, const sigset_t *command_mask)
+void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease,
+                const struct run_nice *nice, const char *python_dir, int channel, pid_t guardian,
+                const sigset_t *command_mask)
 {
         struct run run = {.options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = *nice};
-        int status;
 
         run.report.options = options;
-        status = live(&run, python_dir, guardian, command_mask);
+        live(&run, python_dir, guardian, command_mask);
         run_report_finish(&run.report);
         run_watch_finish(&run.watch);
         run_share_finish(&run.share);
@@ -315,5 +322,4 @@ int run_engine(const struct run_options *options, const char *dir, struct run_le
         run_lease_close(&run.lease);
         run_nice_restore(&run.nice);
         run_dir_remove(dir);
-        return status;
 }

@@ -66,9 +66,10 @@ struct run {
 };
 
 /* In the engine's process: all of the run from here on. Takes over the lease, and sets the niceness back at the end.
- * Never fails without a status to end with, which is returned as waitpid() would say it. */
-int run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, const struct run_nice *nice,
-               const char *python_dir, int channel, pid_t guardian, const sigset_t *command_mask);
+ * The guardian is told how COMMAND ended, or that the run could not begin. */
+void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease,
+                const struct run_nice *nice, const char *python_dir, int channel, pid_t guardian,
+                const sigset_t *command_mask);
 
 /* For suites. */
 

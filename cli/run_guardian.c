@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,11 +74,12 @@ static _Noreturn void end_like(int status)
 static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice nice)
 {
         int engine_status = wait_for_engine(engine), status;
+        bool told = recv(channel, &status, sizeof(status), MSG_DONTWAIT) == (ssize_t)sizeof(status);
 
-        if (recv(channel, &status, sizeof(status), MSG_DONTWAIT) != (ssize_t)sizeof(status)) {
+        if (!told)
                 status = engine_status;
+        if (!told || WIFSIGNALED(engine_status))
                 fputs("schedctl run: its engine was killed; everything below it is ended\n", stderr);
-        }
         run_tree_end(0);
         run_dir_remove(dir);
         run_nice_restore(&nice);

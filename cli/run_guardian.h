@@ -14,5 +14,6 @@ struct run_nice;
  * not have. */
 int run_guardian_split(const char *dir, const struct run_nice *nice, int *ret_channel, sigset_t *ret_before);
 
-/* The engine's last word: how COMMAND ended, as waitpid() says it. */
+/* The engine's word on how COMMAND ended, as waitpid() says it; the first one counts. The guardian ends so whatever
+ * becomes of the engine after that, but not before the engine. */
 void run_guardian_report(int channel, int wait_status);

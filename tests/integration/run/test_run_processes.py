@@ -11,7 +11,7 @@ from typing import Tuple
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of
+from .conftest import PATIENCE, Barrier, Runs, children_of, wait_gone
 
 SLEEPERS = """
 import subprocess, time, pytest
@@ -58,6 +58,55 @@ def test_nothing_is_left(runs: Runs, victim: str) -> None:
     os.kill({"guardian": outer.pid, "engine": engine, "command": command}[victim], signal.SIGKILL)
     outer.communicate(timeout=PATIENCE)
     assert outer.returncode == -signal.SIGKILL
+    runs.expect_clean()
+
+
+def test_abandoned(runs: Runs) -> None:
+    """Both are killed who would have removed the run's directory. pytest and its workers end by
+    themselves; nobody is left to look for what the tests have started."""
+    (runs.directory / "test_sleeps.py").write_text(SLEEPERS.replace("subprocess.Popen", "len"))
+    barrier = Barrier(runs.directory / "barrier")
+    outer = runs.start("-w", 2, "--", sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
+    barrier.wait()
+    (engine,) = children_of(outer.pid)
+    os.kill(outer.pid, signal.SIGSTOP)  # so that it is there when the engine is gone
+    os.kill(engine, signal.SIGKILL)
+    outer.kill()
+    outer.communicate(timeout=PATIENCE)
+    for pid in runs.left():
+        wait_gone(pid)
+    assert len(list(runs.runtime.glob("schedctl-*"))) == 1
+    beside = runs.start("--", "sh", "-c", "echo; read line", stdin=subprocess.PIPE)
+    assert beside.stdout and beside.stdin and beside.stdout.readline()
+    assert runs.run("--", "true").returncode == 0
+    assert len(list(runs.runtime.glob("schedctl-*"))) == 1  # of the one that lives
+    beside.communicate("\n", timeout=PATIENCE)
+    runs.expect_clean()
+
+
+LEAVES_SOMEBODY = """
+import os, signal
+ready, told = os.pipe()
+if os.fork() == 0:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    os.write(told, b"x")
+    signal.sigwait({signal.SIGTERM})
+    open("barrier", "w").write("x")
+    signal.pause()
+os.read(ready, 1)
+os._exit(3)
+"""
+
+
+def test_the_status_is_known_when_the_command_has_ended(runs: Runs) -> None:
+    """Whatever becomes of the engine while it ends what was left behind."""
+    barrier = Barrier(runs.directory / "barrier")
+    run = runs.start("--", sys.executable, "-c", LEAVES_SOMEBODY)
+    barrier.wait()
+    for engine in children_of(run.pid):
+        os.kill(engine, signal.SIGKILL)
+    run.communicate(timeout=PATIENCE)
+    assert run.returncode == 3
     runs.expect_clean()
 
 
