@@ -63,7 +63,10 @@ static void format_reserve(const struct config *config, char value[static CONFIG
 
 static int set_log_level(struct config *config, const char *value)
 {
-        return log_level_parse(*value ? value : "notice", &config->log_level);
+        if (*value)
+                return log_level_parse(value, &config->log_level);
+        config->log_level = log_level_default();
+        return 0;
 }
 
 static void format_log_level(const struct config *config, char value[static CONFIG_VALUE_MAX])

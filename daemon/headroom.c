@@ -98,7 +98,7 @@ static void notice_hotplug(struct headroom *h)
         h->online = online;
         if (!changed)
                 return;
-        log_notice("the online CPUs have changed");
+        log_event(LOG_LEVEL_NOTICE, &(struct log_event){.id = LOG_ID_MACHINE}, "the online CPUs have changed");
         server_read_machine(h->server);
 }
 
@@ -163,7 +163,8 @@ static void decide(struct headroom *h, const struct governor_situation *situatio
                 return;
         governor_step(h->governor, &h->readings, situation, &h->decision);
         if (h->decision.budget != budget || h->decision.cause != cause)
-                log_info("budget %s", h->decision.text);
+                log_event(LOG_LEVEL_INFO, &(struct log_event){.id = LOG_ID_BUDGET, .reason = h->decision.text},
+                          "budget %s", h->decision.text);
         r = leases_set_budget(l, &h->decision);
         if (r != 0)
                 log_error("cannot set the budget: %s", r > 0 ? alloc_error_text((enum alloc_error)r) : strerror(-r));

@@ -1,6 +1,8 @@
 #include "daemon/leases.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/connection.h"
@@ -85,6 +87,48 @@ struct lease *leases_find_own(struct leases *l, const char *id, uint32_t uid)
         return lease && (lease->uid == uid || uid == 0) ? lease : NULL;
 }
 
+/* Saying what happens. */
+
+__attribute__((format(printf, 5, 6))) static void tell(const struct lease *lease, enum log_level level, const char *id,
+                                                       const char *reason, const char *format, ...)
+{
+        const struct log_event event = {.id = id,
+                                        .lease = lease->id,
+                                        .uid = lease->uid,
+                                        .run = lease->label,
+                                        .unit = lease->unit,
+                                        .reason = reason};
+        CLEANUP_FREE char *what = NULL;
+        va_list args;
+
+        va_start(args, format);
+        int n = vasprintf(&what, format, args);
+        va_end(args);
+        if (n >= 0)
+                log_event(level, &event, "lease %llu of uid %u %s: %s", (unsigned long long)lease->id,
+                          (unsigned)lease->uid, what, reason);
+}
+
+static void tell_pus(const struct lease *lease, enum log_level level, const char *id, const char *reason,
+                     const char *what, const struct cpuset *pus)
+{
+        char list[CPUSET_TEXT_MAX];
+
+        cpuset_format(pus, list, sizeof(list));
+        tell(lease, level, id, reason, "%s %s", what, *list ? list : "no CPUs");
+}
+
+/* What is wanted back is every day's sharing; what is lost was not given back in time, or is not there any more. */
+static void tell_change(const struct lease *lease, const struct alloc_grant *before, const struct alloc_grant *now)
+{
+        if (!cpuset_is_empty(&now->wanted) && !cpuset_equal(&now->wanted, &before->wanted))
+                tell_pus(lease, LOG_LEVEL_DEBUG, LOG_ID_PUS_WANTED, alloc_reason_text(now->wanted_reason),
+                         "is to give back", &now->wanted);
+        if (!cpuset_is_empty(&now->lost))
+                tell_pus(lease, LOG_LEVEL_NOTICE, LOG_ID_PUS_LOST, alloc_reason_text(now->lost_reason), "has lost",
+                         &now->lost);
+}
+
 /* Granting. */
 
 void leases_send(struct leases *l, struct lease *lease)
@@ -106,6 +150,7 @@ static void take_grant(struct leases *l, const struct alloc_action *action)
 
         if (!lease)
                 return;
+        tell_change(lease, &lease->grant, &action->grant);
         struct cpuset lost = cpuset_or(&lease->grant.lost, &action->grant.lost);
         lease->grant = action->grant;
         if (lease->unsent)
@@ -129,7 +174,7 @@ static void end(struct leases *l, const struct alloc_action *action)
         if (!lease)
                 return;
         struct connection *stream = TAKE(lease->stream);
-        log_info("lease %llu ended: %s", (unsigned long long)lease->id, alloc_error_text(action->error));
+        tell(lease, LOG_LEVEL_INFO, LOG_ID_LEASE_ENDED, alloc_error_text(action->error), "ended");
         forget(l, lease);
         if (!stream)
                 return;
@@ -202,6 +247,7 @@ int leases_acquire(struct leases *l, struct connection *c, const struct lease_as
 
         if (r < 0)
                 return r;
+        alloc_id id = lease->id;
         lease->stream = c;
         c->lease = lease;
         l->items[l->n++] = lease;
@@ -212,6 +258,9 @@ int leases_acquire(struct leases *l, struct connection *c, const struct lease_as
                 return r;
         }
         l->next_id++;
+        if ((lease = leases_by_id(l, id))) /* its stream may be gone already */
+                tell_pus(lease, LOG_LEVEL_INFO, LOG_ID_LEASE_OPENED, alloc_reason_text(lease->grant.reason),
+                         "opened with", &lease->grant.pus);
         return 0;
 }
 
@@ -245,6 +294,9 @@ int leases_claim(struct leases *l, struct connection *c, struct lease *lease, ui
                         leases_drop(l, lease);
                 return r;
         }
+        if (c->lease)
+                tell_pus(lease, LOG_LEVEL_INFO, LOG_ID_LEASE_CLAIMED, alloc_reason_text(lease->grant.reason),
+                         "claimed, with", &lease->grant.pus);
         /* A claim that changed nothing may give no action, and yet the stream begins with a grant. */
         if (c->lease && !lease->greeted) {
                 lease->unsent = true;
@@ -305,8 +357,10 @@ void leases_drop(struct leases *l, struct lease *lease)
         int r = step(l, (struct alloc_event){.type = ALLOC_CLOSE, .lease = lease->id});
         if (r < 0)
                 log_error("cannot end lease %llu yet: %s", (unsigned long long)lease->id, strerror(-r));
-        else
+        else {
+                tell(lease, LOG_LEVEL_INFO, LOG_ID_LEASE_ENDED, "its client has left", "ended");
                 forget(l, lease);
+        }
 }
 
 void leases_tick(struct leases *l)
@@ -438,7 +492,8 @@ static int open_state(struct leases *l, const char *path, const char *boot_id)
         for (size_t i = 0; i < kept.n && r == 0; i++)
                 r = recover(l, &kept.items[i]);
         if (kept.n > 0)
-                log_notice("recovered %zu leases of an earlier service", l->n);
+                log_event(LOG_LEVEL_NOTICE, &(struct log_event){.id = LOG_ID_RECOVERED},
+                          "recovered %zu leases of an earlier service", l->n);
         state_leases_finish(&kept);
         l->state = state;
         if (r == 0)

@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the fields say what a line is about */
+#include <systemd/sd-journal.h>
 
 #include "lib/util.h"
 
@@ -13,7 +18,7 @@ enum {
         LINE_SIZE = 512,
 };
 
-static enum log_level threshold = LOG_LEVEL_NOTICE;
+static enum log_level threshold; /* 0: not set */
 
 static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
                                     [LOG_LEVEL_WARNING] = "warning",
@@ -51,6 +56,64 @@ static bool is_journal(const struct stat *st)
         return stream && strcmp(stream, own) == 0;
 }
 
+enum log_level log_level_default(void)
+{
+        struct stat st;
+
+        return fstat(STDERR_FILENO, &st) == 0 && is_journal(&st) ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE;
+}
+
+/* The journal. */
+
+struct fields {
+        struct iovec items[8];
+        int n;
+};
+
+__attribute__((format(printf, 2, 3))) static void add_field(struct fields *f, const char *format, ...)
+{
+        char *text;
+        va_list args;
+
+        va_start(args, format);
+        int len = vasprintf(&text, format, args);
+        va_end(args);
+        if (len >= 0)
+                f->items[f->n++] = (struct iovec){.iov_base = text, .iov_len = (size_t)len};
+}
+
+static void add_event(struct fields *f, const struct log_event *event)
+{
+        if (event->id)
+                add_field(f, "MESSAGE_ID=%s", event->id);
+        if (event->lease > 0) {
+                add_field(f, "SCHEDCTL_LEASE=%llu", (unsigned long long)event->lease);
+                add_field(f, "SCHEDCTL_UID=%u", (unsigned)event->uid);
+        }
+        if (event->run)
+                add_field(f, "SCHEDCTL_RUN=%s", event->run);
+        if (event->unit)
+                add_field(f, "SCHEDCTL_UNIT=%s", event->unit);
+        if (event->reason)
+                add_field(f, "SCHEDCTL_REASON=%s", event->reason);
+}
+
+static int send_to_journal(enum log_level level, const struct log_event *event, const char *text)
+{
+        struct fields f = {0};
+
+        add_field(&f, "MESSAGE=%s", text);
+        add_field(&f, "PRIORITY=%d", (int)level);
+        if (event)
+                add_event(&f, event);
+        int r = sd_journal_sendv(f.items, f.n);
+        for (int i = 0; i < f.n; i++)
+                free(f.items[i].iov_base);
+        return r;
+}
+
+/* Elsewhere. */
+
 /* The journal has its own times; a file needs them. Returns the prefix's length. */
 static size_t write_prefix(enum log_level level, const struct stat *st, char line[static LINE_SIZE])
 {
@@ -64,26 +127,47 @@ static size_t write_prefix(enum log_level level, const struct stat *st, char lin
         return (size_t)snprintf(line, LINE_SIZE, "schedd: ");
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void write_line(enum log_level level, const struct stat *st, const char *text)
 {
         char line[LINE_SIZE];
-        struct stat st = {0};
-        va_list args;
 
-        if (level > threshold)
-                return;
-        fstat(STDERR_FILENO, &st);
-        if (S_ISREG(st.st_mode) && st.st_size > LOG_FILE_MAX - LINE_SIZE && ftruncate(STDERR_FILENO, 0) < 0)
+        if (S_ISREG(st->st_mode) && st->st_size > LOG_FILE_MAX - LINE_SIZE && ftruncate(STDERR_FILENO, 0) < 0)
                 return;
 
-        size_t len = write_prefix(level, &st, line);
-        va_start(args, format);
-        int n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
-        va_end(args);
-        if (n < 0)
-                return;
+        size_t len = write_prefix(level, st, line);
+        snprintf(line + len, sizeof(line) - len - 1, "%s", text);
         len = strlen(line);
         line[len++] = '\n';
         if (write(STDERR_FILENO, line, len) < 0)
                 return; /* nowhere to say so */
+}
+
+static void log_text(enum log_level level, const struct log_event *event, const char *format, va_list args)
+{
+        struct stat st = {0};
+        char text[LINE_SIZE];
+
+        if (level > (threshold ? threshold : log_level_default()) || vsnprintf(text, sizeof(text), format, args) < 0)
+                return;
+        fstat(STDERR_FILENO, &st);
+        if (!is_journal(&st) || send_to_journal(level, event, text) < 0)
+                write_line(level, &st, text);
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        log_text(level, NULL, format, args);
+        va_end(args);
+}
+
+void log_event(enum log_level level, const struct log_event *event, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        log_text(level, event, format, args);
+        va_end(args);
 }
