@@ -51,7 +51,7 @@ static int record_actions(struct leases *l, bool *ret_any)
 }
 
 /* Without its record a lease could not be claimed after a restart; it is no reason to lend nothing. */
-static void commit(struct leases *l, int r)
+static int commit(struct leases *l, int r)
 {
         if (r == 0)
                 r = state_commit(l->state);
@@ -60,6 +60,7 @@ static void commit(struct leases *l, int r)
         else if (r == 0 && l->record_at != ALLOC_NEVER)
                 log_notice("the state file is whole again");
         l->record_at = r < 0 ? server_now() + RECORD_AGAIN_US : ALLOC_NEVER;
+        return r;
 }
 
 void leases_record(struct leases *l)
@@ -78,4 +79,9 @@ void leases_record_one(struct leases *l, alloc_id id)
 {
         if (l->state)
                 commit(l, state_is_large(l->state) ? leases_record_all(l) : record(l, id));
+}
+
+int leases_record_check(struct leases *l)
+{
+        return !l->state || state_is_sound(l->state) ? 0 : commit(l, leases_record_all(l));
 }

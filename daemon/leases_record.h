@@ -8,5 +8,7 @@
 void leases_record(struct leases *l);
 /* Writes one lease's record: something of it has changed that the allocator does not know of. Errors are logged. */
 void leases_record_one(struct leases *l, alloc_id id);
+/* Whether what is lent is recorded; where it is not, all of it is written anew. 0, or why that fails. */
+int leases_record_check(struct leases *l);
 /* Starts the file anew with every lease; to be committed. -ENOMEM. */
 int leases_record_all(struct leases *l);

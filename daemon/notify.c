@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -19,6 +20,11 @@ int notify_listen_fd(int *ret_fd)
                 return -EINVAL;
         *ret_fd = SD_LISTEN_FDS_START;
         return 0;
+}
+
+bool notify_is_heard(void)
+{
+        return getenv("NOTIFY_SOCKET") != NULL;
 }
 
 void notify_ready(const char *status)

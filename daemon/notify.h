@@ -1,10 +1,13 @@
 /* What schedd tells the service manager, and what it is given by it. Nothing happens where there is none. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The one listening Unix socket passed by LISTEN_FDS; -ENOENT where none is, -EINVAL where it is something else. */
 int notify_listen_fd(int *ret_fd);
+/* Whether there is a manager to tell. */
+bool notify_is_heard(void);
 /* READY=1 with a status line. */
 void notify_ready(const char *status);
 void notify_status(const char *status);

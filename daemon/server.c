@@ -17,7 +17,6 @@
 #include "lib/start.h"
 #include "lib/util.h"
 
-#define STATUS  "Lending CPUs"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -36,6 +35,7 @@ void server_add_connection(struct server *s, struct connection *c)
                 c->next->previous = c;
         s->connections = c;
         s->n_connections++;
+        s->n_accepted++;
 }
 
 void server_remove_connection(struct server *s, struct connection *c)
@@ -111,7 +111,12 @@ static bool is_own_socket(const struct server *s)
         return lstat(s->address.path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == s->inode;
 }
 
-static bool has_pending(struct server *s)
+bool server_is_reachable(const struct server *s)
+{
+        return !*s->address.path || is_own_socket(s);
+}
+
+bool server_has_pending(const struct server *s)
 {
         uv_os_fd_t fd;
         struct pollfd p = {.events = POLLIN};
@@ -132,7 +137,7 @@ static bool withdraw(struct server *s)
                 return true;
         if (address_beside(&s->address, ".leaving", &aside) < 0 || rename(s->address.path, aside) < 0)
                 return false;
-        if (has_pending(s) && rename(aside, s->address.path) == 0)
+        if (server_has_pending(s) && rename(aside, s->address.path) == 0)
                 return false;
         unlink(aside);
         return true;
@@ -146,7 +151,7 @@ static bool may_leave(struct server *s)
 
         /* systemd's socket stays: it starts the next service for whoever is in the backlog. */
         if (!s->owns_socket)
-                return !has_pending(s);
+                return !server_has_pending(s);
         r = start_lock(&s->address, false, &lock);
         if (r == -EWOULDBLOCK) /* a client that is about to connect; if it does not, the timer comes round again */
                 return false;
@@ -192,12 +197,6 @@ static void on_due(uv_timer_t *timer)
         server_update(s);
 }
 
-static void on_watchdog(uv_timer_t *timer)
-{
-        (void)timer;
-        notify_watchdog();
-}
-
 static void update_due(struct server *s)
 {
         uint64_t due = leases_next_deadline(&s->leases), now = server_now();
@@ -226,6 +225,7 @@ void server_update(struct server *s)
         headroom_update(s->headroom);
         if (s->leases.changed)
                 monitors_tell(&s->monitors);
+        summary_update(&s->summary);
         s->leases.changed = false;
         update_due(s);
         update_idle(s);
@@ -249,8 +249,9 @@ static void report_machine(const struct server *s)
 {
         const struct machine *m = &s->leases.machine;
 
-        log_info("%u PUs on %u cores of %u kinds, %u usable", m->n_pus, m->n_cores, m->n_kinds,
-                 cpuset_count(&s->leases.usable));
+        log_event(LOG_LEVEL_INFO, &(struct log_event){.id = LOG_ID_MACHINE},
+                  "%u PUs on %u cores of %u kinds, %u usable", m->n_pus, m->n_cores, m->n_kinds,
+                  cpuset_count(&s->leases.usable));
 }
 
 void server_read_machine(struct server *s)
@@ -316,7 +317,7 @@ int server_reload(struct server *s, char **ret_problem)
         take_weights(s);
         headroom_set(s->headroom, &s->config.headroom);
         server_read_machine(s);
-        notify_ready(STATUS);
+        notify_ready(summary_ready(&s->summary));
         return r;
 }
 
@@ -399,7 +400,6 @@ static unsigned connections_max(void)
 
 static int start_handles(struct server *s, int fd)
 {
-        uint64_t watchdog = notify_watchdog_interval() / 1000;
         int r;
 
         uv_timer_init(&s->loop, &s->idle);
@@ -408,11 +408,10 @@ static int start_handles(struct server *s, int fd)
         s->round.data = s;
         uv_check_start(&s->round, on_round);
         turns_init(&s->turns, &s->loop);
-        uv_timer_init(&s->loop, &s->watchdog);
         monitors_init(&s->monitors, s);
-        s->idle.data = s->due.data = s->watchdog.data = s->listener.data = s;
-        if (watchdog > 0)
-                uv_timer_start(&s->watchdog, on_watchdog, 0, watchdog);
+        summary_init(&s->summary, s);
+        health_init(&s->health, s);
+        s->idle.data = s->due.data = s->listener.data = s;
         for (size_t i = 0; i < ELEMENTSOF(handled_signals); i++) {
                 uv_signal_init(&s->loop, &s->signals[i]);
                 s->signals[i].data = s;
@@ -435,7 +434,7 @@ static int serve(struct server *s, int fd)
                 log_error("cannot start: %s", uv_strerror(r));
         else {
                 report_machine(s);
-                notify_ready(STATUS);
+                notify_ready(summary_ready(&s->summary));
                 server_update(s);
         }
         if (r < 0) {

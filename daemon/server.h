@@ -6,9 +6,11 @@
 #include <uv.h>
 
 #include "daemon/config.h"
+#include "daemon/health.h"
 #include "daemon/leases.h"
 #include "daemon/monitor.h"
 #include "daemon/peers.h"
+#include "daemon/summary.h"
 #include "daemon/turns.h"
 #include "lib/address.h"
 
@@ -36,19 +38,22 @@ struct server {
         const struct server_settings *settings;
         uv_loop_t loop;
         uv_pipe_t listener;
-        uv_timer_t idle, due, watchdog;
+        uv_timer_t idle, due;
         uv_signal_t signals[3];
         struct connection *connections;
         unsigned n_connections;
         uv_check_t round;  /* the loop comes round */
         unsigned accepted; /* since it last did */
         bool accept_waits;
+        uint64_t n_accepted; /* connections, ever */
         struct peers peers;
         struct turns turns;
         struct leases leases;
         struct config config;
         struct headroom *headroom;
         struct monitors monitors;
+        struct health health;
+        struct summary summary;
         struct address address; /* of the socket; its path is empty where it has none */
         bool owns_socket;       /* removes it when leaving */
         uint64_t inode;         /* of the socket's file, to remove no other */
@@ -67,6 +72,11 @@ void server_remove_connection(struct server *s, struct connection *c);
 
 /* Something has changed: sets the timers for the allocator and the idle exit anew. */
 void server_update(struct server *s);
+
+/* Whether somebody waits to be accepted. */
+bool server_has_pending(const struct server *s);
+/* Whether its socket's path still leads to it; true where it has none. */
+bool server_is_reachable(const struct server *s);
 
 /* The machine below root, as hw_discover() has it; what is odd about it, or wrong, is logged. */
 int server_discover(const char *root, struct machine *ret_machine, struct cpuset *ret_usable);

@@ -179,6 +179,14 @@ int state_commit(struct state *s)
         return r;
 }
 
+bool state_is_sound(const struct state *s)
+{
+        struct stat own, there;
+
+        return !state_is_large(s) && fstat(s->fd, &own) == 0 && lstat(s->path, &there) == 0 &&
+               own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
 bool state_is_large(const struct state *s)
 {
         return s->partial || s->size > 2 * s->base + FILE_GROWTH;
@@ -346,7 +354,7 @@ static int read_lines(const char *text, size_t len, const char *boot_id, struct 
         return 0;
 }
 
-/* -ENOENT where there is no file; -EBADMSG where it is not to be trusted. */
+/* -ENOENT where there is no file; another errno but -ENOMEM where it is not to be had or not to be trusted. */
 static int read_file(const char *path, char **ret_text, size_t *ret_len)
 {
         struct stat st;
@@ -420,10 +428,11 @@ int state_open(const char *path, const char *boot_id, struct state **ret_state, 
         bool aside = false;
         int r = load(path, boot_id, &leases);
 
-        if (r == -EBADMSG) {
+        if (r < 0 && r != -ENOMEM) {
                 state_leases_finish(&leases);
                 aside = true;
-                r = set_aside(path);
+                set_aside(path); /* where that fails it is replaced */
+                r = 0;
         }
         if (r == 0)
                 r = state_new(path, boot_id, &s);

@@ -43,8 +43,8 @@ struct state_leases {
 };
 void state_leases_finish(struct state_leases *leases);
 
-/* Opens or creates the file and reads what it records of this boot. 0, 1 where something was wrong with an older file
- * that has been set aside, or a negative errno. */
+/* Reads what the file records of this boot. 0, 1 where something was wrong with an older file that has been set aside,
+ * or -ENOMEM. The file is created, or written anew, by the first state_rewrite() and state_commit(). */
 int state_open(const char *path, const char *boot_id, struct state **ret_state, struct state_leases *ret_leases);
 void state_close(struct state *s);
 /* Removes the file: nothing is lent. */
@@ -54,6 +54,9 @@ void state_remove(struct state *s);
 int state_put(struct state *s, const struct state_record *record);
 int state_forget(struct state *s, alloc_id id);
 int state_commit(struct state *s);
+
+/* Whether everything that was committed is in the file, and the file in its place. */
+bool state_is_sound(const struct state *s);
 
 /* Whether the file has grown so much, or lacks so much, that it is to be written anew: state_rewrite(), a state_put()
  * for every lease, and state_commit(), which then replaces the file. */

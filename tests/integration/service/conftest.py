@@ -106,6 +106,10 @@ class Notifications:
             if field in fields:
                 return fields
 
+    def wait_for_status(self, status: str) -> None:
+        while self.wait_for("STATUS")["STATUS"] != status:
+            pass
+
     def close(self) -> None:
         self.socket.close()
         self.path.unlink()

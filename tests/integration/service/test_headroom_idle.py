@@ -50,6 +50,7 @@ def test_sleeps_while_nothing_is_lent(service: Service) -> None:
     wait_until_asleep(service)
     before = descriptors(service)
     lend_once(service)
+    service.notifications.wait_for_status("Nothing lent")
     switches = wait_until_asleep(service)
     time.sleep(1)
     assert status_of(service, "voluntary_ctxt_switches") == switches
