@@ -219,8 +219,17 @@ static void update_idle(struct server *s)
 
 void server_update(struct server *s)
 {
-        if (s->stopping)
+        s->changed = true;
+}
+
+/* Once for everything that has happened since the loop last waited. */
+static void on_before(uv_prepare_t *before)
+{
+        struct server *s = before->data;
+
+        if (!s->changed || s->stopping)
                 return;
+        s->changed = false;
         uv_update_time(&s->loop);
         headroom_update(s->headroom);
         if (s->leases.changed)
@@ -404,6 +413,9 @@ static int start_handles(struct server *s, int fd)
 
         uv_timer_init(&s->loop, &s->idle);
         uv_timer_init(&s->loop, &s->due);
+        uv_prepare_init(&s->loop, &s->before);
+        s->before.data = s;
+        uv_prepare_start(&s->before, on_before);
         uv_check_init(&s->loop, &s->round);
         s->round.data = s;
         uv_check_start(&s->round, on_round);

@@ -42,8 +42,10 @@ struct server {
         uv_signal_t signals[3];
         struct connection *connections;
         unsigned n_connections;
-        uv_check_t round;  /* the loop comes round */
-        unsigned accepted; /* since it last did */
+        uv_prepare_t before; /* the loop waits */
+        bool changed;        /* something has, and timers are to be set anew before */
+        uv_check_t round;    /* the loop comes round */
+        unsigned accepted;   /* since it last did */
         bool accept_waits;
         uint64_t n_accepted; /* connections, ever */
         struct peers peers;
@@ -70,7 +72,7 @@ uint64_t server_now(void);
 void server_add_connection(struct server *s, struct connection *c);
 void server_remove_connection(struct server *s, struct connection *c);
 
-/* Something has changed: sets the timers for the allocator and the idle exit anew. */
+/* Something has changed: before the loop waits, the timers for the allocator and the idle exit are set anew. */
 void server_update(struct server *s);
 
 /* Whether somebody waits to be accepted. */

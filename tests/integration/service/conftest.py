@@ -171,7 +171,9 @@ def start(build: Path, socket_path: Path) -> Iterator[StartService]:
     """Starts services: start(*options, path=…, **environment). Eight PUs unless told otherwise."""
     services: list[Service] = []
 
-    def start_one(*options: str, path: Path = socket_path, **env: str) -> Service:
+    def start_one(
+        *options: str, path: Path = socket_path, build: Path = build, **env: str
+    ) -> Service:
         service = Service(build, path, *options, **{"HWLOC_SYNTHETIC": EIGHT_PUS, **env})
         services.append(service)
         return service
