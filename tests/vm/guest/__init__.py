@@ -1,0 +1,1 @@
+"""What runs in the guest: runner.py, the themes, and what they share."""

@@ -1,0 +1,23 @@
+"""ACPI tables that give the guest a power adapter, a battery and a thermal zone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import List
+
+from .places import HERE, digest, made_once, run
+
+SOURCE = HERE / "guest/sensors.asl"
+
+
+def tables(cache: Path) -> List[Path]:
+    """None where there is no compiler for them: the tests that want these devices skip."""
+    if not shutil.which("iasl"):
+        return []
+
+    def make(folder: Path) -> None:
+        run(["iasl", "-p", str(folder / "sensors"), str(SOURCE)], folder / "log")
+
+    folder = made_once(cache / f"acpi-{digest(SOURCE.read_text())}", make)
+    return [folder / "sensors.aml"]
