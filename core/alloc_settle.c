@@ -126,6 +126,21 @@ static bool keeps_guest(const struct alloc *a, size_t index)
         return cpuset_intersects(&a->leases[index].guest, &may_share);
 }
 
+/* A lease that is due nothing, and may use nothing of what is taken, stays on one of those that it has. */
+static bool stay(struct alloc *a, size_t index)
+{
+        struct alloc_lease *l = &a->leases[index];
+        const struct cpuset *may = &a->solution.match.may[index];
+        struct cpuset mine = cpuset_and(&l->own, may), kept = cpuset_andnot(&mine, &l->wanted);
+        unsigned pu = least_shared(a, cpuset_is_empty(&kept) ? &mine : &kept);
+
+        if (pu == CPUSET_NONE || cpuset_intersects(may, &a->solution.taken))
+                return false;
+        cpuset_remove(&l->own, pu);
+        cpuset_add(&l->guest, pu);
+        return true;
+}
+
 /* A first PU waits for nothing: it is shared with an owner who is to give it up, or taken beyond the budget, or shared
  * for good. */
 static bool lend_first(struct alloc *a, size_t index)
@@ -161,7 +176,8 @@ static bool lend_first(struct alloc *a, size_t index)
 static bool ensure_first(struct alloc *a, size_t index)
 {
         if (is_guest_for_good(a, index) && !keeps_guest(a, index))
-                return change_places(a, index) || (!a->solution.plans[index].fixed && lend_first(a, index));
+                return change_places(a, index) ||
+                       (!a->solution.plans[index].fixed && (stay(a, index) || lend_first(a, index)));
         if (a->solution.plans[index].entitled &&
             !alloc_lease_has_first(&a->leases[index], &a->solution.match.may[index]))
                 return lend_first(a, index);
