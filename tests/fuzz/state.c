@@ -1,5 +1,5 @@
-/* The state file of an earlier service, which the leases are recovered from: whatever is in it the service starts, lends
- * no PU twice, and writes down what it has kept. */
+/* The state file of an earlier service, which the leases are recovered from: whatever is in it the service starts,
+ * lends no PU twice, and writes down what it has kept. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "core/alloc.h"
+#include "tests/sim/random.h"
 
-/* splitmix64 (Steele, Lea, Flood 2014): every seed gives a good sequence. */
 struct rng {
         uint64_t state;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/sim.h"
+#include "tests/sim/random.h"
 
 enum {
         WORLD_ITEMS_MAX = 10000,
@@ -53,8 +54,6 @@ double world_bound(const struct world *w);
 /* sim_run(), which must succeed. */
 double world_makespan(const struct world *w);
 
-/* splitmix64: the same numbers everywhere. */
-uint64_t random_next(uint64_t *state);
 /* [0, 1) */
 double random_uniform(uint64_t *state);
 /* 0..n - 1 */
