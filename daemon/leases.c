@@ -105,8 +105,9 @@ __attribute__((format(printf, 5, 6))) static void tell(const struct lease *lease
         int n = vasprintf(&what, format, args);
         va_end(args);
         if (n >= 0)
-                log_event(level, &event, "lease %llu of uid %u %s: %s", (unsigned long long)lease->id,
-                          (unsigned)lease->uid, what, reason);
+                log_event(level, &event, "lease %llu (uid %u%s%s) %s: %s", (unsigned long long)lease->id,
+                          (unsigned)lease->uid, lease->label ? ", " : "", lease->label ? lease->label : "", what,
+                          reason);
 }
 
 static void tell_pus(const struct lease *lease, enum log_level level, const char *id, const char *reason,
@@ -115,7 +116,7 @@ static void tell_pus(const struct lease *lease, enum log_level level, const char
         char list[CPUSET_TEXT_MAX];
 
         cpuset_format(pus, list, sizeof(list));
-        tell(lease, level, id, reason, "%s %s", what, *list ? list : "no CPUs");
+        tell(lease, level, id, reason, "%s %s%s", what, *list ? "CPUs " : "no CPU", list);
 }
 
 /* What is wanted back is every day's sharing; what is lost was not given back in time, or is not there any more. */
@@ -296,7 +297,7 @@ int leases_claim(struct leases *l, struct connection *c, struct lease *lease, ui
         }
         if (c->lease)
                 tell_pus(lease, LOG_LEVEL_INFO, LOG_ID_LEASE_CLAIMED, alloc_reason_text(lease->grant.reason),
-                         "claimed, with", &lease->grant.pus);
+                         "goes on with", &lease->grant.pus);
         /* A claim that changed nothing may give no action, and yet the stream begins with a grant. */
         if (c->lease && !lease->greeted) {
                 lease->unsent = true;
@@ -493,7 +494,7 @@ static int open_state(struct leases *l, const char *path, const char *boot_id)
                 r = recover(l, &kept.items[i]);
         if (kept.n > 0)
                 log_event(LOG_LEVEL_NOTICE, &(struct log_event){.id = LOG_ID_RECOVERED},
-                          "recovered %zu leases of an earlier service", l->n);
+                          "recovered %zu lease%s of an earlier service", l->n, l->n == 1 ? "" : "s");
         state_leases_finish(&kept);
         l->state = state;
         if (r == 0)
