@@ -91,7 +91,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 }
 
 /* Leases stay recorded: who holds them goes on, and claims them from the next service. */
-static void stop(struct server *s)
+void server_stop(struct server *s)
 {
         if (s->stopping)
                 return;
@@ -168,7 +168,7 @@ static void on_idle(uv_timer_t *timer)
                 return;
         }
         log_info("idle, leaving");
-        stop(s);
+        server_stop(s);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -184,7 +184,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         log_info("signal %d, stopping", signum);
         if (s->owns_socket && start_lock(&s->address, true, &lock) == 0 && is_own_socket(s))
                 unlink(s->address.path);
-        stop(s);
+        server_stop(s);
 }
 
 /* Timers. */
@@ -438,48 +438,64 @@ static int start_handles(struct server *s, int fd)
         return uv_listen((uv_stream_t *)&s->listener, SOMAXCONN, on_connection);
 }
 
-static int serve(struct server *s, int fd)
+static int start_serving(struct server *s, int fd)
 {
         int r = start_handles(s, fd);
 
-        if (r < 0)
-                log_error("cannot start: %s", uv_strerror(r));
-        else {
-                report_machine(s);
-                notify_ready(summary_ready(&s->summary));
-                server_update(s);
-        }
         if (r < 0) {
-                headroom_stop(s->headroom);
-                uv_walk(&s->loop, close_handle, NULL);
+                log_error("cannot start: %s", uv_strerror(r));
+                return r;
         }
-        uv_run(&s->loop, UV_RUN_DEFAULT);
+        report_machine(s);
+        notify_ready(summary_ready(&s->summary));
+        server_update(s);
+        return 0;
+}
+
+int server_open(struct server *s, const struct server_settings *settings)
+{
+        int fd = -1, r;
+
+        *s = (struct server){.settings = settings};
+        r = uv_loop_init(&s->loop);
+        if (r < 0)
+                return r;
+        signal(SIGPIPE, SIG_IGN);
+        peers_init(&s->peers, connections_max(), geteuid());
+        r = start_config(s);
+        if (r == 0)
+                r = open_socket(s, &fd);
+        if (r == 0) {
+                read_address(s, fd);
+                r = start_leases(s);
+        }
+        if (r == 0)
+                r = start_serving(s, fd);
+        if (r < 0)
+                server_close(s);
         return r;
+}
+
+void server_close(struct server *s)
+{
+        headroom_stop(s->headroom);
+        uv_walk(&s->loop, close_handle, NULL);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        headroom_destroy(s->headroom);
+        leases_finish(&s->leases);
+        config_finish(&s->config);
+        peers_finish(&s->peers);
+        uv_loop_close(&s->loop);
 }
 
 int server_run(const struct server_settings *settings)
 {
-        struct server s = {.settings = settings};
-        int fd = -1;
-        int r = uv_loop_init(&s.loop);
+        struct server s;
+        int r = server_open(&s, settings);
 
         if (r < 0)
                 return r;
-        signal(SIGPIPE, SIG_IGN);
-        peers_init(&s.peers, connections_max(), geteuid());
-        r = start_config(&s);
-        if (r == 0)
-                r = open_socket(&s, &fd);
-        if (r == 0) {
-                read_address(&s, fd);
-                r = start_leases(&s);
-        }
-        if (r == 0)
-                r = serve(&s, fd);
-        headroom_destroy(s.headroom);
-        leases_finish(&s.leases);
-        config_finish(&s.config);
-        peers_finish(&s.peers);
-        uv_loop_close(&s.loop);
-        return r;
+        uv_run(&s.loop, UV_RUN_DEFAULT);
+        server_close(&s);
+        return 0;
 }

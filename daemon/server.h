@@ -66,6 +66,12 @@ struct server {
 /* Serves until told to stop or idle for long enough. 0 or a negative errno, which has been logged. */
 int server_run(const struct server_settings *settings);
 
+/* The same in parts: everything up to where its loop is to run, which ends some time after server_stop(); and then the
+ * end. What cannot be opened is closed already. */
+int server_open(struct server *s, const struct server_settings *settings);
+void server_stop(struct server *s);
+void server_close(struct server *s);
+
 /* µs, monotonic: the only clock of the service. */
 uint64_t server_now(void);
 
