@@ -57,7 +57,7 @@ static bool find_group(const char *membership, const char *controller, struct pa
         while (next_part(&rest, '\n', &line)) {
                 if (!next_part(&line, ':', &id) || !next_part(&line, ':', &controllers) || line.length == 0)
                         continue;
-                if (list_has(controllers, controller)) {
+                if (*controller && list_has(controllers, controller)) {
                         *ret_path = line;
                         *ret_v2 = false;
                         return true;
@@ -426,6 +426,21 @@ int hw_cgroup_find(const char *root, const char *process, const char *controller
         if (r == 0 || !find_place(membership, mounts, controller, &place))
                 place.directory[0] = '\0';
         *ret_place = place;
+        return 0;
+}
+
+int hw_cgroup_cpuset_around(const char *root, const char *name, struct cpuset *cpuset)
+{
+        struct hw_cgroup_place place;
+        const char *slash;
+        int r = hw_cgroup_find(root, "self", "cpuset", &place);
+
+        if (r < 0 || !*place.directory)
+                return r;
+        slash = strrchr(place.directory + place.mount_length, '/');
+        if (slash && strcmp(slash + 1, name) == 0)
+                (void)hw_cgroup_up(&place);
+        read_cpuset(root, place, cpuset, NULL);
         return 0;
 }
 

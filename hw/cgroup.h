@@ -24,8 +24,12 @@ struct hw_cgroup_place {
         bool v2;
 };
 
-/* Where the process's group is that has the controller ("memory", "cpu"), for who asks it often. -ENOMEM. */
+/* Where the process's group is that has the controller ("memory", "cpu"; "" is version 2's, whatever it has), for who
+ * asks it often. -ENOMEM. */
 int hw_cgroup_find(const char *root, const char *process, const char *controller, struct hw_cgroup_place *ret_place);
+/* As hw_cgroup_read() has *cpuset, for the caller, but for what the group called `name` itself says: what the groups
+ * around it leave. */
+int hw_cgroup_cpuset_around(const char *root, const char *name, struct cpuset *cpuset);
 /* Steps up to the parent group; false at the mount point. */
 bool hw_cgroup_up(struct hw_cgroup_place *place);
 

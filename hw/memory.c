@@ -56,3 +56,10 @@ int hw_memory_available(const char *root, int pid, uint64_t *ret_bytes)
         *ret_bytes = left < available ? left : available;
         return 0;
 }
+
+uint64_t hw_swap_free(const char *root)
+{
+        CLEANUP_FREE char *meminfo = NULL;
+
+        return hw_root_read(root, "/proc/meminfo", &meminfo, NULL) < 0 ? UINT64_MAX : parse_bytes(meminfo, "SwapFree:");
+}

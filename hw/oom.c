@@ -1,6 +1,5 @@
 #include "hw/oom.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "hw/cgroup.h"
@@ -10,22 +9,7 @@
 
 int hw_oom_count(const char *root, const char *path, uint64_t *ret_count)
 {
-        static const char key[] = "oom_kill ";
-        CLEANUP_FREE char *text = NULL;
-        const char *at;
-        int r = hw_root_read(root, path, &text, NULL);
-
-        if (r < 0)
-                return r;
-        for (at = text; at && strncmp(at, key, strlen(key)) != 0; at = *at == '\n' ? at + 1 : strchr(at, '\n'))
-                ;
-        if (!at)
-                return -ENOENT;
-        at += strlen(key);
-        if (!isdigit((unsigned char)*at))
-                return -EINVAL;
-        *ret_count = strtoull(at, NULL, 10);
-        return 0;
+        return hw_root_read_keyed(root, path, "oom_kill", ret_count);
 }
 
 static bool counts(const char *root, const char *path)

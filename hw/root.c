@@ -119,6 +119,35 @@ int hw_root_read_number(const char *root, const char *path, int64_t *ret_number)
         return 0;
 }
 
+/* Behind "KEY " at the start of a line; NULL where there is no such line. */
+static const char *find_value(const char *text, const char *key)
+{
+        size_t length = strlen(key);
+
+        while (text && !(strncmp(text, key, length) == 0 && text[length] == ' ')) {
+                text = strchr(text, '\n');
+                text = text ? text + 1 : NULL;
+        }
+        return text ? text + length + 1 : NULL;
+}
+
+int hw_root_read_keyed(const char *root, const char *path, const char *key, uint64_t *ret_number)
+{
+        CLEANUP_FREE char *text = NULL;
+        const char *value;
+        int r = hw_root_read(root, path, &text, NULL);
+
+        if (r < 0)
+                return r;
+        value = find_value(text, key);
+        if (!value)
+                return -ENOENT;
+        if (!isdigit((unsigned char)*value))
+                return -EINVAL;
+        *ret_number = strtoull(value, NULL, 10);
+        return 0;
+}
+
 int hw_root_read_cpuset(const char *root, const char *path, struct cpuset *ret_set)
 {
         CLEANUP_FREE char *text = NULL;

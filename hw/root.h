@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "core/cpuset.h"
 
 enum {
@@ -25,6 +27,9 @@ int hw_root_read_line(const char *root, const char *path, char *buf, size_t size
 
 /* A decimal number, 0 to INT64_MAX, alone in its file. */
 int hw_root_read_number(const char *root, const char *path, int64_t *ret_number);
+
+/* The number on the line "KEY NUMBER" of a file; -ENOENT also where there is no such line. */
+int hw_root_read_keyed(const char *root, const char *path, const char *key, uint64_t *ret_number);
 
 /* A cpulist; "" and a lone newline are the empty set. */
 int hw_root_read_cpuset(const char *root, const char *path, struct cpuset *ret_set);

@@ -86,3 +86,14 @@ int hw_allowance_read(const char *root, pid_t pid, struct hw_allowance *ret_allo
         *ret_allowance = allowance;
         return 0;
 }
+
+int hw_cpusets_around(const char *root, const char *name, struct cpuset *ret_cpusets)
+{
+        struct cpuset cpusets = every_pu();
+        int r = hw_cgroup_cpuset_around(root, name, &cpusets);
+
+        if (r < 0)
+                return r;
+        *ret_cpusets = cpusets;
+        return 0;
+}

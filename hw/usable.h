@@ -33,3 +33,7 @@ struct hw_allowance {
 /* Of process pid, 0 for the caller. The caller's mask comes from sched_getaffinity() where root is "", any other
  * from /proc/PID/status (PID is "self" for 0). -ENOMEM is the only failure. */
 int hw_allowance_read(const char *root, pid_t pid, struct hw_allowance *ret_allowance, struct hw_notes *notes);
+
+/* The caller's cpusets but for what its cgroup itself says, if that is called `name`: of who limits itself in a group
+ * of its own. -ENOMEM. */
+int hw_cpusets_around(const char *root, const char *name, struct cpuset *ret_cpusets);

@@ -372,7 +372,7 @@ int client_lease_refresh(struct schedctl_lease *lease)
 {
         CLEANUP_JSON json_t *o = lease_parameters(lease);
         struct facts now;
-        int r = o ? facts_reread(&lease->facts, &now) : -ENOMEM;
+        int r = o ? facts_reread(&lease->facts, lease->unit, &now) : -ENOMEM;
 
         if (r == 0)
                 r = facts_add_changes(lease->retell ? NULL : &lease->facts, &now, o);

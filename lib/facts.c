@@ -44,7 +44,7 @@ int facts_read(struct facts *ret_facts)
         return 0;
 }
 
-int facts_reread(const struct facts *before, struct facts *ret_facts)
+int facts_reread(const struct facts *before, const char *unit, struct facts *ret_facts)
 {
         struct hw_allowance allowance;
         struct facts facts = *before;
@@ -52,6 +52,8 @@ int facts_reread(const struct facts *before, struct facts *ret_facts)
         int r = hw_allowance_read("", 0, &allowance, NULL);
 
         if (r < 0)
+                return r;
+        if (unit && (r = hw_cpusets_around("", unit, &allowance.cpusets)) < 0)
                 return r;
         if (!before->chosen)
                 read_online(&affinity);

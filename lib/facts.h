@@ -17,8 +17,8 @@ struct facts {
 /* As they are now. -ENOMEM. */
 int facts_read(struct facts *ret_facts);
 /* Again, with the affinity as it was at the beginning: the caller may have pinned itself since. Cgroups may have given
- * or taken PUs. */
-int facts_reread(const struct facts *before, struct facts *ret_facts);
+ * or taken PUs; that of the caller's own unit (NULL none) says what it has, and not what it may have. */
+int facts_reread(const struct facts *before, const char *unit, struct facts *ret_facts);
 
 /* As Acquire takes them, with the boot's id; a new object. */
 int facts_json(const struct facts *facts, json_t **ret_json);
