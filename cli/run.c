@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cli/run_dir.h"
@@ -10,6 +11,7 @@
 #include "cli/run_guardian.h"
 #include "cli/run_join.h"
 #include "cli/run_nice.h"
+#include "cli/run_scope.h"
 #include "cli/verbs.h"
 #include "lib/util.h"
 
@@ -19,10 +21,12 @@ static int fail(const char *what, int r)
         return VERB_FAILED;
 }
 
-static int give_up(struct run_nice *nice, const char *what, int r)
+/* The engine's doing, and, should that be killed, the guardian's to undo. NULL: no memory. */
+static struct run_nice *share_nice(void)
 {
-        run_nice_restore(nice);
-        return fail(what, r);
+        void *shared = mmap(NULL, sizeof(struct run_nice), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        return shared == MAP_FAILED ? NULL : shared;
 }
 
 /* NULL where there is none: COMMAND runs without the plugin. */
@@ -40,23 +44,27 @@ static int run(const struct run_options *options)
         CLEANUP_CLOSE int held = -1; /* the directory; by the guardian and the engine to their ends */
         char dir[RUN_DIR_MAX], python[RUN_PYTHON_DIR_MAX];
         const char *python_dir = find_python_dir(python, sizeof(python));
+        struct run_nice *nice = share_nice();
+        struct run_scope scope;
         struct run_lease lease;
-        struct run_nice nice;
         pid_t guardian = getpid();
         sigset_t command_mask;
         int r, channel;
 
+        if (!nice)
+                return fail("memory", -errno);
         r = run_lease_open(options, &lease);
         if (r < 0)
                 return VERB_FAILED;
-        run_nice_apply("", lease.nice, &nice);
         r = run_dir_create(dir, &held);
         if (r < 0)
-                return give_up(&nice, "a directory for the run", r);
-        r = run_guardian_split(dir, &nice, &channel, &command_mask);
+                return fail("a directory for the run", r);
+        run_scope_find(options, &scope);
+        run_nice_init(lease.nice, nice);
+        r = run_guardian_split(dir, nice, &channel, &command_mask);
         if (r < 0)
-                return give_up(&nice, "fork", r);
-        run_engine(options, dir, &lease, &nice, python_dir, channel, guardian, &command_mask);
+                return fail("fork", r);
+        run_engine(options, dir, &lease, nice, &scope, python_dir, channel, guardian, &command_mask);
         _exit(0);
 }
 

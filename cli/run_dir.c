@@ -14,7 +14,7 @@
 #include "lib/util.h"
 
 #define PREFIX "schedctl-"
-#define HELD   "held" /* earlier versions had none, and are not to lose theirs to this one */
+#define HELD   RUN_DIR_HELD /* earlier versions had none, and are not to lose theirs to this one */
 
 enum {
         OPEN_DIRECTORIES_MAX = 4,

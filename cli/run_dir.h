@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#define RUN_DIR_HELD "held"
+
 enum {
         RUN_DIR_MAX = 80, /* bytes, so that a socket's address below it fits sockaddr_un's 108 */
 };

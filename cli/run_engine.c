@@ -262,6 +262,7 @@ static void close_sources(struct run *run)
         uv_close((uv_handle_t *)&run->settle, NULL);
         uv_close((uv_handle_t *)&run->channel_poll, NULL);
         run_held_close(run);
+        run_scope_close(run);
         run_pause_close(run);
         run_follow_close(run);
         uv_run(&run->loop, UV_RUN_DEFAULT);
@@ -275,6 +276,28 @@ static void fail(struct run *run, const char *what, int r)
         run_tree_end(0);
 }
 
+/* False where there has to be one and is not: the run is over. */
+static bool join_scope(struct run *run)
+{
+        run_scope_wait(run);
+        if (run->options->scope == RUN_SCOPE_YES && run->scope.state != RUN_SCOPE_THERE) {
+                fprintf(stderr, "schedctl run: no scope: %s\n", run->scope.why);
+                run_guardian_report(run->channel, STATUS_EXITED(1));
+                return false;
+        }
+        if (!run_scope_weighs(&run->scope))
+                run_nice_keep("", run->nice);
+        return true;
+}
+
+static void print_report(struct run *run)
+{
+        struct run_usage usage;
+
+        run_scope_usage(run, &usage);
+        run_report_print(&run->report, &run->watch, &usage);
+}
+
 /* A whole run in the order in which it happens. The guardian hears at once how COMMAND ended: whatever becomes of the
  * engine after that, its status is known. */
 static void live(struct run *run, const char *python_dir, pid_t guardian, const sigset_t *command_mask)
@@ -285,9 +308,12 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
                 fail(run, "the run's control socket", r);
                 return;
         }
+        run_scope_begin(run);
         adopt_lease_affinity(run);
+        if (!join_scope(run))
+                return;
         run->begun = run_now(run);
-        run->command = run_command_start(run->options->command, command_mask, &run->nice);
+        run->command = run_command_start(run->options->command, command_mask, run->nice);
         if (run->command < 0) {
                 fail(run, "fork", run->command);
                 return;
@@ -304,14 +330,15 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
         close_sources(run);
         run_tree_end(RUN_LEFTOVER_GRACE_MS);
         if (!run->killed_by)
-                run_report_print(&run->report, &run->watch);
+                print_report(run);
 }
 
-void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease,
-                const struct run_nice *nice, const char *python_dir, int channel, pid_t guardian,
+void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, struct run_nice *nice,
+                const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
                 const sigset_t *command_mask)
 {
-        struct run run = {.options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = *nice};
+        struct run run = {
+                .options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = nice, .scope = *scope};
 
         run.report.options = options;
         live(&run, python_dir, guardian, command_mask);
@@ -320,6 +347,6 @@ void run_engine(const struct run_options *options, const char *dir, struct run_l
         run_share_finish(&run.share);
         run_machine_finish(&run.machine);
         run_lease_close(&run.lease);
-        run_nice_restore(&run.nice);
+        run_nice_restore(run.nice);
         run_dir_remove(dir);
 }

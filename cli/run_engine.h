@@ -20,6 +20,7 @@
 #include "cli/run_pause.h"
 #include "cli/run_priority.h"
 #include "cli/run_report.h"
+#include "cli/run_scope.h"
 #include "cli/run_server.h"
 #include "cli/run_share.h"
 #include "cli/run_signals.h"
@@ -47,7 +48,8 @@ struct run {
         struct run_pause pause;
         struct run_follow follow;
         struct run_priority priority;
-        struct run_nice nice;
+        struct run_nice *nice; /* shared with the guardian */
+        struct run_scope scope;
         uv_loop_t loop;
         uv_poll_t channel_poll, lease_poll;
         uv_prepare_t settle;
@@ -67,8 +69,8 @@ struct run {
 
 /* In the engine's process: all of the run from here on. Takes over the lease, and sets the niceness back at the end.
  * The guardian is told how COMMAND ended, or that the run could not begin. */
-void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease,
-                const struct run_nice *nice, const char *python_dir, int channel, pid_t guardian,
+void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, struct run_nice *nice,
+                const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
                 const sigset_t *command_mask);
 
 /* For suites. */

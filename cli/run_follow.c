@@ -74,7 +74,9 @@ static void on_time(uv_timer_t *timer)
 
         follow_work(run);
         follow_memory(run);
-        run_nice_keep("", &run->nice);
+        run_scope_follow(run);
+        if (!run_scope_weighs(&run->scope))
+                run_nice_keep("", run->nice);
         (void)run_lease_refresh(&run->lease); /* some 100 µs */
 }
 

@@ -71,7 +71,7 @@ static _Noreturn void end_like(int status)
         _exit(128 + sig);
 }
 
-static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice nice)
+static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice *nice)
 {
         int engine_status = wait_for_engine(engine), status;
         bool told = recv(channel, &status, sizeof(status), MSG_DONTWAIT) == (ssize_t)sizeof(status);
@@ -82,7 +82,7 @@ static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct r
                 fputs("schedctl run: its engine was killed; everything below it is ended\n", stderr);
         run_tree_end(0);
         run_dir_remove(dir);
-        run_nice_restore(&nice);
+        run_nice_restore(nice);
         end_like(status);
 }
 
@@ -97,7 +97,7 @@ static void allow_terminal_stop(void)
         sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-int run_guardian_split(const char *dir, const struct run_nice *nice, int *ret_channel, sigset_t *ret_before)
+int run_guardian_split(const char *dir, struct run_nice *nice, int *ret_channel, sigset_t *ret_before)
 {
         int channel[2];
         pid_t engine;
@@ -118,7 +118,7 @@ int run_guardian_split(const char *dir, const struct run_nice *nice, int *ret_ch
         }
         close(channel[1]);
         allow_terminal_stop();
-        guard(engine, channel[0], dir, *nice);
+        guard(engine, channel[0], dir, nice);
 }
 
 void run_guardian_report(int channel, int wait_status)

@@ -11,8 +11,8 @@ struct run_nice;
 /* Forks the engine, in which this returns 0 with its end of the channel, the signals blocked, and *ret_before, the
  * mask that COMMAND is to have. In the guardian it returns only where the fork failed, a negative errno; otherwise
  * the process ends here. The guardian removes the run's directory `dir` and sets the niceness back, should the engine
- * not have. */
-int run_guardian_split(const char *dir, const struct run_nice *nice, int *ret_channel, sigset_t *ret_before);
+ * not have: `nice` is memory that both share. */
+int run_guardian_split(const char *dir, struct run_nice *nice, int *ret_channel, sigset_t *ret_before);
 
 /* The engine's word on how COMMAND ended, as waitpid() says it; the first one counts. The guardian ends so whatever
  * becomes of the engine after that, but not before the engine. */

@@ -91,11 +91,13 @@ static void follow_grant(struct run *run)
         if (cpuset_is_empty(&run->lease.kept))
                 return; /* its last PU: there is nowhere to move to */
         run_pause_wake_suites(run);
+        run_scope_widen(run);
         run_share(run);
         run_serve_slots_later(run);
         pin_all_but_workers(run, true);
         if (paused)
                 run_pause_end(run);
+        run_scope_narrow(run);
         if (!cpuset_is_empty(&wanted))
                 (void)run_lease_return(&run->lease, &wanted);
 }

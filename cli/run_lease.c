@@ -111,6 +111,9 @@ static const char *refusal_text(int r)
                 return "this user's limit of leases is reached";
         case -EINVAL:
                 return "the service cannot lend that";
+        case -ENOTCONN:
+        case -ESTALE:
+                return "the service is gone";
         default:
                 return strerror(-r);
         }
@@ -122,17 +125,28 @@ static bool is_refusal(int r)
         return r == -EINVAL || r == -ENOMEM;
 }
 
-static int acquire(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
+static int acquire_once(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
 {
         CLEANUP_LEASE struct schedctl_lease *lease = NULL;
-        int r = client_acquire(request, CLIENT_NO_WAIT | CLIENT_NO_RESTART, &lease);
+        int r = client_acquire(request, CLIENT_NO_WAIT, &lease);
 
         if (r >= 0)
                 r = run_wait_first(lease, quiet);
         if (r < 0)
                 return r;
+        client_lease_start_no_service(lease);
         *ret_lease = TAKE(lease);
         return 0;
+}
+
+/* A place in the queue that the next service knows nothing of is lost: at its end, then. */
+static int acquire(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
+{
+        int r = -ESTALE;
+
+        for (unsigned i = 0; i < RUN_LEASE_TRIES && r == -ESTALE; i++)
+                r = acquire_once(request, quiet, ret_lease);
+        return r;
 }
 
 int run_lease_open(const struct run_options *options, struct run_lease *ret_lease)
@@ -305,6 +319,11 @@ int run_lease_refresh(struct run_lease *l)
 int run_lease_set_priority(struct run_lease *l, int priority)
 {
         return run_lease_is_connected(l) ? client_lease_set_priority(l->lease, priority) : -ENOTCONN;
+}
+
+int run_lease_set_unit(struct run_lease *l, const char *unit)
+{
+        return run_lease_is_connected(l) ? client_lease_set_unit(l->lease, unit) : -ENOTCONN;
 }
 
 int run_lease_set_memory(struct run_lease *l, uint64_t bytes)

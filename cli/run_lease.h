@@ -13,6 +13,8 @@
 #include "core/cpuset.h"
 #include "include/schedctl.h"
 
+enum { RUN_LEASE_TRIES = 3 }; /* at a place in the queue, where services come and go */
+
 struct run_lease {
         struct schedctl_lease *lease; /* NULL: without a service */
         struct cpuset pus;            /* held */
@@ -58,6 +60,7 @@ int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_report(struct run_lease *lease, double work_rate, uint64_t ends_in_ms);
 int run_lease_refresh(struct run_lease *lease);
 int run_lease_set_priority(struct run_lease *lease, int priority);
+int run_lease_set_unit(struct run_lease *lease, const char *unit);
 int run_lease_set_memory(struct run_lease *lease, uint64_t bytes_per_worker);
 /* Asks for so many slots in all, where there are fewer. The service lends them with a later grant, as many as it has;
  * without a service they are there at once. */

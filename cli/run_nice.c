@@ -99,11 +99,16 @@ void run_nice_keep(const char *root, struct run_nice *n)
         memcpy(n->path, full, sizeof(full));
 }
 
-void run_nice_apply(const char *root, int nice, struct run_nice *ret_nice)
+void run_nice_init(int nice, struct run_nice *ret_nice)
 {
         int own = getpriority(PRIO_PROCESS, 0);
 
         *ret_nice = (struct run_nice){.wanted = nice > 0 ? nice : 0, .own = own > nice ? own : nice};
+}
+
+void run_nice_apply(const char *root, int nice, struct run_nice *ret_nice)
+{
+        run_nice_init(nice, ret_nice);
         run_nice_keep(root, ret_nice);
 }
 

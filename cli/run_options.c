@@ -25,6 +25,7 @@ enum {
         OPT_DRY_RUN,
         OPT_PRIORITY,
         OPT_WEIGHT,
+        OPT_SCOPE,
         OPT_JSON
 };
 
@@ -42,6 +43,7 @@ static const struct option long_options[] = {
         {"no-pin", no_argument, NULL, OPT_NO_PIN},
         {"label", required_argument, NULL, OPT_LABEL},
         {"engine", required_argument, NULL, OPT_ENGINE},
+        {"scope", required_argument, NULL, OPT_SCOPE},
         {"item-timeout", required_argument, NULL, OPT_ITEM_TIMEOUT},
         {"confirm-failures", no_argument, NULL, OPT_CONFIRM_FAILURES},
         {"verbose", no_argument, NULL, 'v'},
@@ -69,6 +71,7 @@ static const struct {
         {"SCHEDCTL_PIN", OPT_NO_PIN},
         {"SCHEDCTL_LABEL", OPT_LABEL},
         {"SCHEDCTL_ENGINE", OPT_ENGINE},
+        {"SCHEDCTL_SCOPE", OPT_SCOPE},
         {"SCHEDCTL_VERBOSE", 'v'},
         {"SCHEDCTL_QUIET", 'q'},
         {"SCHEDCTL_JSON", OPT_JSON},
@@ -85,6 +88,12 @@ static const char *const start_texts[] = {
 static const char *const engine_texts[] = {
         [RUN_ENGINE_SCHEDCTL] = "schedctl",
         [RUN_ENGINE_XDIST] = "xdist",
+};
+
+static const char *const scope_texts[] = {
+        [RUN_SCOPE_AUTO] = "auto",
+        [RUN_SCOPE_YES] = "yes",
+        [RUN_SCOPE_NO] = "no",
 };
 
 const char *run_start_text(enum run_start start)
@@ -120,6 +129,8 @@ static void print_help(void)
              "      --no-pin           set nobody's CPU affinity\n"
              "      --label TEXT       shown by 'schedctl status'; otherwise COMMAND\n"
              "      --engine WHICH     who deals the tests: schedctl, the default, or xdist\n"
+             "      --scope WHICH      a systemd scope of the run's own: auto, the default, where there\n"
+             "                         is a user manager, yes or no\n"
              "      --item-timeout S   end a worker whose test takes more than S seconds\n"
              "      --confirm-failures run tests that failed once more, each alone, at the end\n"
              "      --json FILE        write the summary as JSON, a line per suite\n"
@@ -270,6 +281,10 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
         case OPT_ENGINE:
                 ok = parse_choice(value, engine_texts, ELEMENTSOF(engine_texts), &choice);
                 o->engine = (enum run_engine)choice;
+                return ok;
+        case OPT_SCOPE:
+                ok = parse_choice(value, scope_texts, ELEMENTSOF(scope_texts), &choice);
+                o->scope = (enum run_scope_wish)choice;
                 return ok;
         case OPT_NO_PIN:
                 ok = parse_switch(value, &o->no_pin);

@@ -14,6 +14,12 @@ enum run_engine {
         RUN_ENGINE_XDIST,
 };
 
+enum run_scope_wish {
+        RUN_SCOPE_AUTO,
+        RUN_SCOPE_YES,
+        RUN_SCOPE_NO,
+};
+
 enum {
         RUN_COUNT_MAX = 4096,               /* of workers or PUs; CPUSET_MAX */
         RUN_LABEL_MAX = 128,                /* bytes; the service's limit */
@@ -38,6 +44,7 @@ struct run_options {
         int priority;               /* SCHEDCTL_NORMAL, _BATCH or _INTERACTIVE; not given: run_priority.h's to find */
         enum run_start start;
         enum run_engine engine;
+        enum run_scope_wish scope;
         double item_timeout; /* seconds an item may take; 0: any time */
         bool confirm_failures;
         bool start_given, item_timeout_given, confirm_failures_given, max_items_given, max_worker_memory_given;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/run_report.h"
+#include "cli/run_scope.h"
 #include "cli/run_suite.h"
 #include "cli/run_watch.h"
 #include "lib/params.h"
@@ -304,10 +305,36 @@ static void print_plans(const struct run_report *report)
         fflush(stdout);
 }
 
-static void write_json(const struct run_report *report)
+/* schedctl: 3.1 s of CPU time, at most 212 MB of memory at a time */
+static void print_usage(const struct run_usage *usage, bool verbose)
+{
+        fprintf(stderr, "schedctl: %.1f s of CPU time", usage->cpu_seconds);
+        if (usage->memory_peak != UINT64_MAX)
+                fprintf(stderr, ", at most %llu MB of memory at a time",
+                        (unsigned long long)(usage->memory_peak >> 20));
+        if (verbose && usage->unit)
+                fprintf(stderr, "; in %s", usage->unit);
+        else if (verbose && usage->why_none)
+                fprintf(stderr, "; in no scope: %s", usage->why_none);
+        fputc('\n', stderr);
+}
+
+/* What the whole run has used; what is not known is left out. */
+static json_t *describe_usage(const struct run_usage *usage)
+{
+        json_t *o = json_pack("{s:f, s:s*}", "cpuSeconds", usage->cpu_seconds, "unit", usage->unit);
+
+        if (usage->memory_peak != UINT64_MAX)
+                json_object_set_new(o, "memoryPeak", json_integer((json_int_t)usage->memory_peak));
+        if (usage->oom_kills != UINT64_MAX)
+                json_object_set_new(o, "oomKills", json_integer((json_int_t)usage->oom_kills));
+        return o;
+}
+
+static void write_json(const struct run_report *report, const struct run_usage *usage)
 {
         CLEANUP_FCLOSE FILE *f = fopen(report->options->json, "we");
-        const json_t *suite;
+        json_t *suite;
         size_t i;
 
         if (!f) {
@@ -315,6 +342,7 @@ static void write_json(const struct run_report *report)
                 return;
         }
         json_array_foreach (report->suites, i, suite) {
+                json_object_set_new(suite, "run", describe_usage(usage));
                 json_dumpf(suite, f, JSON_COMPACT);
                 fputc('\n', f);
         }
@@ -334,13 +362,25 @@ static void print_missed(const struct run_watch *watch)
         }
 }
 
-void run_report_print(struct run_report *report, const struct run_watch *watch)
+static bool any_in_workers(const struct run_report *report)
+{
+        const json_t *suite;
+        size_t i;
+
+        json_array_foreach (report->suites, i, suite) {
+                if (strcmp(text(suite, "mode"), "workers") == 0)
+                        return true;
+        }
+        return false;
+}
+
+void run_report_print(struct run_report *report, const struct run_watch *watch, const struct run_usage *usage)
 {
         const json_t *suite;
         size_t i;
 
         if (report->options->json)
-                write_json(report);
+                write_json(report, usage);
         if (report->options->dry_run)
                 print_plans(report);
         if (report->options->quiet)
@@ -349,6 +389,8 @@ void run_report_print(struct run_report *report, const struct run_watch *watch)
                 print_suite(suite, report->options->verbose);
         }
         print_missed(watch);
+        if (report->options->verbose || any_in_workers(report))
+                print_usage(usage, report->options->verbose);
         if (report->options->verbose && !watch->reached.n && !watch->n_seen)
                 fputs("schedctl: no pytest ran\n", stderr);
 }

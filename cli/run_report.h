@@ -7,6 +7,7 @@
 
 struct run_suite;
 struct run_options;
+struct run_usage;
 struct run_watch;
 
 enum { RUN_REPORT_CHANGES_MAX = 1000 }; /* of the lease that are told; of more the first ones */
@@ -23,5 +24,5 @@ void run_report_change(struct run_report *report, double seconds, unsigned n_pus
 /* Notes a suite that is over. What memory does not allow is left out. */
 void run_report_suite(struct run_report *report, struct run_suite *suite);
 /* Prints to stderr, and writes the file asked for. */
-void run_report_print(struct run_report *report, const struct run_watch *watch);
+void run_report_print(struct run_report *report, const struct run_watch *watch, const struct run_usage *usage);
 void run_report_finish(struct run_report *report);

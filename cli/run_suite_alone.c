@@ -91,7 +91,7 @@ static double claim(double *of, double most)
 /* The most that an item can have waited for a PU, of its seconds without CPU. */
 static double most_waited(const struct run_suite *s, const struct run_done_record *done)
 {
-        int nice = s->run->nice.own;
+        int nice = s->run->nice->own;
         double once = nice > 0 ? NICE_SECONDS * pow(NICE_TIMES, nice) : CLAIM_SECONDS, most = done->wall - done->cpu;
         double likely = CLAIM_TIMES * waiting_lately(s) * done->cpu + once;
 

@@ -88,7 +88,7 @@ static bool is_running(const struct run_suite *s, uint32_t number, uint64_t *ret
 /* What runs on CPUs that are ours at a lower priority than our workers does not make them busy. */
 static int read_idle(const struct run_suite *s, const struct cpuset *pus, double *ret_seconds)
 {
-        return run_sample_idle("", pus, s->run->nice.own <= 0, ret_seconds);
+        return run_sample_idle("", pus, s->run->nice->own <= 0, ret_seconds);
 }
 
 void run_suite_sample_from_now(struct run_suite *s, struct run_worker *w)

@@ -8,7 +8,8 @@
 enum { NOW = 5000000, WORKERS = 4 };
 
 static struct run_worker workers[WORKERS];
-static struct run run;
+static struct run_nice niceness;
+static struct run run = {.nice = &niceness};
 
 /* Four workers, of which nobody knows the processes, on two PUs. */
 static struct run_suite make_suite(void)
@@ -72,10 +73,10 @@ static void test_counted(void)
         CHECK(alone(&s, 0, 1, 0.001) > 0.99);    /* it slept: who waited came before or after it */
         CHECK(is_near(alone(&s, 1, 1.2, 1), 1)); /* nobody looked at this one: as much as lately, at most all */
         CHECK(is_near(alone(&s, 1, 4, 1), 3.5));
-        run.nice.own = 10; /* who is nice waits for longer at a time */
+        niceness.own = 10; /* who is nice waits for longer at a time */
         workers[0].unclaimed[1] = (struct run_waiting){.ran = 1, .waited = 0.7};
         CHECK(alone(&s, 0, 1, 0.001) < 0.9);
-        run.nice.own = 0;
+        niceness.own = 0;
 }
 
 static void test_room(void)
