@@ -22,6 +22,7 @@ struct waiting {
         bool quiet, in_place;
         size_t shown; /* bytes in the terminal's line */
         uint64_t since;
+        uint64_t gone;                  /* since when there is no service; 0: there is one */
         char reason[RUN_WAIT_TEXT_MAX]; /* as it was said last */
         unsigned position;
 };
@@ -127,6 +128,16 @@ static bool counts_down(const struct waiting *w)
         return w->in_place && !w->quiet && client_lease_grant(w->lease)->expected_ms > 0;
 }
 
+/* The lease says when the next claim is due. */
+static int without_service(struct waiting *w)
+{
+        if (client_lease_is_over(w->lease))
+                return -ESTALE;
+        if (!w->gone)
+                w->gone = now_ms();
+        return now_ms() - w->gone < RUN_WAIT_SERVICE_MS ? 0 : -ENOTCONN;
+}
+
 /* Until something can be read of the lease; the signal is left to who restores the mask. */
 static int wait_once(struct waiting *w, int signals)
 {
@@ -141,6 +152,9 @@ static int wait_once(struct waiting *w, int signals)
         if (!fds[0].revents)
                 return 0;
         r = schedctl_lease_dispatch(w->lease);
+        if (r == -ENOTCONN)
+                return without_service(w);
+        w->gone = 0;
         if (r > 0)
                 w->since = now_ms();
         return r;

@@ -268,7 +268,6 @@ int client_acquire(const struct schedctl_request *request, unsigned flags, struc
                 r = schedctl_lease_wait(lease, -1);
         if (r < 0)
                 return r;
-        lease->no_start |= (flags & CLIENT_NO_RESTART) != 0;
         *ret_lease = TAKE(lease);
         return 0;
 }
@@ -495,4 +494,14 @@ const char *client_lease_id(const struct schedctl_lease *lease)
 bool client_lease_is_connected(const struct schedctl_lease *lease)
 {
         return lease->stream.fd >= 0;
+}
+
+bool client_lease_is_over(const struct schedctl_lease *lease)
+{
+        return lease->ended;
+}
+
+void client_lease_start_no_service(struct schedctl_lease *lease)
+{
+        lease->no_start = true;
 }

@@ -38,6 +38,11 @@ const struct client_grant *client_lease_grant(const struct schedctl_lease *lease
 const char *client_lease_id(const struct schedctl_lease *lease);
 /* Whether the service is there; false between its end and a successful claim. */
 bool client_lease_is_connected(const struct schedctl_lease *lease);
+/* Whether the service has ended it, or the next one does not know it: there is nothing to claim. */
+bool client_lease_is_over(const struct schedctl_lease *lease);
+/* From now on no service is started in place of one that went: for a caller whose descendants are ended with it, as a
+ * service started now would be one of them. */
+void client_lease_start_no_service(struct schedctl_lease *lease);
 /* What the run reports of itself, about once a second: seconds of estimated work done per second, and milliseconds
  * until it expects to be done (0: not known). */
 int client_lease_report(struct schedctl_lease *lease, double work_rate, uint64_t ends_in_ms);
@@ -57,9 +62,6 @@ int client_lease_set_slots(struct schedctl_lease *lease, unsigned slots);
 enum client_flags {
         CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */
         CLIENT_NO_WAIT = 2,  /* return with the first answer even if the lease holds nothing yet */
-        /* A service may be started for this lease's beginning but not in place of one that went: for a caller whose
-         * descendants are ended with it, as a service started now would be one of them. */
-        CLIENT_NO_RESTART = 4,
 };
 
 /* schedctl_acquire() with flags; request may be NULL. */
