@@ -94,7 +94,7 @@ class Participant:
         try:
             self._engine.send("hello", **_hello(config, self._settings))
         except EngineGone as error:
-            self._leave(str(error))
+            self._lose(error)
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> Optional[bool]:
@@ -112,7 +112,7 @@ class Participant:
         try:
             suite = announce(session, self._engine, self._watch, self._settings)
         except EngineGone as error:
-            self._leave(str(error))
+            self._lose(error)
             return None
         return self._run(session, self._engine, suite)
 
@@ -189,6 +189,15 @@ class Participant:
             self._engine.send(event, **fields)
         except EngineGone:
             pass  # nobody is there to be told
+
+    def _lose(self, error: EngineGone) -> None:
+        """Where the run is there and only did without us; else whoever started it is gone with
+        it."""
+        try:
+            Engine(self._socket).close()
+        except OSError:
+            raise KeyboardInterrupt(str(error)) from None
+        self._leave(str(error))
 
     def _leave(self, why: str) -> None:
         """Without an engine pytest does what it does without schedctl."""

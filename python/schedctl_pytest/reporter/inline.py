@@ -3,6 +3,7 @@ could run."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Sequence
 
 from ..reports import deal, traces
@@ -14,7 +15,7 @@ def run_here(
     session: Any, indexes: Sequence[int], directory: str, groups: Groups, item_timeout: float
 ) -> None:
     """pytest's own loop over these items, with the engine hearing what they cost; ends early as
-    pytest does. item_timeout: seconds, 0 for none."""
+    pytest does, and as for Ctrl-C where the engine is gone. item_timeout: seconds, 0 for none."""
     records = deal.Records(directory, deal.NO_WORKER)
 
     def set_up(node: Any, seconds: float) -> None:
@@ -38,11 +39,16 @@ def run_here(
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
+    except deal.Cut:
+        raise
+    except deal.Closed:
+        raise KeyboardInterrupt("the connection to schedctl closed") from None
     finally:
         session.config.pluginmanager.unregister(meter)
         if alarm is not None:
             session.config.pluginmanager.unregister(alarm)
-        records.flush()
+        with contextlib.suppress(deal.Closed):
+            records.flush()
         records.close()
 
 

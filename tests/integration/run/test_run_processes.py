@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,6 +30,12 @@ import os, pytest
 def test_dies(n):
     if n == 2:
         os.kill(os.getpid(), 9)
+"""
+
+MANY = """
+import pytest
+@pytest.mark.parametrize("n", range(100))
+def test_many(n): ...
 """
 
 # Says "ready", then the name of every signal that arrives.
@@ -83,6 +90,44 @@ def test_abandoned(runs: Runs) -> None:
     assert len(list(runs.runtime.glob("schedctl-*"))) == 1  # of the one that lives
     beside.communicate("\n", timeout=PATIENCE)
     runs.expect_clean()
+
+
+COLLECTS_LATE = """
+import os, pytest
+
+def pytest_collection_modifyitems():
+    open("barrier", "w").write("x")
+    open("go").read()
+
+def pytest_runtest_logstart():
+    open("ran", "a").write("x")
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pytest_below_a_shell_ends_with_its_run(runs: Runs, workers: int) -> None:
+    """Nothing ends it where both are killed who would have: it does not run for nobody."""
+    (runs.directory / "conftest.py").write_text(COLLECTS_LATE)
+    (runs.directory / "test_many.py").write_text(MANY)
+    barrier, go = Barrier(runs.directory / "barrier"), runs.directory / "go"
+    os.mkfifo(go)
+    script = (
+        f"{shlex.quote(sys.executable)} -m pytest -p no:cacheprovider >out 2>&1; echo $? >status"
+    )
+    outer = runs.start("-w", workers, "--", "sh", "-c", f"({script}) & wait")
+    barrier.wait()
+    (engine,) = children_of(outer.pid)
+    os.kill(engine, signal.SIGSTOP)  # so that it is there when the guardian is gone
+    outer.kill()
+    outer.wait(PATIENCE)
+    os.kill(engine, signal.SIGKILL)
+    wait_gone(engine)
+    go.write_text("")
+    for pid in runs.left():
+        wait_gone(pid)
+    assert (runs.directory / "status").read_text() == "2\n"
+    assert "no tests ran" in (runs.directory / "out").read_text()
+    assert not (runs.directory / "ran").exists()
 
 
 LEAVES_SOMEBODY = """
