@@ -11,7 +11,7 @@ from typing import Iterator
 
 import pytest
 
-from .conftest import PATIENCE, Runs
+from .conftest import OTHERS_MARK, PATIENCE, Runs
 
 
 @contextmanager
@@ -50,6 +50,34 @@ def test_whose_place_changes_says_so(runs: Runs) -> None:
         assert "place 1" in second.stderr.readline()
     assert second.wait(PATIENCE) == 0
     runs.expect_clean()
+
+
+def test_a_place_in_the_queue_outlasts_the_service(runs: Runs) -> None:
+    """The one who waits may start the next service: not as its descendant."""
+    apart = {OTHERS_MARK: str(runs.directory), "SCHEDCTL_TEST_MARK": ""}
+    with everything_lent(runs):
+        run = runs.start("--priority", "batch", "--", "true", env=apart)
+        assert run.stderr and "place 1" in run.stderr.readline()
+        runs.kill_service()
+        runs.use_another_client()
+        while not any(lease.get("position") == 1 for lease in runs.leases()):
+            assert run.poll() is None
+    _, err = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0 and "without a lease" not in err
+    runs.expect_clean()
+
+
+def test_who_is_not_known_any_more_queues_anew(runs: Runs) -> None:
+    apart = {OTHERS_MARK: str(runs.directory), "SCHEDCTL_TEST_MARK": ""}
+    with everything_lent(runs):
+        run = runs.start("--priority", "batch", "--", "true", env=apart)
+        assert run.stderr and "place 1" in run.stderr.readline()
+        run.send_signal(signal.SIGSTOP)  # that the file is gone before it looks
+        runs.kill_service()
+        (runs.directory / "schedd.sock.state").unlink()
+        run.send_signal(signal.SIGCONT)
+        _, err = run.communicate(timeout=PATIENCE)  # nothing is known to be lent any more
+        assert run.returncode == 0 and "without a lease" not in err
 
 
 def test_quiet_waits_without_a_word(runs: Runs) -> None:
