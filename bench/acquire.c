@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "lib/call.h"
+#include "lib/exchange.h"
 
 enum {
         WARM_UP = 100,
@@ -27,16 +28,21 @@ static double now_us(void)
 
 static int request_once(double *ret_us)
 {
-        struct channel c = CHANNEL_INIT;
+        struct exchange e;
         struct varlink_reply reply = {0};
         double start = now_us();
-        int r = call_open(&c, "org.schedctl.Scheduler.Acquire", NULL, VARLINK_MORE, false, &reply);
+        int r;
+
+        exchange_init(&e, NULL, false);
+        r = exchange_call(&e, "org.schedctl.Scheduler.Acquire", NULL, VARLINK_MORE);
+        if (r == 0)
+                r = exchange_await(&e, &reply);
 
         *ret_us = now_us() - start;
         if (r == 0)
                 r = call_errno(&reply);
         varlink_reply_finish(&reply);
-        channel_close(&c);
+        exchange_reset(&e);
         return r;
 }
 

@@ -45,7 +45,7 @@ static int dial(struct monitor *m, enum connection which, const char *method, js
 {
         struct channel *c = &m->channels[which];
         struct epoll_event event = {.events = EPOLLIN};
-        int r = channel_open(c, true);
+        int r = channel_open(c);
 
         if (r == 0 && epoll_ctl(m->poll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
                 r = -errno;

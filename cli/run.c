@@ -64,6 +64,7 @@ static int run(const struct run_options *options)
         r = run_guardian_split(dir, nice, &channel, &command_mask);
         if (r < 0)
                 return fail("fork", r);
+        run_lease_adopt(&lease);
         run_engine(options, dir, &lease, nice, &scope, python_dir, channel, guardian, &command_mask);
         _exit(0);
 }

@@ -185,6 +185,12 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
         return 0;
 }
 
+void run_lease_adopt(struct run_lease *l)
+{
+        if (l->lease)
+                schedctl_lease_adopt(l->lease);
+}
+
 void run_lease_close(struct run_lease *l)
 {
         schedctl_lease_release(l->lease);
@@ -303,27 +309,27 @@ int run_lease_want_slots(struct run_lease *l, unsigned n)
         l->slots_wanted = n;
         if (!l->lease)
                 return count_slots(l, n);
-        return run_lease_is_connected(l) ? client_lease_set_slots(l->lease, n) : 0;
+        return run_lease_is_connected(l) ? schedctl_lease_set_slots(l->lease, n) : 0;
 }
 
 int run_lease_report(struct run_lease *l, double work_rate, uint64_t ends_in_ms)
 {
-        return run_lease_is_connected(l) ? client_lease_report(l->lease, work_rate, ends_in_ms) : -ENOTCONN;
+        return run_lease_is_connected(l) ? schedctl_lease_report(l->lease, work_rate, ends_in_ms) : -ENOTCONN;
 }
 
 int run_lease_refresh(struct run_lease *l)
 {
-        return run_lease_is_connected(l) ? client_lease_refresh(l->lease) : -ENOTCONN;
+        return run_lease_is_connected(l) ? schedctl_lease_refresh(l->lease) : -ENOTCONN;
 }
 
 int run_lease_set_priority(struct run_lease *l, int priority)
 {
-        return run_lease_is_connected(l) ? client_lease_set_priority(l->lease, priority) : -ENOTCONN;
+        return run_lease_is_connected(l) ? schedctl_lease_set_priority(l->lease, priority) : -ENOTCONN;
 }
 
 int run_lease_set_unit(struct run_lease *l, const char *unit)
 {
-        return run_lease_is_connected(l) ? client_lease_set_unit(l->lease, unit) : -ENOTCONN;
+        return run_lease_is_connected(l) ? schedctl_lease_set_unit(l->lease, unit) : -ENOTCONN;
 }
 
 int run_lease_set_memory(struct run_lease *l, uint64_t bytes)
@@ -342,7 +348,7 @@ static void say_unsaid(struct run_lease *l)
         l->unsaid_returned = l->unsaid_refused = (struct cpuset){0};
         l->unsaid_max = 0;
         if (l->slots_wanted > l->n_slots)
-                (void)client_lease_set_slots(l->lease, l->slots_wanted);
+                (void)schedctl_lease_set_slots(l->lease, l->slots_wanted);
         if (max)
                 (void)set_max(l, max);
         (void)run_lease_return(l, &returned);

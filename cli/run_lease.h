@@ -36,6 +36,8 @@ struct run_lease {
 /* Borrows. Without a service: a warning to stderr and the own mask, cut to --max. Negative errno where there is
  * nothing to run on or the request was refused; a message was printed. */
 int run_lease_open(const struct run_options *options, struct run_lease *ret_lease);
+/* In the process that goes on with the lease, behind a fork. */
+void run_lease_adopt(struct run_lease *lease);
 /* Ends the lease. */
 void run_lease_close(struct run_lease *lease);
 

@@ -154,7 +154,8 @@ static int wait_once(struct waiting *w, int signals)
         r = schedctl_lease_dispatch(w->lease);
         if (r == -ENOTCONN)
                 return without_service(w);
-        w->gone = 0;
+        if (client_lease_is_connected(w->lease))
+                w->gone = 0;
         if (r > 0)
                 w->since = now_ms();
         return r;

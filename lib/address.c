@@ -142,11 +142,11 @@ static int check_peer(const struct address *a, int fd)
         return lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == peer.uid ? 0 : -EPERM;
 }
 
-int address_connect(const struct address *a, int *ret_fd)
+static int connect_socket(const struct address *a, int flags, int *ret_fd)
 {
         struct sockaddr_un sa = {.sun_family = AF_UNIX};
         struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
-        CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
         int r;
 
         if (fd < 0)
@@ -164,6 +164,23 @@ int address_connect(const struct address *a, int *ret_fd)
                 return r;
         *ret_fd = TAKE_FD(fd);
         return 0;
+}
+
+int address_connect(const struct address *a, int *ret_fd)
+{
+        return connect_socket(a, 0, ret_fd);
+}
+
+int address_try(const struct address *a, int *ret_fd)
+{
+        int r = connect_socket(a, SOCK_NONBLOCK, ret_fd);
+
+        return r == -EAGAIN ? -EBUSY : r;
+}
+
+bool address_is_absent(const struct address *a, int r)
+{
+        return r == -ENOENT || r == -ECONNREFUSED || (a->kind == ADDRESS_SYSTEM && r == -EACCES);
 }
 
 int address_beside(const struct address *a, const char *suffix, char **ret_path)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/un.h>
 
@@ -41,6 +42,11 @@ int address_prepare(const struct address *a);
 
 /* A connection, close-on-exec, blocking. -ENOENT and -ECONNREFUSED: nobody listens; -EPERM: somebody else does. */
 int address_connect(const struct address *a, int *ret_fd);
+/* The same without waiting: a non-blocking one, or -EBUSY while more wait to be accepted than may. */
+int address_try(const struct address *a, int *ret_fd);
+/* Whether an error of these says that nobody is there: go on with the next address. The system's may also be closed to
+ * this user. */
+bool address_is_absent(const struct address *a, int r);
 
 /* The address's path with a suffix, as for its lock and log; malloc'ed. */
 int address_beside(const struct address *a, const char *suffix, char **ret_path);

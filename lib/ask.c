@@ -8,6 +8,7 @@
 
 enum {
         LABEL_MAX = 128,
+        REQUEST_SIZE_LEAST = offsetof(struct schedctl_request, no_start) + sizeof(int), /* of the first version */
 };
 
 int ask_number(json_t *o, const char *name, uint64_t number)
@@ -29,13 +30,36 @@ int ask_numbers(json_t *o, const struct schedctl_request *request)
         return ask_number(o, "memoryPerWorker", request->memory_per_worker);
 }
 
-int ask_check(const struct schedctl_request *request)
+bool ask_is_priority(int priority)
 {
-        if (request->size < sizeof(*request))
+        return priority >= SCHEDCTL_NORMAL && priority <= SCHEDCTL_INTERACTIVE;
+}
+
+static bool is_zero(const char *bytes, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (bytes[i])
+                        return false;
+        return true;
+}
+
+int ask_take(const struct schedctl_request *given, struct schedctl_request *ret_request)
+{
+        struct schedctl_request request = {.size = sizeof(request)};
+
+        if (given) {
+                size_t size = given->size < sizeof(request) ? given->size : sizeof(request);
+
+                if (given->size < REQUEST_SIZE_LEAST)
+                        return -EINVAL;
+                if (!is_zero((const char *)given + size, given->size - size))
+                        return -E2BIG;
+                memcpy(&request, given, size);
+        }
+        if (!ask_is_priority(request.priority) || (request.label && strlen(request.label) > LABEL_MAX))
                 return -EINVAL;
-        if (request->priority < SCHEDCTL_NORMAL || request->priority > SCHEDCTL_INTERACTIVE)
-                return -EINVAL;
-        return request->label && strlen(request->label) > LABEL_MAX ? -EINVAL : 0;
+        *ret_request = request;
+        return 0;
 }
 
 int ask_parameters(const struct schedctl_request *request, const struct facts *facts, json_t **ret_parameters)
@@ -54,19 +78,18 @@ int ask_parameters(const struct schedctl_request *request, const struct facts *f
         return 0;
 }
 
-int schedctl_suggest(const struct schedctl_request *request, unsigned *ret_workers)
+int schedctl_suggest(const struct schedctl_request *given, unsigned *ret_workers)
 {
-        static const struct schedctl_request anything = {.size = sizeof(anything)};
+        struct schedctl_request request;
         CLEANUP_JSON json_t *parameters = NULL, *reply = NULL;
         CLEANUP_FREE char *error = NULL;
         struct facts facts;
         int r;
 
-        request = request ? request : &anything;
-        if ((r = ask_check(request)) < 0 || (r = facts_read(&facts)) < 0 ||
-            (r = ask_parameters(request, &facts, &parameters)) < 0)
+        if ((r = ask_take(given, &request)) < 0 || (r = facts_read(&facts)) < 0 ||
+            (r = ask_parameters(&request, &facts, &parameters)) < 0)
                 return r;
-        r = client_call("org.schedctl.Scheduler.SuggestWorkers", parameters, request->no_start ? CLIENT_NO_START : 0,
+        r = client_call("org.schedctl.Scheduler.SuggestWorkers", parameters, request.no_start ? CLIENT_NO_START : 0,
                         &reply, &error);
         if (r < 0)
                 return r;

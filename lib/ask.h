@@ -4,8 +4,11 @@
 #include "lib/client.h"
 #include "lib/facts.h"
 
-/* -EINVAL where a field is out of its range. */
-int ask_check(const struct schedctl_request *request);
+/* The request that was given, which may be NULL, or of a program that was built with another version of the library:
+ * fields that it does not know are 0. -E2BIG where it asks for something that this library does not know; -EINVAL where
+ * a field is out of its range. */
+int ask_take(const struct schedctl_request *given, struct schedctl_request *ret_request);
+bool ask_is_priority(int priority);
 /* Adds a number, but for 0. -EINVAL where JSON cannot hold it, -ENOMEM. */
 int ask_number(json_t *o, const char *name, uint64_t number);
 /* Adds min, max, weight and memoryPerWorker, as far as they are given. */

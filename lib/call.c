@@ -3,57 +3,27 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/exchange.h"
+
 #define SCHEDULER "org.schedctl.Scheduler."
 
-enum {
-        OPEN_TRIES = 5,
-};
-
-static bool is_moved(const struct varlink_reply *reply)
+bool call_is_moved(const struct varlink_reply *reply)
 {
         return reply->error && strcmp(reply->error, SCHEDULER "Moved") == 0;
 }
 
-static int try_once(struct channel *c, const char *method, json_t *parameters, unsigned varlink_flags, bool no_start,
-                    struct varlink_reply *ret_reply)
-{
-        int r = channel_open(c, no_start);
-
-        if (r < 0)
-                return r;
-        r = channel_send_call(c, method, parameters, varlink_flags);
-        /* A service that refuses a connection says so before it reads, so the reply may be there all the same. */
-        if (r == 0 || r == -ENOTCONN)
-                r = channel_receive_reply(c, ret_reply);
-        return r;
-}
-
-int call_open(struct channel *c, const char *method, json_t *parameters, unsigned varlink_flags, bool no_start,
+int call_once(const char *method, json_t *parameters, unsigned varlink_flags, bool no_start,
               struct varlink_reply *ret_reply)
 {
-        int r = -ENOENT;
+        struct exchange e;
+        int r;
 
-        for (unsigned i = 0; i < OPEN_TRIES; i++) {
-                struct varlink_reply reply = {0};
-
-                r = try_once(c, method, parameters, varlink_flags, no_start, &reply);
-                if (r == 0 && (!is_moved(&reply) || i + 1 == OPEN_TRIES)) {
-                        *ret_reply = reply;
-                        return 0;
-                }
-                varlink_reply_finish(&reply);
-                channel_close(c);
-                if (r != 0 && r != -ENOTCONN)
-                        return r;
-        }
-        return r == -ENOTCONN ? -ENOENT : r;
-}
-
-int call_over(struct channel *c, const char *method, json_t *parameters, struct varlink_reply *ret_reply)
-{
-        int r = channel_send_call(c, method, parameters, 0);
-
-        return r < 0 ? r : channel_receive_reply(c, ret_reply);
+        exchange_init(&e, NULL, no_start);
+        r = exchange_call(&e, method, parameters, varlink_flags);
+        if (r == 0)
+                r = exchange_await(&e, ret_reply);
+        exchange_reset(&e);
+        return r;
 }
 
 int call_errno(const struct varlink_reply *reply)
@@ -62,10 +32,12 @@ int call_errno(const struct varlink_reply *reply)
                 const char *name;
                 int error;
         } table[] = {
-                {SCHEDULER "NoSuchLease", -ESRCH},    {SCHEDULER "NoUsablePU", -ENODEV},
-                {SCHEDULER "LimitExceeded", -EUSERS}, {SCHEDULER "OtherKernel", -EREMOTE},
-                {SCHEDULER "Moved", -ENOENT},         {VARLINK_INVALID_PARAMETER, -EINVAL},
-                {VARLINK_EXPECTED_MORE, -EINVAL},
+                {SCHEDULER "NoSuchLease", -ESRCH},      {SCHEDULER "NoUsablePU", -ENODEV},
+                {SCHEDULER "LimitExceeded", -EUSERS},   {SCHEDULER "OtherKernel", -EREMOTE},
+                {SCHEDULER "Moved", -ENOENT},           {SCHEDULER "NotPermitted", -EACCES},
+                {VARLINK_INVALID_PARAMETER, -EINVAL},   {VARLINK_EXPECTED_MORE, -EINVAL},
+                {VARLINK_METHOD_NOT_FOUND, -ENOSYS},    {VARLINK_METHOD_NOT_IMPLEMENTED, -ENOSYS},
+                {VARLINK_INTERFACE_NOT_FOUND, -ENOSYS},
         };
 
         if (!reply->error)
@@ -78,11 +50,9 @@ int call_errno(const struct varlink_reply *reply)
 
 int client_call(const char *method, json_t *parameters, unsigned flags, json_t **ret_parameters, char **ret_error)
 {
-        struct channel c = CHANNEL_INIT;
-        struct varlink_reply reply = {0};
-        int r = call_open(&c, method, parameters, 0, flags & CLIENT_NO_START, &reply);
+        struct varlink_reply reply;
+        int r = call_once(method, parameters, 0, flags & CLIENT_NO_START, &reply);
 
-        channel_close(&c);
         if (r < 0)
                 return r;
         CLEANUP_FREE char *error = reply.error ? strdup(reply.error) : NULL;

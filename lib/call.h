@@ -1,17 +1,15 @@
-/* Calls to the service: finding it, one call and its reply, the service's errors as errno. */
+/* One call to the service, and the service's errors as errno. */
 #pragma once
 
-#include "lib/channel.h"
 #include "lib/client.h"
+#include "lib/varlink.h"
 
-/* Opens a channel, makes the call and waits for the first reply, an error reply included. Where the service left before
- * answering (its idle exit came between), or answers that another has taken over, it starts again from the search, a
- * few times. The channel must be closed. */
-int call_open(struct channel *c, const char *method, json_t *parameters, unsigned varlink_flags, bool no_start,
+/* Makes the call over a connection of its own and waits for the first reply, an error reply included. Errors as of
+ * exchange_step(). */
+int call_once(const char *method, json_t *parameters, unsigned varlink_flags, bool no_start,
               struct varlink_reply *ret_reply);
-
-/* One call and its reply over an open channel. */
-int call_over(struct channel *c, const char *method, json_t *parameters, struct varlink_reply *ret_reply);
 
 /* The errno of a reply: 0 for success; schedctl.h says which. */
 int call_errno(const struct varlink_reply *reply);
+/* Whether it says that another service has the authority. */
+bool call_is_moved(const struct varlink_reply *reply);

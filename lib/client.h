@@ -34,8 +34,6 @@ struct client_grant {
 
 /* The latest grant: owned by the lease, valid until the next call on it. */
 const struct client_grant *client_lease_grant(const struct schedctl_lease *lease);
-/* The service's name for the lease, for messages; never its token. */
-const char *client_lease_id(const struct schedctl_lease *lease);
 /* Whether the service is there; false between its end and a successful claim. */
 bool client_lease_is_connected(const struct schedctl_lease *lease);
 /* Whether the service has ended it, or the next one does not know it: there is nothing to claim. */
@@ -43,21 +41,8 @@ bool client_lease_is_over(const struct schedctl_lease *lease);
 /* From now on no service is started in place of one that went: for a caller whose descendants are ended with it, as a
  * service started now would be one of them. */
 void client_lease_start_no_service(struct schedctl_lease *lease);
-/* What the run reports of itself, about once a second: seconds of estimated work done per second, and milliseconds
- * until it expects to be done (0: not known). */
-int client_lease_report(struct schedctl_lease *lease, double work_rate, uint64_t ends_in_ms);
-/* Reads again what this process's cgroups allow it (its affinity counts as it was when the lease began), and tells the
- * service where that has changed: 1 it had. After a claim it says everything again, the unit too. */
-int client_lease_refresh(struct schedctl_lease *lease);
-/* Changes the priority: SCHEDCTL_NORMAL, _BATCH or _INTERACTIVE. */
-int client_lease_set_priority(struct schedctl_lease *lease, int priority);
-/* The systemd unit that holds the run's processes; NULL or "": none. The library says it again where a service that
- * has been claimed from may not know it. */
-int client_lease_set_unit(struct schedctl_lease *lease, const char *unit);
 /* Sets max exactly (at the end of a suite it falls to what still runs); at least 1. */
 int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
-/* Asks for at least so many slots; they come with a later grant, as many as the service has. */
-int client_lease_set_slots(struct schedctl_lease *lease, unsigned slots);
 
 enum client_flags {
         CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */

@@ -150,6 +150,18 @@ int grant_read(json_t *parameters, struct client_grant *ret_grant, char **ret_le
         return 0;
 }
 
+json_t *grant_numbers(const unsigned *numbers, size_t n)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                if (json_array_append_new(array, json_integer(numbers[i])) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array;
+}
+
 void grant_finish(struct client_grant *grant)
 {
         free(grant->pus);

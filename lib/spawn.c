@@ -170,7 +170,7 @@ __attribute__((noreturn)) static void detach(struct spawn *s)
 }
 
 /* The child's errno, or 0 when the exec closed its end. */
-static int read_error(int fd)
+int spawn_result(int fd)
 {
         int error;
         ssize_t n;
@@ -181,7 +181,7 @@ static int read_error(int fd)
         return n == sizeof(error) ? -error : 0;
 }
 
-int spawn_activated(char *const argv[], int listen_fd, int log_fd)
+int spawn_begin(char *const argv[], int listen_fd, int log_fd, int *ret_fd)
 {
         CLEANUP(spawn_finish)
         struct spawn s = {.argv = argv, .null_fd = -1, .log_fd = -1, .listen_fd = -1, .error_fd = -1};
@@ -203,9 +203,6 @@ int spawn_activated(char *const argv[], int listen_fd, int log_fd)
                 detach(&s);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ; /* ECHILD: the program reaps its children by itself */
-        cleanup_closep(&s.error_fd);
-        s.error_fd = -1;
-        cleanup_closep(&write_fd);
-        write_fd = -1;
-        return read_error(read_fd);
+        *ret_fd = TAKE_FD(read_fd);
+        return 0;
 }

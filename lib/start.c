@@ -122,7 +122,7 @@ static int open_log(const struct address *a)
         return open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
-static int launch(const struct address *a, int listen_fd)
+static int launch(const struct address *a, int listen_fd, int *ret_error_fd)
 {
         char schedd[PATH_MAX], idle[16];
         char *argv[8] = {schedd, (char *)"--socket", (char *)a->path, (char *)"--idle-exit", idle};
@@ -136,52 +136,72 @@ static int launch(const struct address *a, int listen_fd)
                 argv[5] = (char *)"--defer-to";
                 argv[6] = (char *)ADDRESS_SYSTEM_PATH;
         }
-        return spawn_activated(argv, listen_fd, log_fd);
+        return spawn_begin(argv, listen_fd, log_fd, ret_error_fd);
 }
 
-static int listen_and_launch(const struct address *a)
+static int listen_and_launch(const struct address *a, int *ret_error_fd)
 {
         CLEANUP_CLOSE int listen_fd = -1;
         int r = listen_at(a, &listen_fd);
 
         if (r < 0)
                 return r;
-        r = launch(a, listen_fd);
+        r = launch(a, listen_fd, ret_error_fd);
         if (r < 0)
                 unlink(a->path);
         return r;
 }
 
 /* Takes the lock and tries once more: 1 and a connection where somebody else was first, 0 where nobody answers. */
-static int lock_and_try(const struct address *a, int *ret_lock, int *ret_fd)
+static int lock_and_try(const struct address *a, bool wait, int *ret_lock, int *ret_fd)
 {
         CLEANUP_CLOSE int lock = -1;
         int r = address_prepare(a);
 
-        if (r < 0 || (r = start_lock(a, true, &lock)) < 0)
+        if (r < 0 || (r = start_lock(a, wait, &lock)) < 0)
                 return r;
-        r = address_connect(a, ret_fd);
+        r = wait ? address_connect(a, ret_fd) : address_try(a, ret_fd);
         if (r < 0 && r != -ENOENT && r != -ECONNREFUSED)
                 return r;
         *ret_lock = TAKE_FD(lock);
         return r == 0;
 }
 
-int start_service(const struct address *a, int *ret_fd)
+int start_begin(const struct address *a, struct starting *starting, int *ret_fd)
 {
         CLEANUP_CLOSE int lock = -1;
-        int r = lock_and_try(a, &lock, ret_fd);
+        int error_fd, r = lock_and_try(a, false, &lock, ret_fd);
 
         if (r != 0)
-                return r < 0 ? r : 0;
-        r = listen_and_launch(a);
-        return r < 0 ? r : address_connect(a, ret_fd);
+                return r == -EWOULDBLOCK ? -EBUSY : r;
+        r = listen_and_launch(a, &error_fd);
+        if (r < 0)
+                return r;
+        *starting = (struct starting){.lock_fd = TAKE_FD(lock), .error_fd = error_fd};
+        return 0;
+}
+
+int start_finish(const struct address *a, struct starting *starting)
+{
+        int r = spawn_result(starting->error_fd);
+
+        if (r < 0)
+                unlink(a->path);
+        start_abandon(starting);
+        return r;
+}
+
+void start_abandon(struct starting *starting)
+{
+        cleanup_closep(&starting->error_fd);
+        cleanup_closep(&starting->lock_fd);
+        *starting = (struct starting)START_INIT;
 }
 
 int start_listen(const struct address *a, int *ret_fd)
 {
         CLEANUP_CLOSE int lock = -1, other = -1;
-        int r = lock_and_try(a, &lock, &other);
+        int r = lock_and_try(a, true, &lock, &other);
 
         if (r != 0)
                 return r < 0 ? r : -EADDRINUSE;

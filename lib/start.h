@@ -19,11 +19,28 @@ enum {
  * ../libexec/schedd), or at the installed place. -ENAMETOOLONG; whether it is there is not looked at. */
 int start_find_schedd(char ret_path[static PATH_MAX]);
 
-/* A connection to the service at `a`, started there where none answers.
+/* A service that is being started: the lock on its address is held. */
+struct starting {
+        int lock_fd;
+        int error_fd; /* readable when it is decided whether it runs; -1: none is being started */
+};
+
+#define START_INIT                                                                                                     \
+        {                                                                                                              \
+                .lock_fd = -1, .error_fd = -1                                                                          \
+        }
+
+/* Begins to start a service at `a`: 0, and start_finish() is next; 1 and a non-blocking connection where another was
+ * first. Waits for nothing, but it forks.
  *
- * -EPERM: the place is not the caller's alone, or what is there is not the caller's; -ENOTSOCK: what is there
- * is not a socket; -ENOENT, -EACCES, -ENOEXEC…: schedd could not be started. */
-int start_service(const struct address *a, int *ret_fd);
+ * -EBUSY: somebody else is starting one: try to connect again, and then this. -EPERM: the place is not the caller's
+ * alone, or what is there is not the caller's; -ENOTSOCK: what is there is not a socket; -ENOENT, -EACCES, -ENOEXEC…:
+ * schedd could not be started. */
+int start_begin(const struct address *a, struct starting *starting, int *ret_fd);
+/* Waits until it runs: 0, and it can be connected to; or what failed. */
+int start_finish(const struct address *a, struct starting *starting);
+/* Lets go of it: it may come to run or not. */
+void start_abandon(struct starting *starting);
 
 /* A socket listening at `a`, for a service that is started with an address but without a socket. -EADDRINUSE where one
  * answers there already; else as above. */

@@ -1,9 +1,9 @@
 /* Holds a lease by the client's internal interface. Commands on standard input, one a line; each is answered by what it
  * returned, 0 or more or an errno's name, and the PUs held by then:
  *
- *     report RATE MS   client_lease_report()
- *     priority N       client_lease_set_priority()
- *     refresh          client_lease_refresh()
+ *     report RATE MS   schedctl_lease_report()
+ *     priority N       schedctl_lease_set_priority()
+ *     refresh          schedctl_lease_refresh()
  *     pin PU           pins itself
  *     wait             schedctl_lease_wait() for a change
  *     monitor          reports of Monitor until one has a lease: the number of its leases
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "lib/client.h"
-#include "lib/stream.h"
 
 static int pin(unsigned pu)
 {
@@ -25,16 +24,16 @@ static int pin(unsigned pu)
         return sched_setaffinity(0, sizeof(mask), &mask) < 0 ? -errno : 0;
 }
 
-static int count_leases(struct client_stream *stream)
+static int count_leases(struct schedctl_connection *connection)
 {
         int n = 0;
 
         while (n == 0) {
-                CLEANUP_JSON json_t *told = NULL;
-                int r = client_stream_next(stream, -1, &told);
+                int r = schedctl_connection_wait(connection, -1);
 
                 if (r < 0)
                         return r;
+                CLEANUP_JSON json_t *told = json_loads(schedctl_connection_reply(connection), 0, NULL);
                 n = (int)json_array_size(json_object_get(json_object_get(told, "status"), "leases"));
         }
         return n;
@@ -42,11 +41,16 @@ static int count_leases(struct client_stream *stream)
 
 static int monitor(void)
 {
-        CLEANUP_STREAM struct client_stream *stream = NULL;
-        CLEANUP_FREE char *error = NULL;
-        int r = client_stream_open("org.schedctl.Scheduler.Monitor", NULL, CLIENT_NO_START, &stream, &error);
+        struct schedctl_connection *connection;
+        int r = schedctl_connection_new(SCHEDCTL_NO_START, &connection);
 
-        return r == 0 ? count_leases(stream) : r;
+        if (r < 0)
+                return r;
+        r = schedctl_connection_call(connection, "Monitor", NULL, SCHEDCTL_MORE);
+        if (r == 0)
+                r = count_leases(connection);
+        schedctl_connection_free(connection);
+        return r;
 }
 
 static int obey(struct schedctl_lease *lease, const char *command)
@@ -56,13 +60,13 @@ static int obey(struct schedctl_lease *lease, const char *command)
         unsigned n;
 
         if (sscanf(command, "report %lf %llu", &rate, &ms) == 2)
-                return client_lease_report(lease, rate, ms);
+                return schedctl_lease_report(lease, rate, ms);
         if (sscanf(command, "priority %u", &n) == 1)
-                return client_lease_set_priority(lease, (int)n);
+                return schedctl_lease_set_priority(lease, (int)n);
         if (sscanf(command, "pin %u", &n) == 1)
                 return pin(n);
         if (strcmp(command, "refresh\n") == 0)
-                return client_lease_refresh(lease);
+                return schedctl_lease_refresh(lease);
         if (strcmp(command, "wait\n") == 0)
                 return schedctl_lease_wait(lease, -1);
         return strcmp(command, "monitor\n") == 0 ? monitor() : -ENOSYS;
