@@ -24,6 +24,7 @@ MODULES = (
     "i2c-dev",
     "i2c-stub",
     "lm75",
+    "jc42",
     "ac",
     "battery",
     "overlay",
