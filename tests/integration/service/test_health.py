@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .conftest import Notifications, Service, StartService
 from .fake_machine import FakeMachine
-from .varlink_client import SCHEDULER, Connection
+from .varlink_client import SCHEDULER
 
 # Twice as often as this the service looks whether all is well.
 WATCHED = {"WATCHDOG_USEC": "40000"}
@@ -233,60 +230,3 @@ def test_nothing_is_checked_where_nobody_watches(start: StartService, socket_pat
     with service.connect() as connection:
         connection.call(SCHEDULER + "GetStatus")
     assert not socket_path.with_name("s.state").exists()
-
-
-# A socket that a manager keeps.
-
-
-class Manager:
-    """Listens, and hands the socket to one service after the other, as systemd does."""
-
-    def __init__(self, build: Path, path: Path) -> None:
-        self.schedd = build / "daemon/schedd"
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(str(path))
-        self.socket.listen()
-        self.path = path
-        self.n = 0
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        self.n += 1
-        notifications = Notifications(self.path.with_name(f"notify{self.n}"))
-        # LISTEN_PID is the service's own, which is known only where it is started.
-        script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"'
-        process = subprocess.Popen(
-            ["sh", "-c", script, "sh", self.schedd, "--config", "/dev/null"],
-            preexec_fn=lambda: os.dup2(self.socket.fileno(), 3),
-            env={"NOTIFY_SOCKET": str(notifications.path), "HWLOC_SYNTHETIC": "core:4 pu:2"},
-            pass_fds=(3,),
-        )
-        notifications.wait_for("READY")
-        notifications.close()
-        return process
-
-
-@pytest.fixture
-def manager(build: Path, socket_path: Path) -> Iterator[Manager]:
-    manager = Manager(build, socket_path)
-    yield manager
-    manager.socket.close()
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_restarts_with_the_same_socket(manager: Manager, how: signal.Signals) -> None:
-    """Who connects meanwhile is served by the next one; leases are given back to who claims them."""
-    process = manager.start()
-    with Connection(manager.path) as held:
-        grant = held.acquire(max=3)
-        process.send_signal(how)
-        process.wait(30)
-        with Connection(manager.path) as connection:
-            claim = {k: grant[k] for k in ("lease", "token", "generation", "pus")}
-            connection.send(SCHEDULER + "Claim", claim, more=True)
-            process = manager.start()
-            assert connection.grant()["pus"] == grant["pus"]
-            with Connection(manager.path) as other:
-                assert not set(other.acquire(max=5)["pus"]) & set(grant["pus"])
-            process.terminate()
-            assert process.wait(30) == 0
-    assert manager.path.is_socket()
