@@ -80,6 +80,15 @@ static void print_prospects(const struct view_lease *lease, const struct termina
                 fputs(".\n", out);
 }
 
+/* Of other users' nobody is told. */
+static void print_unit(const struct view_lease *lease, const struct terminal *t, FILE *out)
+{
+        if (lease->unit)
+                terminal_print(t, out, "  Held together by the unit %s.\n", lease->unit);
+        else if (lease->label)
+                fputs("  Held together by its client and process group, in no unit of its own.\n", out);
+}
+
 static void print_lease(const struct view_lease *lease, unsigned n_usable, const struct terminal *t, FILE *out)
 {
         /* On one line, whatever is in it. */
@@ -100,6 +109,7 @@ static void print_lease(const struct view_lease *lease, unsigned n_usable, const
                 print_waiting(lease, t, out);
         if (!cpuset_is_empty(&lease->pus))
                 print_held(lease, n_usable, t, out);
+        print_unit(lease, t, out);
         print_prospects(lease, t, out);
 }
 

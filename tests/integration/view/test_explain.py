@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from pathlib import Path
 
 import pytest
 from fixtures.scenes import SCENES
@@ -42,6 +44,18 @@ def test_explains_every_run(fake: StartFake, schedctl: Schedctl) -> None:
     assert "Run 8: 4000001's" in told  # another user's, without its label
 
 
+@pytest.mark.skipif(
+    os.geteuid() == 0 and os.path.exists("/run/systemd/private"), reason="root has a manager here"
+)
+def test_tells_what_would_hold_a_run_together(socket_path: Path, schedctl: Schedctl) -> None:
+    missing = f"no user manager at {socket_path.parent}/systemd/private"
+    runtime = {"XDG_RUNTIME_DIR": str(socket_path.parent)}
+    told = schedctl("explain", **runtime).stdout
+    assert told.endswith(f"A run begun here would be held together by process groups: {missing}.\n")
+    told = json.loads(schedctl("explain", "--json", **runtime).stdout)
+    assert told["newRun"] == {"noUnit": missing}
+
+
 def test_status_tells_priorities_pauses_and_waits(fake: StartFake, schedctl: Schedctl) -> None:
     fake("laptop-held")
     lines = schedctl("status").stdout.splitlines()
@@ -64,6 +78,7 @@ def test_json(fake: StartFake, schedctl: Schedctl) -> None:
     fake("laptop")
     scene = SCENES["laptop"]
     explained = json.loads(schedctl("explain", "--json").stdout)
+    assert explained.pop("newRun")
     expected = {"running": True, "headroom": scene.headroom(), "status": scene.status()}
     assert explained == expected
     status = json.loads(schedctl("status", "-v", "--json").stdout)
@@ -76,7 +91,9 @@ def test_without_a_service(schedctl: Schedctl) -> None:
         result = schedctl(*verb)
         assert (result.returncode, result.stderr) == (0, "")
         assert result.stdout.startswith("No service is running")
-        assert json.loads(schedctl(*verb, "--json").stdout) == {"running": False}
+        told = json.loads(schedctl(*verb, "--json").stdout)
+        assert told.pop("newRun", None) or verb != ["explain"]
+        assert told == {"running": False}
 
 
 def test_an_older_service(fake: StartFake, schedctl: Schedctl) -> None:
