@@ -7,6 +7,10 @@
 #include "cli/history_rows.h"
 #include "lib/util.h"
 
+/* More than this nothing is, and a damaged file may say anything. */
+#define COUNT_MAX (INT64_C(1) << 60)
+#define TIME_MAX  1e15
+
 int history_open(const char *path, struct history **ret_history, char **ret_warning)
 {
         CLEANUP_FREE char *warning = NULL;
@@ -62,11 +66,26 @@ int history_execute(struct history *h, const char *sql)
 
 /* Reading */
 
-static uint64_t bytes_at(sqlite3_stmt *s, int column)
+double history_read_time(sqlite3_stmt *s, int column)
 {
-        int64_t bytes = sqlite3_column_int64(s, column);
+        double seconds = sqlite3_column_double(s, column);
 
-        return bytes > 0 ? (uint64_t)bytes : 0;
+        return seconds >= 0 && seconds <= TIME_MAX ? seconds : -1;
+}
+
+/* 0 where it cannot be. */
+static int64_t read_count(sqlite3_stmt *s, int column)
+{
+        int64_t n = sqlite3_column_int64(s, column);
+
+        return n >= 0 && n <= COUNT_MAX ? n : 0;
+}
+
+static double time_or_none(sqlite3_stmt *s, int column)
+{
+        double seconds = history_read_time(s, column);
+
+        return seconds > 0 ? seconds : 0;
 }
 
 bool history_find_row(struct history *h, const char *name, struct history_row *ret_row)
@@ -83,15 +102,15 @@ bool history_find_row(struct history *h, const char *name, struct history_row *r
                 return false;
         *ret_row = (struct history_row){
                 .key = sqlite3_column_int64(s, 0),
-                .items = sqlite3_column_int64(s, 1),
-                .whole_run = sqlite3_column_int64(s, 2),
+                .items = read_count(s, 1),
+                .whole_run = read_count(s, 2),
                 .project =
                         {
-                                .runs = (uint64_t)sqlite3_column_int64(s, 3),
-                                .wall = sqlite3_column_double(s, 4),
-                                .collection = sqlite3_column_double(s, 5),
-                                .serial = sqlite3_column_double(s, 6),
-                                .worker_memory = bytes_at(s, 7),
+                                .runs = (uint64_t)read_count(s, 3),
+                                .wall = time_or_none(s, 4),
+                                .collection = time_or_none(s, 5),
+                                .serial = time_or_none(s, 6),
+                                .worker_memory = (uint64_t)read_count(s, 7),
                         },
         };
         return true;
@@ -106,15 +125,20 @@ int history_load_project(struct history *h, const char *project, struct history_
         return known;
 }
 
+/* Nothing is known where a damaged file says what cannot be. */
 struct estimate history_read_estimate(sqlite3_stmt *s)
 {
+        static const int times[] = {2, 4, 5, 8, 9}; /* all but the CPU time, which may not be known */
         int64_t samples = sqlite3_column_int64(s, 1), rss = sqlite3_column_int64(s, 6);
         int outcome = sqlite3_column_int(s, 7);
 
+        for (unsigned i = 0; i < ELEMENTSOF(times); i++)
+                if (history_read_time(s, times[i]) < 0)
+                        return (struct estimate){0};
         return (struct estimate){
                 .n_samples = samples < 0 || samples > ESTIMATE_SAMPLES_MAX ? 0 : (uint32_t)samples,
                 .wall = sqlite3_column_double(s, 2),
-                .cpu = sqlite3_column_double(s, 3),
+                .cpu = history_read_time(s, 3),
                 .spread = sqlite3_column_double(s, 4),
                 .last = sqlite3_column_double(s, 5),
                 .rss = rss < 0 ? 0 : (uint64_t)rss,
@@ -225,7 +249,7 @@ int history_load_groups(struct history *h, const char *project, const char *cons
         for (uint32_t i = 0; i < n; i++) {
                 sqlite3_bind_text(s, 2, ids[i], -1, SQLITE_STATIC);
                 if (sqlite3_step(s) == SQLITE_ROW) {
-                        ret_setups[i] = sqlite3_column_double(s, 0);
+                        ret_setups[i] = history_read_time(s, 0);
                         known += ret_setups[i] >= 0;
                 }
                 sqlite3_reset(s);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "cli/history_import.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 const char *history_outcome_text(enum estimate_outcome outcome)
@@ -29,9 +30,13 @@ static void write_number(const char *name, double value, FILE *to)
         fprintf(to, ", \"%s\": %s", name, text);
 }
 
+/* What is no UTF-8, out of a damaged file, is escaped. */
 static int write_text(const char *text, FILE *to)
 {
         json_t *string = json_string(text);
+        CLEANUP_FREE char *escaped = string ? NULL : text_escape(text);
+        if (escaped)
+                string = json_string(escaped);
         CLEANUP_FREE char *dump = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
 
         json_decref(string);

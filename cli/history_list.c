@@ -82,7 +82,7 @@ static int add_group(struct read_groups *groups, sqlite3_stmt *s)
         row = &groups->rows[groups->n];
         *row = (struct read_group){.group = {.id = strdup(id ? id : ""),
                                              .loose = sqlite3_column_int(s, 2),
-                                             .setup = sqlite3_column_double(s, 3)},
+                                             .setup = history_read_time(s, 3)},
                                    .parent = strdup(parent ? parent : "")};
         groups->n++;
         return row->group.id && row->parent ? 0 : -ENOMEM;

@@ -15,6 +15,9 @@ bool history_prepare(struct history *h, const char *sql, sqlite3_stmt **ret_stat
 /* An SQLite result. */
 int history_execute(struct history *h, const char *sql);
 
+/* Seconds, or -1 where they are not known or cannot be. */
+double history_read_time(sqlite3_stmt *s, int column);
+
 struct history_row {
         int64_t key, items;
         int64_t whole_run; /* the latest one of the whole project's items; 0 none */
