@@ -217,8 +217,11 @@ static enum verdict upgrade_copy(struct history *h)
         sqlite3 *copy = NULL;
         bool copied = false;
 
-        if (sqlite3_open(":memory:", &copy) == SQLITE_OK && (backup = sqlite3_backup_init(copy, "main", h->db, "main")))
-                copied = sqlite3_backup_step(backup, -1) == SQLITE_DONE && sqlite3_backup_finish(backup) == SQLITE_OK;
+        if (sqlite3_open(":memory:", &copy) == SQLITE_OK &&
+            (backup = sqlite3_backup_init(copy, "main", h->db, "main"))) {
+                sqlite3_backup_step(backup, -1);
+                copied = sqlite3_backup_finish(backup) == SQLITE_OK; /* what went wrong in the step is told here too */
+        }
         if (!copied || upgrade(copy) != FILE_OURS ||
             sqlite3_exec(copy, "PRAGMA query_only = ON", NULL, NULL, NULL) != SQLITE_OK) {
                 sqlite3_close(copy);
