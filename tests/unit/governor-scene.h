@@ -29,6 +29,8 @@ void scene_run(struct scene *s, unsigned seconds);
 void scene_step(struct scene *s);
 void scene_lend(struct scene *s, unsigned n);
 void scene_policy(struct scene *s, enum governor_policy policy);
+/* Whatever was read: the decision can be carried out, and its texts can be shown. */
+void scene_check(const struct scene *s);
 /* Adds a sensor without trips at so many degrees; the pointer holds until the scene ends. */
 struct readings_zone *scene_zone(struct scene *s, const char *name, enum readings_place place, double celsius);
 /* Adds package 0 without anything readable. */

@@ -162,53 +162,6 @@ static void fill_situation(struct scene *s, bool wild)
         }
 }
 
-static void check_limits(const struct governor_decision *d)
-{
-        bool seen[GOVERNOR_CAUSES] = {false};
-
-        CHECK(d->n_limits <= GOVERNOR_CAUSES);
-        for (unsigned i = 0; i < d->n_limits; i++) {
-                const struct governor_limit *limit = &d->limits[i];
-
-                CHECK(limit->pus >= 1 && limit->pus <= d->usable);
-                CHECK(i == 0 || limit->pus >= d->limits[i - 1].pus);
-                CHECK(limit->next == 0 || (limit->next > limit->pus && limit->next <= d->usable));
-                CHECK(limit->what[0]);
-                CHECK(limit->cause > GOVERNOR_NONE && limit->cause < GOVERNOR_CAUSES);
-                CHECK(!seen[limit->cause]);
-                seen[limit->cause] = true;
-        }
-}
-
-/* Only what a terminal and JSON can take: printable ASCII and the degree sign. */
-static void check_text(const char *text)
-{
-        for (const char *c = text; *c; c++) {
-                if (strncmp(c, "°", strlen("°")) == 0)
-                        c += strlen("°") - 1;
-                else
-                        CHECK(*c >= ' ' && *c <= '~');
-        }
-}
-
-static void check_decision(const struct scene *s)
-{
-        const struct governor_decision *d = &s->decision;
-        unsigned runs = s->situation.n_runs < d->usable ? s->situation.n_runs : d->usable;
-
-        CHECK_INT(d->usable, cpuset_count(&s->usable));
-        CHECK(d->budget >= 1 && d->budget >= runs && d->budget <= d->usable);
-        CHECK(d->level >= 0 && d->level <= d->budget);
-        CHECK(d->nice >= 0 && d->nice <= 19);
-        CHECK(d->aim != PLACEMENT_COOL || d->hot_package < s->machine.n_packages);
-        CHECK((d->cause == GOVERNOR_NONE) == (strstr(d->text, ": nothing limits") != NULL));
-        CHECK(d->n_ignored == 0 || strstr(d->text, "; ignoring "));
-        for (unsigned i = 0; i < d->n_ignored; i++)
-                CHECK(d->ignored[i].name[0] && d->ignored[i].why[0]);
-        check_limits(d);
-        check_text(d->text);
-}
-
 static void play(unsigned number)
 {
         struct scene s;
@@ -225,7 +178,7 @@ static void play(unsigned number)
                 fill_situation(&s, wild);
                 memset(&s.decision, 0xee, sizeof(s.decision));
                 governor_step(s.governor, &s.readings, &s.situation, &s.decision);
-                check_decision(&s);
+                scene_check(&s);
                 if (below(2))
                         scene_lend(&s, s.decision.budget);
         }
