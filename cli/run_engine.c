@@ -75,17 +75,22 @@ static void serve_slots(struct run *run)
                 run_suite_serve_waiting(s);
 }
 
-static void on_settle(uv_prepare_t *prepare)
+void run_engine_settle(struct run *run)
 {
-        struct run *run = prepare->data;
-
-        /* Until nothing is due: the loop may sleep for long after this. */
         while (run->share_due || run->slots_due) {
                 if (run->share_due)
                         run_share(run);
                 if (run->slots_due)
                         serve_slots(run);
         }
+}
+
+/* Until nothing is due: the loop may sleep for long after this. */
+static void on_settle(uv_prepare_t *prepare)
+{
+        struct run *run = prepare->data;
+
+        run_engine_settle(run);
         run_follow_adjust(run);
 }
 
@@ -218,6 +223,13 @@ static int watch_fd(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callbac
         return r < 0 ? r : uv_poll_start(poll, UV_READABLE, callback);
 }
 
+int run_engine_listen(struct run *run, const char *socket)
+{
+        int r = uv_loop_init(&run->loop);
+
+        return r < 0 ? r : run_server_start(&run->server, &run->loop, socket, &server_events, run);
+}
+
 /* What has to be there before COMMAND starts. */
 static int open_control(struct run *run, const char *python_dir)
 {
@@ -226,9 +238,7 @@ static int open_control(struct run *run, const char *python_dir)
 
         if (asprintf(&socket, "%s/control", run->dir) < 0)
                 return -ENOMEM;
-        r = uv_loop_init(&run->loop);
-        if (r == 0)
-                r = run_server_start(&run->server, &run->loop, socket, &server_events, run);
+        r = run_engine_listen(run, socket);
         if (r == 0 && python_dir)
                 r = run_env_set(run->options, socket, python_dir);
         return r;

@@ -73,6 +73,11 @@ void run_engine(const struct run_options *options, const char *dir, struct run_l
                 const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
                 const sigset_t *command_mask);
 
+/* Its parts that need no COMMAND: the loop and the control socket at that path, whose reporters become suites; and
+ * before the loop sleeps, all that they have made due. */
+int run_engine_listen(struct run *run, const char *socket);
+void run_engine_settle(struct run *run);
+
 /* For suites. */
 
 uint64_t run_now(const struct run *run); /* µs, monotonic; stands still while the run is paused */
