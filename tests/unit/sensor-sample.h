@@ -71,3 +71,22 @@ static inline const struct readings_zone *sample_the_zone(const struct readings 
         }
         return zone;
 }
+
+/* Whatever the files say, a sample is one that can be counted with: NULL, or what is wrong with it. */
+static inline const char *sample_judge(const struct readings *r)
+{
+        if (r->n_zones > READINGS_ZONES_MAX || r->n_packages > READINGS_PACKAGES_MAX)
+                return "there are more sensors than there is room for";
+        for (unsigned i = 0; i < r->n_zones; i++)
+                for (unsigned k = 0; k < i; k++)
+                        if (strcmp(r->zones[i].name, r->zones[k].name) == 0)
+                                return "two sensors have the same name";
+        if (r->battery_percent < -1 || r->battery_percent > 100)
+                return "a battery's charge cannot be";
+        if (r->cpu.some10 < 0 || r->cpu.some10 > 100 || r->memory.full10 < 0 || r->memory.full10 > 100)
+                return "a pressure cannot be";
+        for (unsigned i = 0; i < r->n_packages; i++)
+                if (!r->packages[i].frequency_error && !(r->packages[i].cap > 0 && r->packages[i].cap <= 1))
+                        return "a frequency's cap cannot be";
+        return NULL;
+}
