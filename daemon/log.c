@@ -142,7 +142,8 @@ static void write_line(enum log_level level, const struct stat *st, const char *
                 return; /* nowhere to say so */
 }
 
-static void log_text(enum log_level level, const struct log_event *event, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void log_text(enum log_level level, const struct log_event *event,
+                                                           const char *format, va_list args)
 {
         struct stat st = {0};
         char text[LINE_SIZE];
