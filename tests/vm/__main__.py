@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""Runs tests of the installed schedctl in virtual machines that systemd has booted.
-
-    python3 tests/vm --build DIR [--only NAME]… [--shape N]… [options]
+"""Runs tests of the installed schedctl in virtual machines that systemd has booted: docs/vm.md.
 
 Each file in tests/vm/guest with a line `# vm: shapes=N,… seconds=N` is a theme: it runs in a guest
 of each of these shapes (8 CPUs: 4 cores of two; 16: two packages of that), all themes of a shape in
-one guest. What is made for that (the image, the kernel) is kept in DIR/vm and used again. Exits
-with 0 if all went well, 1 if anything failed, 77 where no guest can be had here.
+one guest, both guests at the same time. What is made for that (image, kernel) is kept in DIR/vm.
+Exits with 0 if all went well, 1 if anything failed, 77 where no guest can be had here.
 """
 
 from __future__ import annotations
@@ -23,12 +21,13 @@ from typing import List, Tuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vm import boot  # noqa: E402
-from vm.boot import Guest, Parts, SHAPES  # noqa: E402
+from vm.boot import Parts, SHAPES  # noqa: E402
 from vm.image import root_image  # noqa: E402
 from vm.kernel import kernel  # noqa: E402
 from vm.places import Missing  # noqa: E402
 from vm.product import GUEST, pack  # noqa: E402
-from vm.results import Case, Theme, tell, write_junit  # noqa: E402
+from vm.results import Case, Theme, write_junit  # noqa: E402
+from vm.session import Session  # noqa: E402
 from vm.tables import tables  # noqa: E402
 
 SKIPPED = 77
@@ -36,6 +35,7 @@ HEADER = re.compile(r"^# vm: shapes=([\d,]+) seconds=(\d+)$", re.MULTILINE)
 MEMORY = 1536  # MiB
 # An emulated guest takes what it takes; this is for one that hangs.
 BOOT_SECONDS = 180
+TESTS, SHELL = "systemd.wants=vm-tests.service", "systemd.wants=vm-shell.service"
 
 
 @dataclass(frozen=True)
@@ -61,163 +61,116 @@ def find_tests(extra: List[Path]) -> List[Test]:
     return found
 
 
-def prepare(cache: Path) -> Tuple[Path, Path, List[Path]]:
-    """The kernel's folder, the root image and ACPI's tables."""
-    with ThreadPoolExecutor() as pool:
-        kernel_there = pool.submit(kernel, cache)
-        root_there = pool.submit(root_image, cache)
-        return kernel_there.result(), root_there.result(), tables(cache)
+class Bench:
+    """What all guests have in common, made where it is not there yet."""
 
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.cache: Path = options.build / "vm"
+        started = time.monotonic()
+        with ThreadPoolExecutor() as pool:
+            kernel_made = pool.submit(kernel, self.cache)
+            root_made = pool.submit(root_image, self.cache)
+            self.kernel = kernel_made.result()
+            self.root = root_made.result()
+        self.tables = tables(self.cache)
+        print(f"image and kernel: {time.monotonic() - started:.1f} s", flush=True)
 
-def run_guest(
-    parts: Parts, shape: int, tests: List[Test], folder: Path, options: argparse.Namespace
-) -> List[Theme]:
-    """Boots one guest; the themes as they went."""
-    started = time.monotonic()
-    seconds = BOOT_SECONDS + sum(test.seconds for test in tests)
-    command = boot.command(parts, SHAPES[shape], options.accelerator, MEMORY, "console=ttyS0")
-    guest = Guest(command, folder, seconds)
-    themes: List[Theme] = []
-    done = False
-    try:
-        with (folder / "tests").open("w") as log:
-            for line in guest.lines():
-                log.write(line + "\n")
-                log.flush()
-                words = line.split()
-                if words[:2] == ["vm", "boot"]:
-                    took = time.monotonic() - started
-                    print(f"{SHAPES[shape]} booted in {took:.1f} s", flush=True)
-                elif words[:2] == ["vm", "begin"]:
-                    themes.append(Theme(Path(words[2]).stem, str(shape)))
-                elif words[:2] == ["vm", "end"]:
-                    themes[-1].end(int(words[3]), float(words[4]))
-                    tell(themes[-1])
-                elif words[:2] == ["vm", "done"]:
-                    done = True
-                elif themes:
-                    themes[-1].hear(line)
-                    if options.verbose:
-                        print(f"        {line}", flush=True)
-    finally:
-        guest.close()
-    if not done:
-        themes.append(broken(guest, shape, folder, themes))
-    return themes
+    def command(self, shape: int, tests: List[Test], line: str) -> List[str]:
+        """QEMU's, for a guest of that shape that has these tests in it."""
+        product = self.logs(shape) / "product.tar"
+        plan = "".join(f"{test.file.name} {test.seconds}\n" for test in tests)
+        pack(self.options.build, product, plan, self.options.file)
+        vmlinux, initrd = self.kernel / "vmlinux", self.kernel / "initrd"
+        parts = Parts(vmlinux, initrd, self.root, product, self.tables)
+        return boot.command(parts, SHAPES[shape], self.options.accelerator, MEMORY, line)
 
+    def logs(self, shape: int) -> Path:
+        folder = self.cache / f"log-{shape}"
+        folder.mkdir(exist_ok=True)
+        return folder
 
-def broken(guest: Guest, shape: int, folder: Path, themes: List[Theme]) -> Theme:
-    """What to say of a guest that ended before its tests."""
-    how = "was stopped" if guest.timed_out else "ended"
-    where = f"in {themes[-1].name}" if themes and not themes[-1].ended else "between tests"
-    said = [
-        (folder / name).read_text(errors="replace").splitlines() for name in ("qemu", "console")
-    ]
-    case = Case("goes on to the end", True, said=[*said[0][-10:], *said[1][-20:]])
-    theme = Theme(
-        "guest",
-        str(shape),
-        [Case(f"the guest {how} {where if themes else 'before it was up'}", True)],
-    )
-    theme.cases[0].said = case.said
-    tell(theme)
-    return theme
+    def run(self, shape: int, tests: List[Test]) -> List[Theme]:
+        if not tests:
+            return []
+        command = self.command(shape, tests, TESTS)
+        seconds = BOOT_SECONDS + sum(test.seconds for test in tests)
+        session = Session(command, SHAPES[shape], self.logs(shape), seconds)
+        themes = session.run(self.options.verbose)
+        print(f"logs (tests, journal, console): {self.logs(shape)}", flush=True)
+        return themes
 
 
 def run_all(tests: List[Test], options: argparse.Namespace) -> List[Theme]:
-    cache = options.build / "vm"
-    started = time.monotonic()
-    kernel_folder, root, acpi = prepare(cache)
-    print(f"prepared in {time.monotonic() - started:.1f} s", flush=True)
-    themes: List[Theme] = []
-    for shape in options.shape or SHAPES:
-        chosen = [test for test in tests if shape in test.shapes]
-        if not chosen:
-            continue
-        folder = cache / f"log-{shape}"
-        folder.mkdir(exist_ok=True)
-        product = folder / "product.tar"
-        plan = "".join(f"{test.file.name} {test.seconds}\n" for test in chosen)
-        pack(options.build, product, plan, options.file)
-        parts = Parts(kernel_folder / "vmlinux", kernel_folder / "initrd", root, product, acpi)
-        themes += run_guest(parts, shape, chosen, folder, options)
-        print(f"logs (console, journal, tests) in {folder}", flush=True)
-    return themes
+    bench = Bench(options)
+    shapes = options.shape or list(SHAPES)
+    with ThreadPoolExecutor(len(shapes)) as pool:
+        chosen = [[test for test in tests if shape in test.shapes] for shape in shapes]
+        return [theme for themes in pool.map(bench.run, shapes, chosen) for theme in themes]
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="tools/vm", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="tools/vm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--build", type=Path, required=True, help="a build folder that ninja has built"
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this theme (again for more)",
-    )
-    parser.add_argument(
-        "--shape",
-        action="append",
-        type=int,
-        choices=list(SHAPES),
-        default=[],
-        help="only guests of so many CPUs",
-    )
-    parser.add_argument(
-        "--file",
-        action="append",
-        type=Path,
-        default=[],
-        help="a further file of tests, from anywhere",
-    )
-    parser.add_argument(
-        "--accelerator", default="tcg,thread=multi", help="QEMU's -accel (default: %(default)s)"
-    )
-    parser.add_argument("--junit", type=Path, help="where to write the results as JUnit XML")
-    parser.add_argument("--list", action="store_true", help="print the themes and leave")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="print the tests' output as it comes"
-    )
+    add = parser.add_argument
+    add("--build", type=Path, metavar="DIR", help="a build folder that ninja has built")
+    add("--only", action="append", default=[], metavar="NAME", help="only this theme; or more")
+    add("--file", action="append", type=Path, default=[], help="a file of tests from elsewhere")
+    add("--shape", action="append", type=int, choices=list(SHAPES), help="only guests of N CPUs")
+    add("--accelerator", default="tcg,thread=multi", help="QEMU's -accel (%(default)s)")
+    add("--junit", type=Path, metavar="FILE", help="where to write the results as JUnit XML")
+    add("--list", action="store_true", help="print the themes, and leave")
+    add("--shell", action="store_true", help="a shell in a guest on this terminal, and no tests")
+    add("-v", "--verbose", action="store_true", help="print what the tests print, as it comes")
     options = parser.parse_args()
-    options.build = options.build.resolve()
+    if not options.build and not options.list:
+        parser.error("--build is needed")
+    options.build = options.build and options.build.resolve()
     options.file = [file.resolve() for file in options.file]
     return options
 
 
-def main() -> int:
-    options = parse()
+def choose(options: argparse.Namespace) -> List[Test]:
     tests = find_tests(options.file)
-    if options.list:
-        for test in tests:
-            shapes = ", ".join(map(str, test.shapes))
-            print(f"{test.name:14} shapes {shapes}; at most {test.seconds} s")
-        return 0
     names = {test.name for test in tests}
     if not names.issuperset(options.only):
         unknown = ", ".join(sorted(set(options.only) - names))
         sys.exit(f"no theme {unknown}; there are {', '.join(sorted(names))}")
     if options.only:
-        tests = [test for test in tests if test.name in options.only]
-    elif options.file:
-        tests = [test for test in tests if test.file in options.file]
+        return [test for test in tests if test.name in options.only]
+    return [test for test in tests if test.file in options.file or not options.file]
+
+
+def judge(themes: List[Theme], seconds: float) -> int:
+    cases = [case for theme in themes for case in theme.cases]
+    failed = sum(case.failed for case in cases)
+    skipped = sum(bool(case.skipped) for case in cases)
+    passed = len(cases) - failed - skipped
+    print(f"vm: {passed} ok, {failed} failed, {skipped} skipped in {seconds:.0f} s")
+    return 1 if failed else 0 if passed else SKIPPED
+
+
+def main() -> int:
+    options = parse()
+    tests = choose(options)
+    if options.list:
+        for test in tests:
+            shapes = ", ".join(map(str, test.shapes))
+            print(f"{test.name:14} shapes {shapes}; at most {test.seconds} s")
+        return 0
     started = time.monotonic()
     try:
+        if options.shell:
+            shape = (options.shape or list(SHAPES))[0]
+            return boot.shell(Bench(options).command(shape, tests, SHELL))
         themes = run_all(tests, options)
     except Missing as reason:
         print(f"skipped: {reason}")
-        themes = [Theme("guest", "", [Case("a guest can be had here", False, str(reason))])]
+        themes = [Theme("guest", 0, [Case("a guest can be had here", False, str(reason))])]
     if options.junit:
         write_junit(themes, options.junit)
-    cases = [case for theme in themes for case in theme.cases]
-    failed, skipped = sum(case.failed for case in cases), sum(bool(case.skipped) for case in cases)
-    took = time.monotonic() - started
-    passed = len(cases) - failed - skipped
-    print(f"vm: {passed} ok, {failed} failed, {skipped} skipped in {took:.0f} s")
-    return 1 if failed else 0 if len(cases) > skipped else SKIPPED
+    return judge(themes, time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,11 @@ def command(parts: Parts, shape: Shape, accelerator: str, memory: int, line: str
     ]
 
 
+def shell(command: Sequence[str]) -> int:
+    """A guest whose first port is this terminal; QEMU's exit status."""
+    return subprocess.run([*command, "-serial", "mon:stdio"]).returncode
+
+
 class Guest:
     """A guest that runs tests. What it says on its second port comes line by line; the first (the
     kernel's) and the third (the journal) go to files in `folder`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -19,18 +20,11 @@ WITHOUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/
 # Units that only take time here.
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
-    *("e2scrub_reap.service", "fstrim.timer", "systemd-timesyncd.service", "getty@tty1.service"),
-    *("systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "ldconfig.service"),
-    *(
-        "systemd-hwdb-update.service",
-        "systemd-pcrphase.service",
-        "systemd-pcrphase-sysinit.service",
-    ),
-    *(
-        "systemd-network-generator.service",
-        "serial-getty@ttyS0.service",
-        "systemd-firstboot.service",
-    ),
+    *("e2scrub_reap.service", "fstrim.timer", "getty@tty1.service", "kmod-static-nodes.service"),
+    *("ldconfig.service", "modprobe@.service", "serial-getty@ttyS0.service"),
+    *("systemd-firstboot.service", "systemd-hwdb-update.service", "systemd-timesyncd.service"),
+    *("systemd-network-generator.service", "systemd-pcrphase-sysinit.service"),
+    *("systemd-pcrphase.service", "systemd-update-utmp.service"),
 )
 USERS = ("ada", "bob")
 SIZE = "900M"
@@ -39,9 +33,8 @@ SIZE = "900M"
 def _configure(root: str) -> str:
     """A shell script that makes the unpacked system ready to boot."""
     masks = " ".join(f'"{root}/etc/systemd/system/{unit}"' for unit in MASKED)
-    users = "\n".join(
-        f'chroot "{root}" useradd --create-home --shell /bin/bash {user}' for user in USERS
-    )
+    add = f'chroot "{root}" useradd --create-home --shell /bin/bash'
+    users = "\n".join(f"{add} {user}" for user in USERS)
     return f"""
 set -e
 for unit in {masks}; do ln -sf /dev/null "$unit"; done
@@ -51,20 +44,21 @@ echo vm >"{root}/etc/hostname"
 echo 127.0.0.1 localhost vm >"{root}/etc/hosts"
 echo '/dev/vda / ext4 noatime 0 0' >"{root}/etc/fstab"
 echo 5c4edc71000000000000000000000001 >"{root}/etc/machine-id"
-rm -rf "{root}"/var/lib/apt/lists/* "{root}"/var/cache/apt/*
 """
 
 
 def _make(folder: Path) -> None:
     log = folder / "log"
-    tree = folder / "tree"
+    (folder / "tree").mkdir()
     options = [f"--dpkgopt=path-exclude={pattern}" for pattern in WITHOUT]
-    run(
-        ["mmdebstrap", "--variant=minbase", "--skip=cleanup/apt", f"--include={','.join(PACKAGES)}"]
-        + [*options, f"--customize-hook={_configure('$1')}", SUITE, str(folder / "tree.tar")],
-        log,
-    )
-    tree.mkdir()
+    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *options]
+    command.append(f"--customize-hook={_configure('$1')}")
+    try:
+        run([*command, SUITE, str(folder / "tree.tar")], log)
+    except RuntimeError as error:
+        if os.geteuid() == 0:
+            raise
+        raise Missing(f"not root, and mmdebstrap cannot do without here: {error}") from error
     script = (
         f'tar xf tree.tar -C tree --exclude="./dev/*" && '
         f"mke2fs -q -t ext4 -O ^has_journal -d tree root.ext4 {SIZE} && rm -rf tree"

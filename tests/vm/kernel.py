@@ -101,7 +101,10 @@ def _initrd(modules: Path) -> bytes:
 
 def _make(folder: Path, package: str) -> None:
     log = folder / "log"
-    run(["apt-get", "-q", "download", package], log, cwd=folder)
+    try:
+        run(["apt-get", "-q", "download", package], log, cwd=folder)
+    except RuntimeError as error:
+        raise Missing(f"Debian's mirror cannot be reached: {error}") from error
     (archive,) = folder.glob("*.deb")
     tree = folder / "tree"
     tree.mkdir()

@@ -22,13 +22,6 @@ def _as_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
     return info
 
 
-def _add_text(archive: tarfile.TarFile, name: str, text: str) -> None:
-    info = tarfile.TarInfo(name)
-    content = text.encode()
-    info.size = len(content)
-    archive.addfile(info, io.BytesIO(content))
-
-
 def _tests(extra: Sequence[Path]) -> Iterator[Tuple[Path, Path]]:
     """Each file, and its place below IN_GUEST."""
     for file in (*sorted(GUEST.iterdir()), *extra):
@@ -56,11 +49,10 @@ def pack(build: Path, path: Path, plan: str, extra: Sequence[Path]) -> None:
                     archive.add(file, str(file.relative_to(installed)), filter=_as_root)
             for file, place in _tests(extra):
                 archive.add(file, str(IN_GUEST / place), filter=_as_root)
-            _add_text(archive, str(IN_GUEST / "plan"), plan)
-            unit = (GUEST / "vm-tests.service").read_text()
-            _add_text(archive, "etc/systemd/system/vm-tests.service", unit)
-            wanted = tarfile.TarInfo("etc/systemd/system/multi-user.target.wants/vm-tests.service")
-            wanted.type, wanted.linkname = tarfile.SYMTYPE, "../vm-tests.service"
-            archive.addfile(wanted)
+            info = tarfile.TarInfo(str(IN_GUEST / "plan"))
+            info.size = len(plan.encode())
+            archive.addfile(info, io.BytesIO(plan.encode()))
+            for file in GUEST.glob("*.service"):
+                archive.add(file, f"etc/systemd/system/{file.name}", filter=_as_root)
     with path.open("ab") as image:  # a disk has whole sectors
         image.truncate(-(-path.stat().st_size // 512) * 512)

@@ -24,7 +24,7 @@ class Theme:
     """One file of tests in one guest."""
 
     name: str
-    shape: str
+    pus: int  # the guest's
     cases: List[Case] = field(default_factory=list)
     seconds: float = 0.0
     ended: bool = False
@@ -67,22 +67,22 @@ class Theme:
         counts = [(len(self.failed), "failed"), (passed, "ok"), (len(self.skipped), "skipped")]
         outcome = "FAILED" if self.failed else "ok" if passed else "skipped"
         said = ", ".join(f"{n} {what}" for n, what in counts if n)
-        return f"{outcome:8}{self.shape:>3} CPUs  {self.name:14}{self.seconds:6.1f} s  {said}"
+        return f"{outcome:8}{self.pus:>3} CPUs  {self.name:14}{self.seconds:6.1f} s  {said}"
 
 
 def tell(theme: Theme) -> None:
-    print(theme.summary(), flush=True)
+    """In one piece, since two guests tell at the same time."""
+    lines = [theme.summary()]
     for case in theme.failed:
-        print(f"        not ok - {case.name}")
-        print("".join(f"            {line}\n" for line in case.said), end="")
-    for case in theme.skipped:
-        print(f"        skipped: {case.name}: {case.skipped}")
+        lines += [f"        not ok - {case.name}", *(f"            {line}" for line in case.said)]
+    lines += [f"        skipped: {case.name}: {case.skipped}" for case in theme.skipped]
+    print("\n".join(lines) + "\n", end="", flush=True)
 
 
 def write_junit(themes: Iterable[Theme], path: Path) -> None:
     suites = ElementTree.Element("testsuites")
     for theme in themes:
-        name = f"vm{theme.shape}.{theme.name}"
+        name = f"vm{theme.pus}.{theme.name}"
         suite = ElementTree.SubElement(suites, "testsuite", name=name, time=f"{theme.seconds:.1f}")
         for case in theme.cases:
             element = ElementTree.SubElement(suite, "testcase", classname=name, name=case.name)
