@@ -28,7 +28,7 @@ static bool stop_running(struct run_pause *p)
                         continue;
                 if (!run_pids_have(&p->stopped, pid) && run_pids_add(&p->stopped, pid) < 0)
                         continue;
-                none &= kill(pid, SIGSTOP) < 0;
+                none &= run_tree_signal(pid, SIGSTOP) < 0;
         }
         return none;
 }
@@ -48,7 +48,7 @@ static void continue_all(struct run_pause *p)
         (void)run_tree_descendants(getpid(), &all);
         for (size_t i = all.n; i > 0; i--)
                 if (run_pids_have(&p->stopped, all.items[i - 1]))
-                        kill(all.items[i - 1], SIGCONT);
+                        (void)run_tree_signal(all.items[i - 1], SIGCONT);
         run_pids_finish(&p->stopped);
 }
 

@@ -43,7 +43,7 @@ static void doom(struct run_suite *s, const struct run_done_record *record)
                 return;
         w->doomed = true;
         if (w->pid > 0)
-                kill(w->pid, SIGKILL);
+                (void)run_tree_signal(w->pid, SIGKILL);
 }
 
 /* Whether the worker was moved while it ran an item of this length, or may have been: an item had begun before the

@@ -201,7 +201,7 @@ int run_suite_started(struct run_suite *s, uint32_t number, pid_t pid)
         if (w->state == RUN_WORKER_READY) /* as it said itself, meanwhile */
                 run_suite_sample_from_now(s, w);
         if (w->doomed)
-                kill(pid, SIGKILL);
+                (void)run_tree_signal(pid, SIGKILL);
         else /* the lease may have changed meanwhile, and all that was not known as a worker been moved */
                 pin_now(s, w);
         return 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -185,6 +186,38 @@ int run_tree_look_below(pid_t pid, const struct run_pids *except, struct run_pid
         return r;
 }
 
+/* Whether it is below this process. A parent that ends on the way up leaves its children to us: then once more. */
+static bool is_below(pid_t pid)
+{
+        for (unsigned i = 0; i < LOOKS_MAX; i++) {
+                pid_t at = pid;
+
+                while (at > 1 && at != getpid())
+                        at = parent_of(at);
+                if (at == getpid())
+                        return true;
+                if (parent_of(pid) == 0)
+                        return false;
+        }
+        return false;
+}
+
+/* Whoever has the number when the descriptor is opened keeps it as long as that is there: if it is found to be ours
+ * after that, the signal reaches nobody else. */
+int run_tree_signal(pid_t pid, int sig)
+{
+        CLEANUP_CLOSE int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        int error = fd < 0 ? errno : 0;
+
+        if (error && error != ENOSYS && error != EPERM) /* before Linux 5.3, or by who filters calls */
+                return -error;
+        if (!is_below(pid))
+                return -ESRCH;
+        if (fd < 0)
+                return kill(pid, sig) < 0 ? -errno : 0;
+        return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 ? -errno : 0;
+}
+
 /* Sends to every descendant; returns how many could be reached. */
 static size_t signal_descendants(int sig)
 {
@@ -193,8 +226,7 @@ static size_t signal_descendants(int sig)
 
         (void)run_tree_descendants(getpid(), &all); /* what memory allowed to list is ended now, the rest next time */
         for (size_t i = 0; i < all.n; i++)
-                if (kill(all.items[i], sig) == 0)
-                        reached++;
+                reached += run_tree_signal(all.items[i], sig) == 0;
         return reached;
 }
 
