@@ -7,8 +7,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from .conftest import Notifications, Service, StartService
 from .fake_machine import FakeMachine
 from .varlink_client import SCHEDULER

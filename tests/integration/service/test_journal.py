@@ -1,4 +1,4 @@
-"""What the journal gets: its own protocol, over a socket that the test holds, with fields that say what a line is about."""
+"""What the journal gets, over a socket that the test holds: fields say what a line is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The units as they are installed: understood by systemd, and closed to what the service does not need."""
+"""The units as installed: systemd understands them, and they shut out what is not needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def find(installed: Path, pattern: str) -> Path:
 
 @pytest.fixture
 def units(installed: Path, tmp_path: Path) -> Path:
-    """The units as they would be without the folder: their programs are looked for by their full paths."""
+    """The units with programs that are there: theirs are installed into another folder."""
     for scope in ("system", "user"):
         shutil.copytree(find(installed, f"systemd/{scope}"), tmp_path / scope)
         service = tmp_path / scope / "schedd.service"
@@ -114,7 +114,7 @@ def test_what_the_service_relies_on(units: Path, scope: str) -> None:
 @as_root
 @pytest.mark.skipif(not shutil.which("systemd-tmpfiles"), reason="not installed")
 def test_power_readings(installed: Path, tmp_path: Path) -> None:
-    """The service's group may read what packages consume, and nothing below them; the rest is as it was."""
+    """The service's group may read what packages consume; the rest is as it was."""
     zones = tmp_path / "sys/devices/virtual/powercap/intel-rapl"
     packages = [zones / "intel-rapl:0", zones / "intel-rapl:1"]
     part = packages[0] / "intel-rapl:0:0"

@@ -1,4 +1,4 @@
-"""A service is replaced while it lends: by another that the manager starts with the same socket, by another version."""
+"""A service is replaced while it lends: by one that gets its socket, or of another version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .varlink_client import SCHEDULER, Connection, Json
 TOKEN = "0123456789abcdef0123456789abcdef"
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
 # A lease as the first version that was released recorded it, and as a later one may.
-OLDER = {
+OLDER: Json = {
     "lease": 7, "uid": os.getuid(), "token": HASH, "label": "make check", "min": 1, "max": 3,
     "weight": 100, "memory": 0, "priority": "batch", "allowed": "0-7", "quota": 0.0, "group": 5,
     "generation": 4, "pus": "2-4", "slots": "2-4",
@@ -63,7 +63,7 @@ def manager(build: Path, socket_path: Path) -> Iterator[Manager]:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_restarts_with_the_same_socket(manager: Manager, how: signal.Signals) -> None:
-    """Who connects meanwhile is served by the next one; leases are given back to who claims them."""
+    """Who connects meanwhile is served by the next one; who claims a lease has it back."""
     process = manager.start()
     with Connection(manager.path) as held:
         grant = held.acquire(max=3)
