@@ -19,7 +19,8 @@ enum {
         ALLOC_LEASES_MAX = 1024,
         ALLOC_LEASES_PER_UID_MAX = 128,
         ALLOC_SLOTS_MAX = 4096,
-        ALLOC_SHARED_PER_PU_MAX = 8, /* shared lends of one PU beside its exclusive holder */
+        ALLOC_SHARED_PER_PU_MAX = 8, /* shared lends of one PU beside its exclusive holder, and one to whom it is due,
+                                        or who has nothing else */
         ALLOC_WEIGHT_MIN = 1,        /* weights are integers, as systemd's CPUWeight= */
         ALLOC_WEIGHT_DEFAULT = 100,
         ALLOC_WEIGHT_MAX = 10000,

@@ -8,6 +8,11 @@
  */
 #include "core/alloc_state.h"
 
+enum {
+        DUE_MAX = ALLOC_SHARED_PER_PU_MAX +
+                  1, /* guests, where one of them is whom the PU comes to: others cannot keep him out */
+};
+
 unsigned alloc_count_guests(const struct alloc *a, unsigned pu)
 {
         unsigned n = 0;
@@ -67,14 +72,14 @@ static unsigned count_staying(const struct alloc *a, unsigned pu)
 }
 
 /* The PU of `candidates` that fewest will go on sharing, below the bound; CPUSET_NONE where there is none. */
-static unsigned least_shared(const struct alloc *a, const struct cpuset *candidates)
+static unsigned least_shared(const struct alloc *a, const struct cpuset *candidates, unsigned bound)
 {
-        unsigned found = CPUSET_NONE, least = ALLOC_SHARED_PER_PU_MAX;
+        unsigned found = CPUSET_NONE, least = bound;
 
         CPUSET_FOREACH (pu, candidates) {
                 unsigned n = count_staying(a, pu);
 
-                if (n >= least || alloc_count_guests(a, pu) >= ALLOC_SHARED_PER_PU_MAX)
+                if (n >= least || alloc_count_guests(a, pu) >= bound)
                         continue;
                 found = pu;
                 least = n;
@@ -91,7 +96,7 @@ static bool change_places(struct alloc *a, size_t index)
 
         for (size_t i = 0; i < a->n_leases; i++) {
                 struct cpuset taken = cpuset_and(&may_stay, &m->takes[i]);
-                unsigned pu = least_shared(a, &taken);
+                unsigned pu = least_shared(a, &taken, ALLOC_SHARED_PER_PU_MAX);
 
                 if (pu == CPUSET_NONE)
                         continue;
@@ -132,12 +137,23 @@ static bool stay(struct alloc *a, size_t index)
         struct alloc_lease *l = &a->leases[index];
         const struct cpuset *may = &a->solution.match.may[index];
         struct cpuset mine = cpuset_and(&l->own, may), kept = cpuset_andnot(&mine, &l->wanted);
-        unsigned pu = least_shared(a, cpuset_is_empty(&kept) ? &mine : &kept);
+        unsigned pu = least_shared(a, cpuset_is_empty(&kept) ? &mine : &kept, ALLOC_SHARED_PER_PU_MAX);
 
         if (pu == CPUSET_NONE || cpuset_intersects(may, &a->solution.taken))
                 return false;
         cpuset_remove(&l->own, pu);
         cpuset_add(&l->guest, pu);
+        return true;
+}
+
+static bool user_has_none(const struct alloc *a, size_t index)
+{
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct cpuset held = alloc_lease_held(&a->leases[i]);
+
+                if (a->leases[i].request.uid == a->leases[index].request.uid && !cpuset_is_empty(&held))
+                        return false;
+        }
         return true;
 }
 
@@ -149,7 +165,8 @@ static bool lend_first(struct alloc *a, size_t index)
         const struct alloc_solution *s = &a->solution;
         struct cpuset coming = cpuset_and(&s->match.takes[index], &s->owned);
         struct cpuset later = cpuset_and(&s->match.takes[index], &s->later);
-        unsigned pu = least_shared(a, &coming);
+        unsigned pu = least_shared(a, &coming, DUE_MAX);
+        unsigned bound = user_has_none(a, index) ? DUE_MAX : ALLOC_SHARED_PER_PU_MAX;
 
         if (pu == CPUSET_NONE && !cpuset_is_empty(&later)) {
                 lend(l, &l->own, cpuset_next(&later, 0));
@@ -159,12 +176,12 @@ static bool lend_first(struct alloc *a, size_t index)
                 struct cpuset may_share = shareable(a, index);
 
                 cpuset_subtract(&may_share, &l->own);
-                pu = least_shared(a, &may_share);
+                pu = least_shared(a, &may_share, bound);
         }
         if (pu == CPUSET_NONE && !cpuset_intersects(&l->guest, &s->match.may[index])) {
                 struct cpuset others = cpuset_andnot(&s->match.may[index], &l->own);
 
-                pu = least_shared(a, &others);
+                pu = least_shared(a, &others, bound);
         }
         if (pu == CPUSET_NONE)
                 return false;
@@ -194,7 +211,7 @@ static bool lend_overdue(struct alloc *a, size_t index)
         bool lent = false;
 
         CPUSET_FOREACH (pu, &missing) {
-                if (!is_overdue(a, pu) || alloc_count_guests(a, pu) >= ALLOC_SHARED_PER_PU_MAX)
+                if (!is_overdue(a, pu) || alloc_count_guests(a, pu) >= DUE_MAX)
                         continue;
                 lend(l, &l->guest, pu);
                 lent = true;

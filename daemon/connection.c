@@ -16,7 +16,7 @@
 #include "lib/varlink.h"
 
 enum {
-        READ_SIZE = 16 * 1024,
+        READ_SIZE = 4 * 1024,
 };
 
 static void go_on(struct connection *c);

@@ -1,6 +1,7 @@
 /* schedd: lends the machine's CPUs to runs. schedd(8) describes it. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "daemon/config.h"
@@ -11,6 +12,7 @@
 
 enum {
         EXIT_USAGE = 2,
+        LARGE_BYTES = 16 * 1024,
         OPTION_SOCKET = 256,
         OPTION_IDLE_EXIT,
         OPTION_DEFER_TO,
@@ -175,6 +177,8 @@ int main(int argc, char **argv)
 
         if (r != 0)
                 return r - 1;
+        /* What large messages took is given back to the system when they are gone. */
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
         if (settings.log_level)
                 log_set_level(settings.log_level);
         if (instead.check_config)

@@ -73,6 +73,26 @@ static void leases_of_a_user_are_bounded(void)
         scene_end(&s, __func__, "");
 }
 
+/* Guests up to the bound keep nobody out to whom a PU is due. */
+static void guests_of_a_user_keep_no_other_out(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+        struct alloc_lease_view view;
+
+        scene_begin(&s, 2);
+        for (alloc_id id = 1; id <= 2 * (1 + ALLOC_SHARED_PER_PU_MAX) + 5; id++)
+                CHECK_INT(try_open(&s, id, r), 0);
+        r.uid++;
+        CHECK_INT(try_open(&s, ALLOC_LEASES_MAX, r), 0);
+        CHECK(!alloc_check(s.alloc));
+        CHECK(alloc_lease_find(s.alloc, ALLOC_LEASES_MAX, &view));
+        CHECK_INT(cpuset_count(&view.grant->pus), 1);
+        CHECK_INT(try_open(&s, ALLOC_LEASES_MAX + 1, r), 0);
+        CHECK(!alloc_check(s.alloc));
+        scene_end(&s, __func__, "");
+}
+
 static void leases_are_bounded(void)
 {
         struct scene s;
@@ -256,6 +276,7 @@ int main(void)
         malformed_requests_are_refused();
         an_unknown_lease_is_refused();
         leases_of_a_user_are_bounded();
+        guests_of_a_user_keep_no_other_out();
         leases_are_bounded();
         slots_last_for_many_leases();
         slots_are_kept();

@@ -74,6 +74,7 @@ class Bystander:
             self.take_grant()
         found = self.monitor.expect()["parameters"]["status"]["leases"]
         assert self.lease["lease"] in [lease["lease"] for lease in found]
+        assert_lent_once(found)
 
     def take_grant(self) -> Json:
         grant = self.stream.grant()
@@ -90,6 +91,12 @@ class Bystander:
 
     def close(self) -> None:
         self.stack.close()
+
+
+def assert_lent_once(leases: list[Json]) -> None:
+    """No PU has two holders beside those it is lent to as a shared one."""
+    holders = [pu for lease in leases for pu in set(lease["pus"]) - set(lease["shared"])]
+    assert len(holders) == len(set(holders)), leases
 
 
 @pytest.fixture
