@@ -74,7 +74,7 @@ static const char *check_sums(const struct alloc *a)
         if (cpuset_intersects(&exclusive, &shared))
                 return "an exclusive holder's PU is shared";
         CPUSET_FOREACH (pu, &guests)
-                if (alloc_count_guests(a, pu) > ALLOC_SHARED_PER_PU_MAX + 1)
+                if (alloc_count_guests(a, pu) > ALLOC_GUESTS_MAX)
                         return "a PU has too many guests";
         return NULL;
 }

@@ -193,7 +193,7 @@ static void recover(struct alloc *a, const struct alloc_event *e)
                 cpuset_subtract(&a->leases[i].meant, &l->own);
         bound = cpuset_and(&pus, &owned);
         CPUSET_FOREACH (pu, &bound)
-                if (alloc_count_guests(a, pu) < ALLOC_SHARED_PER_PU_MAX)
+                if (alloc_count_guests(a, pu) < ALLOC_GUESTS_MAX)
                         cpuset_add(&l->guest, pu);
         CPUSET_FOREACH (pu, &pus)
                 l->lends[pu].generation = e->generation;

@@ -8,11 +8,6 @@
  */
 #include "core/alloc_state.h"
 
-enum {
-        DUE_MAX = ALLOC_SHARED_PER_PU_MAX +
-                  1, /* guests, where one of them is whom the PU comes to: others cannot keep him out */
-};
-
 unsigned alloc_count_guests(const struct alloc *a, unsigned pu)
 {
         unsigned n = 0;
@@ -165,8 +160,8 @@ static bool lend_first(struct alloc *a, size_t index)
         const struct alloc_solution *s = &a->solution;
         struct cpuset coming = cpuset_and(&s->match.takes[index], &s->owned);
         struct cpuset later = cpuset_and(&s->match.takes[index], &s->later);
-        unsigned pu = least_shared(a, &coming, DUE_MAX);
-        unsigned bound = user_has_none(a, index) ? DUE_MAX : ALLOC_SHARED_PER_PU_MAX;
+        unsigned pu = least_shared(a, &coming, ALLOC_GUESTS_MAX);
+        unsigned bound = user_has_none(a, index) ? ALLOC_GUESTS_MAX : ALLOC_SHARED_PER_PU_MAX;
 
         if (pu == CPUSET_NONE && !cpuset_is_empty(&later)) {
                 lend(l, &l->own, cpuset_next(&later, 0));
@@ -211,7 +206,7 @@ static bool lend_overdue(struct alloc *a, size_t index)
         bool lent = false;
 
         CPUSET_FOREACH (pu, &missing) {
-                if (!is_overdue(a, pu) || alloc_count_guests(a, pu) >= DUE_MAX)
+                if (!is_overdue(a, pu) || alloc_count_guests(a, pu) >= ALLOC_GUESTS_MAX)
                         continue;
                 lend(l, &l->guest, pu);
                 lent = true;

@@ -23,6 +23,11 @@
 #include "core/alloc.h"
 #include "core/alloc_match.h"
 
+enum {
+        /* Guests of a PU where one of them is whom it comes to, or all that a user has: others cannot keep him out. */
+        ALLOC_GUESTS_MAX = ALLOC_SHARED_PER_PU_MAX + 1,
+};
+
 struct alloc_lend {
         uint64_t generation;   /* of the lease's grant that first had the PU */
         uint64_t wanted_since; /* ALLOC_NEVER where it is not wanted back */

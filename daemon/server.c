@@ -461,6 +461,7 @@ int server_open(struct server *s, const struct server_settings *settings)
         if (r < 0)
                 return r;
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a full disk */
         peers_init(&s->peers, connections_max(), geteuid());
         r = start_config(s);
         if (r == 0)
