@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/text.h"
 #include "lib/varlink.h"
 
 static const char *text_of(const json_t *parameters, const char *name)
@@ -16,7 +17,8 @@ static bool is(const char *error, const char *name)
         return strcmp(error, name) == 0;
 }
 
-void ask_error_text(const char *error, const json_t *parameters, const char *lease, char ret_text[static ASK_ERROR_MAX])
+/* Quotes what the service says as it is. */
+static void describe(const char *error, const json_t *parameters, const char *lease, char ret_text[static ASK_ERROR_MAX])
 {
         if (is(error, ASK_METHOD("NoSuchLease")))
                 (void)snprintf(ret_text, ASK_ERROR_MAX, "there is no lease '%s' of yours", lease ? lease : "");
@@ -36,6 +38,16 @@ void ask_error_text(const char *error, const json_t *parameters, const char *lea
                 (void)snprintf(ret_text, ASK_ERROR_MAX, "the service is older than this schedctl and cannot do that");
         else
                 (void)snprintf(ret_text, ASK_ERROR_MAX, "the service answers %s", error);
+}
+
+void ask_error_text(const char *error, const json_t *parameters, const char *lease, char ret_text[static ASK_ERROR_MAX])
+{
+        CLEANUP_FREE char *escaped = NULL;
+        char text[ASK_ERROR_MAX];
+
+        describe(error, parameters, lease, text);
+        escaped = text_escape(text);
+        (void)snprintf(ret_text, ASK_ERROR_MAX, "%s", escaped ? escaped : "the service answers an error");
 }
 
 int ask_service(const char *verb, const char *method, json_t *parameters, unsigned flags, json_t **ret_reply)

@@ -68,12 +68,30 @@ static size_t next_end(const struct alloc *a, const struct alloc_solution *s)
         return found;
 }
 
-/* A first PU that must not wait only lacks a place to share: whoever ends leaves one. */
+static bool has_place(const struct alloc *a, const struct alloc_solution *s, unsigned pu)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < a->n_leases; i++) {
+                struct cpuset held = alloc_lease_held(&a->leases[i]);
+
+                n += !s->plans[i].gone && cpuset_has(&held, pu);
+        }
+        return n < 1 + ALLOC_SHARED_PER_PU_MAX;
+}
+
+/* A first PU that must not wait only lacks a place to share: whoever ends leaves one, unless there was one too many. */
 static bool gets_place(const struct alloc *a, const struct alloc_solution *s, size_t index, size_t ended)
 {
         struct cpuset held = alloc_lease_held(&a->leases[ended]);
+        struct cpuset left = cpuset_and(&held, &s->match.may[index]);
 
-        return !s->plans[index].batch && cpuset_intersects(&held, &s->match.may[index]);
+        if (s->plans[index].batch)
+                return false;
+        CPUSET_FOREACH (pu, &left)
+                if (has_place(a, s, pu))
+                        return true;
+        return false;
 }
 
 /* Notes what the waiting leases are due after `ended` has ended; returns how many still know nothing. */

@@ -16,13 +16,13 @@ from service.conftest import (  # noqa: F401  (fixtures)
     as_root,
     build,
     connection,
-    env,
     rundir,
     service,
     socket_path,
     source,
     start,
 )
+from service.conftest import env as plain_env  # noqa: F401
 from service.varlink_client import SCHEDULER, SERVICE, Connection, Json
 
 __all__ = ["as_root", "build", "connection", "env", "rundir", "service", "socket_path", "source"]
@@ -36,6 +36,23 @@ PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by
 # Of the C library's allocator, which keeps some of what was freed; and of what the service keeps by
 # itself: its sensors' readings, its log's buffer.
 KEPT = 8 << 20
+
+
+# Runs are as nice as the tests are: what else the machine does would keep nicer ones waiting.
+CONFIGURATION = "[Headroom]\nReserve=0\nPolicy=performance\n"
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Path:
+    path = tmp_path / "runs.conf"
+    path.write_text(CONFIGURATION)
+    return path
+
+
+@pytest.fixture
+def env(plain_env: dict[str, str], tmp_path: Path) -> dict[str, str]:  # noqa: F811
+    (tmp_path / "schedctl/schedd.conf").write_text(CONFIGURATION)
+    return plain_env
 
 
 def connect(service: Service, uid: int) -> Connection:

@@ -209,6 +209,11 @@ def schedctl_run(build: Path, env: dict[str, str], *command: str) -> "subprocess
     )
 
 
+@pytest.fixture
+def service(start: StartService, configuration: Path) -> Service:
+    return start("--config", str(configuration))
+
+
 def test_a_run_is_stopped(service: Service, build: Path, env: dict[str, str]) -> None:
     """Its engine: the service goes on, and so does the run when it may."""
     with service.connect() as calls:

@@ -106,7 +106,7 @@ def test_who_has_used_up_his_time_waits_alone(start: StartService) -> None:
     """On a large machine, calls that take far more than a second together: all are answered, in
     their time, and others at once."""
     service = start(HWLOC_SYNTHETIC=LARGE)
-    calls = 250
+    calls = 220
     bystander = Bystander(service)
     with unharmed(service, bystander), Attackers(service) as attackers:
         (c,) = attackers.connect(1)
