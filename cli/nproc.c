@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "lib/client.h"
+#include "lib/text.h"
 
 struct options {
         unsigned max; /* 0: no limit */
@@ -34,7 +35,9 @@ static int ask(const struct options *options, json_t **ret_answer)
         if (r < 0)
                 return r;
         if (r > 0) {
-                fprintf(stderr, "schedctl nproc: the service answers %s\n", error);
+                CLEANUP_FREE char *escaped = text_escape(error);
+
+                fprintf(stderr, "schedctl nproc: the service answers %s\n", escaped ? escaped : "an error");
                 return -EPROTO;
         }
         if (!json_is_integer(json_object_get(answer, "workers")))
