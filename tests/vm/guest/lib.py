@@ -135,6 +135,8 @@ def lingering(user: str) -> None:
 TESTS = """
 import fcntl, os, pytest
 
+{preamble}
+
 @pytest.mark.parametrize("n", range({n}))
 def test(n):
     with open("arrived", "w") as arrived, open("gate") as gate:
@@ -154,12 +156,14 @@ class Run:
         *options: str,
         user: str = "root",
         prefix: Iterable[str] = (),
+        preamble: str = "",
     ) -> None:
+        """prefix: a command that runs schedctl; preamble: Python that comes before the tests."""
         self.tests = tests
         self.pids: dict[int, int] = {}
         self.times = [0] * tests
         self.folder = Path(tempfile.mkdtemp(prefix="run-"))
-        self._make(user)
+        self._make(user, preamble)
         limits = ("-w", str(workers), "--max", str(workers))
         pytest = ("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests.py")
         command = [*prefix, "schedctl", "run", *limits, *options, "--", *pytest]
@@ -173,8 +177,8 @@ class Run:
                 start_new_session=True,
             )
 
-    def _make(self, user: str) -> None:
-        (self.folder / "tests.py").write_text(TESTS.format(n=self.tests))
+    def _make(self, user: str, preamble: str) -> None:
+        (self.folder / "tests.py").write_text(TESTS.format(n=self.tests, preamble=preamble))
         os.mkfifo(self.folder / "arrived")
         self._arrived = os.open(self.folder / "arrived", os.O_RDWR | os.O_NONBLOCK)
         self._gate = os.open(self.folder / "gate", os.O_CREAT | os.O_RDWR)
@@ -220,11 +224,14 @@ class Run:
         return said
 
     def close(self) -> None:
+        if self._gate < 0:
+            return
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         os.close(self._arrived)
         os.close(self._gate)
+        self._gate = -1
 
     def __enter__(self) -> Run:
         return self

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
-from .lib import UNIT, Run, Skip, drop_in, enable, leases, sh, until
+from service.varlink_client import Connection
+
+from .lib import SOCKET, UNIT, Run, Skip, drop_in, enable, leases, sh, until
 
 TEMPERATURE, MAINS, CHARGE, STATE = range(0x60, 0x64)
 DISCHARGING, CHARGING = 1, 2
 SUPPLIES = Path("/sys/class/power_supply")
 DIMM = 0x18  # a memory module's sensor, by its driver jc42
 BOARD = 0x48  # lm75
+RAPL = Path("/run/powercap")
 
 
 def cmos(byte: int, value: int) -> None:
@@ -64,6 +68,19 @@ def becomes(budget: int, reason: str) -> None:
         raise AssertionError(f"{budget}, {reason}: {json.dumps(last)}") from None
 
 
+def powercap() -> None:
+    """What a guest consumes no driver of Debian's kernel says: files in the place of RAPL's."""
+    zone = RAPL / "intel-rapl:0"
+    zone.mkdir(parents=True, exist_ok=True)
+    power = {"constraint_0_power_limit_uw": 45_000_000, "max_energy_range_uj": 1 << 40}
+    for name, number in {**power, "energy_uj": 1 << 20, "enabled": 1}.items():
+        (zone / name).write_text(f"{number}\n")
+    (zone / "name").write_text("package-0\n")
+    (zone / "constraint_0_name").write_text("long_term\n")
+    shutil.chown(zone / "energy_uj", "root", "schedd")
+    (zone / "energy_uj").chmod(0o440)
+
+
 def test_begin() -> None:
     """The kernel's drivers show an adapter, a battery, a thermal zone and two hwmon chips"""
     if not any(SUPPLIES.iterdir()) and sh("modprobe", "-a", "ac", "battery", status=None):
@@ -80,9 +97,11 @@ def test_begin() -> None:
     new.write_text(f"jc42 {DIMM:#x}\n")
     new.write_text(f"lm75 {BOARD:#x}\n")
     enable()
+    powercap()
     # The sensors' clock ten times as fast: what the governor waits for takes tenths of the time.
     schedd = sh("systemctl", "show", "-P", "ExecStart", UNIT).split("path=")[1].split()[0]
-    drop_in("fast", f"[Service]\nExecStart=\nExecStart={schedd} --sample-ms 100\n")
+    faster = f"ExecStart=\nExecStart={schedd} --sample-ms 100"
+    drop_in("fast", f"[Service]\n{faster}\nBindReadOnlyPaths={RAPL}:/sys/class/powercap\n")
     sh("systemctl", "restart", UNIT)
 
 
@@ -92,6 +111,20 @@ def test_readings() -> None:
     expected = {"jc42 temp1": 40, "lm75 temp1": 30, "thermal zone 0 acpitz": 40, "power supply": 80}
     assert {name: readings[name].get("value") for name in expected} == expected, readings
     assert readings["power supply"]["detail"] == "on mains", readings
+
+
+def test_power() -> None:
+    """What a package consumes is read from a file that only the service's group may read"""
+    energy = RAPL / "intel-rapl:0/energy_uj"
+
+    def consumes() -> bool:
+        energy.write_text(f"{int(energy.read_text()) + 20_000_000}\n")
+        readings = {reading["name"]: reading for reading in headroom()["readings"]}
+        return bool(readings["package 0 power"].get("value"))
+
+    with Connection(SOCKET) as connection:
+        connection.acquire(max=1)
+        until("a package consumes something", consumes)
 
 
 def test_battery() -> None:
