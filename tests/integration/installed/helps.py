@@ -17,7 +17,7 @@ DOCS = SOURCE / "docs"
 def help_of(*words: str) -> str:
     program = BUILD / ("daemon/schedd" if words == ("schedd",) else "cli/schedctl")
     arguments = [] if words == ("schedd",) else words
-    command = [program, *arguments, "--help"]
+    command = [str(program), *arguments, "--help"]
     return subprocess.run(
         command, check=True, capture_output=True, encoding="utf-8", timeout=60
     ).stdout

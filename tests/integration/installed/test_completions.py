@@ -14,7 +14,7 @@ import pytest
 from .helps import BUILD, actions, choices, options, verbs
 from .shells import Shell, open_shell
 
-SCHEDCTL = BUILD / "cli/schedctl"
+SCHEDCTL = str(BUILD / "cli/schedctl")
 
 # A verb, or a verb and its action.
 CONTEXTS = [

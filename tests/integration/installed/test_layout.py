@@ -78,7 +78,8 @@ def version() -> str:
 def stage() -> Iterator[Path]:
     """This build, installed below a folder that is not where it thinks to be."""
     folder = Path(tempfile.mkdtemp(prefix="schedctl-"))
-    command = ["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", folder / "root"]
+    command = ["meson", "install", "-C", str(BUILD), "--no-rebuild"]
+    command += ["--destdir", str(folder / "root")]
     result = subprocess.run(
         command, capture_output=True, encoding="utf-8", check=False, timeout=300
     )
@@ -190,7 +191,7 @@ def test_manual(prefix: Path) -> None:
         pytest.skip("there is no man")
     for page in PAGES:
         name, number = page.rsplit(".", 1)
-        command = ["man", "-M", prefix / "share/man", "-w", number, name]
+        command = ["man", "-M", str(prefix / "share/man"), "-w", number, name]
         result = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
         assert result.stdout.strip() == str(prefix / f"share/man/man{number}/{page}")
 
@@ -246,7 +247,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize("where", ELSEWHERE)
 def test_other_prefixes(where: str, tmp_path: Path) -> None:
     options = ["--prefix", where, "-Dzshcompletionsdir="]
-    setup = ["meson", "setup", *options, tmp_path / "build", SOURCE]
+    setup = ["meson", "setup", *options, str(tmp_path / "build"), str(SOURCE)]
     result = subprocess.run(setup, capture_output=True, encoding="utf-8", check=False, timeout=300)
     assert result.returncode == 0, result.stdout
     installed = introspect(tmp_path / "build").values()
@@ -257,7 +258,8 @@ def test_other_prefixes(where: str, tmp_path: Path) -> None:
 
 def test_folders_by_option(tmp_path: Path) -> None:
     units = "-Dsystemdsystemunitdir=/etc/systemd/system"
-    setup = ["meson", "setup", units, "-Dzshcompletionsdir=/zsh", tmp_path / "build", SOURCE]
+    setup = ["meson", "setup", units, "-Dzshcompletionsdir=/zsh"]
+    setup += [str(tmp_path / "build"), str(SOURCE)]
     subprocess.run(setup, capture_output=True, check=True, timeout=300)
     installed = introspect(tmp_path / "build").values()
     assert {"/etc/systemd/system/schedd.socket", "/zsh/_schedctl"} <= set(installed)

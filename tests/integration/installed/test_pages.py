@@ -71,7 +71,7 @@ def complaints(*command: str) -> str:
     return result.stderr if command[0] == "man" else result.stdout
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
 def test_groff(path: Path) -> None:
     if not shutil.which("man") or not shutil.which("groff"):
         pytest.skip("there is no man or no groff")
@@ -79,7 +79,7 @@ def test_groff(path: Path) -> None:
     assert complaints(*checks) == ""
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
 def test_mandoc(path: Path) -> None:
     if not shutil.which("mandoc"):
         pytest.skip("there is no mandoc")
