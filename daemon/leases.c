@@ -10,6 +10,7 @@
 #include "daemon/leases_record.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
+#include "daemon/peers.h"
 #include "daemon/server.h"
 #include "lib/text.h"
 #include "lib/util.h"
@@ -89,7 +90,23 @@ struct lease *leases_find_own(struct leases *l, const char *id, uint32_t uid)
 
 /* Saying what happens. */
 
-__attribute__((format(printf, 5, 6))) static void tell(const struct lease *lease, enum log_level level, const char *id,
+/* Whether a line about the lease may be logged: its user has some left, or has gone and it is the last one of a lease
+ * that the log knows. */
+static bool may_say(struct lease *lease)
+{
+        unsigned unsaid = 0;
+
+        if (!lease->stream || !lease->stream->peer)
+                return lease->is_known;
+        if (!peer_may_say(lease->stream->peer, server_now(), &unsaid))
+                return false;
+        lease->is_known = true;
+        if (unsaid > 0)
+                log_info("uid %u: %u more such lines", (unsigned)lease->uid, unsaid);
+        return true;
+}
+
+__attribute__((format(printf, 5, 6))) static void tell(struct lease *lease, enum log_level level, const char *id,
                                                        const char *reason, const char *format, ...)
 {
         const struct log_event event = {.id = id,
@@ -101,6 +118,8 @@ __attribute__((format(printf, 5, 6))) static void tell(const struct lease *lease
         CLEANUP_FREE char *what = NULL;
         va_list args;
 
+        if (!log_is_heard(level) || !may_say(lease))
+                return;
         va_start(args, format);
         int n = vasprintf(&what, format, args);
         va_end(args);
@@ -110,8 +129,8 @@ __attribute__((format(printf, 5, 6))) static void tell(const struct lease *lease
                           reason);
 }
 
-static void tell_pus(const struct lease *lease, enum log_level level, const char *id, const char *reason,
-                     const char *what, const struct cpuset *pus)
+static void tell_pus(struct lease *lease, enum log_level level, const char *id, const char *reason, const char *what,
+                     const struct cpuset *pus)
 {
         char list[CPUSET_TEXT_MAX];
 
@@ -120,7 +139,7 @@ static void tell_pus(const struct lease *lease, enum log_level level, const char
 }
 
 /* What is wanted back is every day's sharing; what is lost was not given back in time, or is not there any more. */
-static void tell_change(const struct lease *lease, const struct alloc_grant *before, const struct alloc_grant *now)
+static void tell_change(struct lease *lease, const struct alloc_grant *before, const struct alloc_grant *now)
 {
         if (!cpuset_is_empty(&now->wanted) && !cpuset_equal(&now->wanted, &before->wanted))
                 tell_pus(lease, LOG_LEVEL_DEBUG, LOG_ID_PUS_WANTED, alloc_reason_text(now->wanted_reason),
@@ -453,6 +472,7 @@ static int recover(struct leases *l, struct state_lease *kept)
         if (!lease || r < 0)
                 return -ENOMEM;
         lease->id = kept->id;
+        lease->is_known = true;
         lease->uid = kept->request.uid;
         lease->hash = kept->hash;
         lease->label = TAKE(kept->label);

@@ -34,6 +34,7 @@ struct lease {
         struct alloc_grant grant;  /* the latest; lost gathers what unsent grants said */
         bool unsent;
         bool greeted;      /* a grant has gone out over the present stream */
+        bool is_known;     /* to the log: what becomes of it is logged, whether or not its user has used up his lines */
         bool dropped;      /* its stream is gone and it is to end, as soon as there is memory for that */
         double work_rate;  /* seconds of estimated work done per second, as reported; < 0 unknown */
         uint64_t reported; /* when, µs */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -142,13 +141,18 @@ static void write_line(enum log_level level, const struct stat *st, const char *
                 return; /* nowhere to say so */
 }
 
+bool log_is_heard(enum log_level level)
+{
+        return level <= (threshold ? threshold : log_level_default());
+}
+
 __attribute__((format(printf, 3, 0))) static void log_text(enum log_level level, const struct log_event *event,
                                                            const char *format, va_list args)
 {
         struct stat st = {0};
         char text[LINE_SIZE];
 
-        if (level > (threshold ? threshold : log_level_default()) || vsnprintf(text, sizeof(text), format, args) < 0)
+        if (!log_is_heard(level) || vsnprintf(text, sizeof(text), format, args) < 0)
                 return;
         fstat(STDERR_FILENO, &st);
         if (!is_journal(&st) || send_to_journal(level, event, text) < 0)

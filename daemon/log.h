@@ -3,6 +3,7 @@
  * standard error lines go to it by its own protocol, with fields that say what they are about. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/log_ids.h"
@@ -37,6 +38,8 @@ enum log_level log_level_default(void);
 /* Until then it is log_level_default(). */
 void log_set_level(enum log_level level);
 
+/* Whether lines of that level are written at all. */
+bool log_is_heard(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with fields; event may be NULL. */
 void log_event(enum log_level level, const struct log_event *event, const char *format, ...)

@@ -33,6 +33,7 @@ static void refill(struct peer *peer, uint64_t now)
 
         peer->time = fmin(peer->time + us * PEERS_TIME_PERCENT / 100, PEERS_TIME_BURST_US);
         peer->lines = fmin(peer->lines + us / PEERS_LINE_US, PEERS_LINES_BURST);
+        peer->events = fmin(peer->events + us / PEERS_EVENT_US, PEERS_EVENTS_BURST);
         peer->updated = now;
 }
 
@@ -42,7 +43,8 @@ static bool is_forgettable(struct peer *peer, uint64_t now)
         if (peer->connections > 0)
                 return false;
         refill(peer, now);
-        return peer->time >= PEERS_TIME_BURST_US && peer->lines >= PEERS_LINES_BURST;
+        return peer->time >= PEERS_TIME_BURST_US && peer->lines >= PEERS_LINES_BURST &&
+               peer->events >= PEERS_EVENTS_BURST;
 }
 
 static void sweep(struct peers *p, uint64_t now)
@@ -73,7 +75,11 @@ static struct peer *add(struct peers *p, uint32_t uid, uint64_t now)
         }
         if (!peer)
                 return NULL;
-        *peer = (struct peer){.uid = uid, .time = PEERS_TIME_BURST_US, .lines = PEERS_LINES_BURST, .updated = now};
+        *peer = (struct peer){.uid = uid,
+                              .time = PEERS_TIME_BURST_US,
+                              .lines = PEERS_LINES_BURST,
+                              .events = PEERS_EVENTS_BURST,
+                              .updated = now};
         return p->items[p->n++] = TAKE(peer);
 }
 
@@ -136,15 +142,27 @@ uint64_t peer_wait(struct peer *peer, uint64_t now)
         return peer->time > 0 ? 0 : (uint64_t)(1 - peer->time) * 100 / PEERS_TIME_PERCENT;
 }
 
+/* One line out of a bucket; *count is how many have been left out. */
+static bool take_line(double *bucket, unsigned *count, unsigned *ret_count)
+{
+        if (*bucket < 1) {
+                ++*count;
+                return false;
+        }
+        --*bucket;
+        *ret_count = *count;
+        *count = 0;
+        return true;
+}
+
 bool peer_may_tell(struct peer *peer, uint64_t now, unsigned *ret_untold)
 {
         refill(peer, now);
-        if (peer->lines < 1) {
-                peer->untold++;
-                return false;
-        }
-        peer->lines--;
-        *ret_untold = peer->untold;
-        peer->untold = 0;
-        return true;
+        return take_line(&peer->lines, &peer->untold, ret_untold);
+}
+
+bool peer_may_say(struct peer *peer, uint64_t now, unsigned *ret_unsaid)
+{
+        refill(peer, now);
+        return take_line(&peer->events, &peer->unsaid, ret_unsaid);
 }

@@ -22,6 +22,8 @@ enum {
         PEERS_TIME_BURST_US = 1000000,             /* at once */
         PEERS_LINES_BURST = 10,                    /* of the log, about one user's faults */
         PEERS_LINE_US = 6000000,                   /* for one more */
+        PEERS_EVENTS_BURST = 200,                  /* of the log, about one user's leases */
+        PEERS_EVENT_US = 100000,                   /* for one more */
 };
 
 struct connection;
@@ -32,8 +34,10 @@ struct peer {
         size_t bytes;
         double time;      /* µs of the service's that may still be used at `updated`; below 0 where it was exceeded */
         double lines;     /* of the log, likewise */
+        double events;    /* of the log too */
         uint64_t updated; /* µs */
         unsigned untold;  /* lines that were not written */
+        unsigned unsaid;  /* events that were not */
         struct connection *first, *last; /* with a message that waits for its turn: daemon/turns.h */
         struct peer *previous, *next;    /* in turns' ring; NULL: not there */
 };
@@ -64,3 +68,5 @@ uint64_t peer_wait(struct peer *peer, uint64_t now);
 
 /* Whether a line about this user may be logged; *ret_untold: how many before it were not. */
 bool peer_may_tell(struct peer *peer, uint64_t now, unsigned *ret_untold);
+/* The same of what becomes of the user's leases: no fault, and yet the log is not his to fill. */
+bool peer_may_say(struct peer *peer, uint64_t now, unsigned *ret_unsaid);

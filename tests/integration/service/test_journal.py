@@ -132,3 +132,18 @@ def test_ids_are_documented() -> None:
     assert len(set(found.values())) == len(found) == 9
     for message_id in found.values():
         assert page.count(f"`{message_id}`") == 1
+
+
+def test_no_user_fills_the_log(service: Service) -> None:
+    """Who opens leases all the time is soon heard of less; a lease that was told of has an end."""
+    for _ in range(400):
+        with service.connect() as connection:
+            connection.acquire(max=1)
+    with service.connect() as connection:
+        while connection.call(SCHEDULER + "GetStatus")["leases"]:
+            pass
+    service.end()
+    opened = re.findall(r"lease (\d+) .* opened with", service.log)
+    ended = re.findall(r"lease (\d+) .* ended", service.log)
+    assert 100 <= len(opened) < 400
+    assert opened == ended
