@@ -7,6 +7,7 @@
 
 #include "cli/run_dir.h"
 #include "cli/run_engine.h"
+#include "cli/run_scope_leave.h"
 #include "cli/run_scope_limits.h"
 #include "cli/run_scope_slice.h"
 #include "hw/cgroup.h"
@@ -45,6 +46,8 @@ void run_scope_find(const struct run_options *options, struct run_scope *ret_sco
         if (options->scope == RUN_SCOPE_NO)
                 return;
         run_manager_find(ret_scope->socket, ret_scope->why);
+        if (*ret_scope->socket && run_scope_leaves_for(ret_scope->socket, sizeof(ret_scope->why), ret_scope->why))
+                ret_scope->socket[0] = '\0';
         describe(options, ret_scope->description);
 }
 
