@@ -59,7 +59,7 @@ def test_references() -> None:
     ours = {path.stem for path in DOCS.glob("*.scd")}
     for path in DOCS.glob("*.scd"):
         text = path.read_text(encoding="utf-8")
-        for name, number in re.findall(r"\*(sched[\w.-]+)\*\((\d)\)", text):
+        for name, number in re.findall(r"\*((?:lib)?sched(?:d|ctl)[\w.-]*)\*\((\d)\)", text):
             assert f"{name}.{number}" in ours, f"{path.name} refers to {name}({number})"
 
 
