@@ -7,7 +7,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .conftest import Notifications, Service, StartService
+import pytest
+
+from .conftest import Notifications, Service, StartService, as_root
 from .fake_machine import FakeMachine
 from .varlink_client import SCHEDULER
 
@@ -228,3 +230,34 @@ def test_nothing_is_checked_where_nobody_watches(start: StartService, socket_pat
     with service.connect() as connection:
         connection.call(SCHEDULER + "GetStatus")
     assert not socket_path.with_name("s.state").exists()
+
+
+def fill(disk: Path) -> None:
+    with open(disk / "filler", "wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(4096))
+        except OSError:
+            pass
+
+
+@as_root
+def test_a_full_disk_is_no_reason_for_a_restart(start: StartService, rundir: Path) -> None:
+    disk = rundir / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        service = start(path=disk / "s", **WATCHED)
+        feeds(service)
+        with open(disk / "s.state", "rb"):  # its room is not free before this is closed
+            fill(disk)
+            (disk / "s.state").unlink()
+            assert "(No space left on device)" in next_status(service)
+            feeds(service)
+        (disk / "filler").unlink()
+        service.notifications.wait_for_status("Nothing lent")
+        service.end()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
