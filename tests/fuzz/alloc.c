@@ -54,50 +54,66 @@ static struct alloc_request any_request(struct input *in)
         return r;
 }
 
-static bool any_step(struct input *in, struct alloc *alloc, struct alloc_actions *actions, uint64_t *now)
-{
+/* An event with all that it may point to. */
+struct any {
+        struct alloc_event event;
         struct alloc_request request;
-        struct cpuset pus, slots, offline = {0}, usable;
-        struct alloc_event event = {.type = (enum alloc_event_type)input_below(in, ALLOC_TIME + 1)};
-        struct machine machine = {0};
+        struct cpuset pus, slots, usable;
+        struct machine machine;
+};
+
+static void any_machine(struct input *in, struct any *any)
+{
+        struct cpuset offline = any_set(in);
+
+        if (cpuset_count(&offline) >= PUS - 2)
+                offline = (struct cpuset){0};
+        any->machine = world_machine((enum world_shape)input_below(in, WORLD_SHAPES), PUS, &offline);
+        any->usable = machine_cpuset(&any->machine);
+        any->event.machine = &any->machine;
+        any->event.usable = &any->usable;
+}
+
+static void any_event(struct input *in, uint64_t now, struct any *any)
+{
+        struct alloc_event *event = &any->event;
+
+        *any = (struct any){.event = {.type = (enum alloc_event_type)input_below(in, ALLOC_TIME + 1), .now = now}};
+        event->lease = input_below(in, LEASES + 1);
+        event->generation = any_number(in) >> (event->type == ALLOC_RECOVER ? 2 : 0); /* counted on from there */
+        event->budget = 1 + input_below(in, PUS);
+        event->hold = input_below(in, 8) == 0;
+        event->aim = (enum placement_aim)input_below(in, 3);
+        any->pus = any_set(in);
+        any->slots = any_set(in);
+        any->request = any_request(in);
+        event->pus = &any->pus;
+        event->slots = &any->slots;
+        event->request = &any->request;
+        if (event->type == ALLOC_MACHINE)
+                any_machine(in, any);
+}
+
+static void any_step(struct input *in, struct alloc *alloc, struct alloc_actions *actions, uint64_t *now)
+{
         char *before = world_dump(alloc), *after;
+        struct any any;
         int r;
 
         *now += input_below(in, 16) == 0 ? any_number(in) : (uint64_t)input_byte(in) * 10000;
-        event.now = *now;
-        event.lease = input_below(in, LEASES + 1);
-        event.generation = any_number(in) >> (event.type == ALLOC_RECOVER ? 2 : 0); /* counted on from there */
-        event.budget = 1 + input_below(in, PUS);
-        event.hold = input_below(in, 8) == 0;
-        event.aim = (enum placement_aim)input_below(in, 3);
-        pus = any_set(in);
-        slots = any_set(in);
-        request = any_request(in);
-        if (event.type == ALLOC_MACHINE) {
-                offline = any_set(in);
-                if (cpuset_count(&offline) >= PUS - 2)
-                        offline = (struct cpuset){0};
-                machine = world_machine((enum world_shape)input_below(in, WORLD_SHAPES), PUS, &offline);
-                usable = machine_cpuset(&machine);
-                event.machine = &machine;
-                event.usable = &usable;
-        }
-        event.pus = &pus;
-        event.slots = &slots;
-        event.request = &request;
-        r = alloc_step(alloc, &event, actions);
-        FUZZ_CHECK(r >= 0);
-        if (alloc_check(alloc))
-                fprintf(stderr, "event %d of lease %u: %d: %s\n%s", event.type, (unsigned)event.lease, r,
-                        alloc_check(alloc), before);
-        FUZZ_CHECK(!alloc_check(alloc));
+        any_event(in, *now, &any);
+        r = alloc_step(alloc, &any.event, actions);
         after = world_dump(alloc);
+        if (r < 0 || alloc_check(alloc))
+                fprintf(stderr, "%s\nevent %d of lease %u: %d\n%s", before, any.event.type, (unsigned)any.event.lease,
+                        r, after);
+        FUZZ_CHECK(r >= 0);
+        FUZZ_CHECK(!alloc_check(alloc));
         FUZZ_CHECK(r == 0 || strcmp(before, after) == 0);
         FUZZ_CHECK(alloc_next_deadline(alloc) > 0);
         free(before);
         free(after);
-        machine_finish(&machine);
-        return in->left > 0;
+        machine_finish(&any.machine);
 }
 
 static void any_events(struct input *in)
@@ -113,8 +129,8 @@ static void any_events(struct input *in)
                               &(struct alloc_event){
                                       .type = ALLOC_MACHINE, .now = now, .machine = &machine, .usable = &usable},
                               &actions) == 0);
-        for (unsigned i = 0; i < STEPS_MAX && any_step(in, alloc, &actions, &now); i++)
-                ;
+        for (unsigned i = 0; i < STEPS_MAX && in->left > 0; i++)
+                any_step(in, alloc, &actions, &now);
         alloc_actions_finish(&actions);
         alloc_destroy(alloc);
         machine_finish(&machine);

@@ -67,6 +67,19 @@ bool input_part(struct input *in, const char *separator, const uint8_t **ret_par
         return true;
 }
 
+bool input_line(struct input *in, const uint8_t **ret_line, size_t *ret_len)
+{
+        const uint8_t *end = in->left > 0 ? memchr(in->at, '\n', in->left) : NULL;
+
+        if (in->left == 0)
+                return false;
+        *ret_line = in->at;
+        *ret_len = end ? (size_t)(end - in->at) : in->left;
+        in->at += *ret_len + (end != NULL);
+        in->left -= *ret_len + (end != NULL);
+        return true;
+}
+
 char *input_copy(const uint8_t *bytes, size_t len)
 {
         char *text = malloc(len + 1);

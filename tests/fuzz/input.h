@@ -21,5 +21,7 @@ unsigned input_below(struct input *in, unsigned n);
 size_t input_bytes(struct input *in, size_t most, const uint8_t **ret_bytes);
 /* Up to a line of `separator` alone (which is taken too), or the end. False where nothing is left. */
 bool input_part(struct input *in, const char *separator, const uint8_t **ret_part, size_t *ret_len);
+/* Up to a newline (which is taken too), or the end. False where nothing is left. */
+bool input_line(struct input *in, const uint8_t **ret_line, size_t *ret_len);
 /* A malloc'ed, NUL-terminated copy; cut at the first NUL by whoever takes it for text. */
 char *input_copy(const uint8_t *bytes, size_t len);

@@ -393,20 +393,17 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct input in = {data, size};
+        const uint8_t *line;
+        size_t len;
 
         if (!server.settings)
                 start();
         server.leases.next_id = 1;
-        for (unsigned i = 0; i < COMMANDS_MAX && in.left > 0; i++) {
-                const uint8_t *end = memchr(in.at, '\n', in.left);
-                size_t len = end ? (size_t)(end - in.at) : in.left;
-
-                command(in.at, len);
+        for (unsigned i = 0; i < COMMANDS_MAX && input_line(&in, &line, &len); i++) {
+                command(line, len);
                 run_loop();
                 check_leases();
                 check_connections();
-                in.at += len + (end != NULL);
-                in.left -= len + (end != NULL);
         }
         settle();
         for (size_t i = 0; i < CLIENTS; i++)

@@ -266,21 +266,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static struct tree tree;
         static char socket[128];
         struct input in = {data, size};
+        const uint8_t *line;
+        size_t len;
 
         if (!*tree.root) {
                 tree_make(&tree);
                 (void)snprintf(socket, sizeof(socket), "%s/control", tree.root);
         }
         begin(tree.root, socket);
-        for (unsigned i = 0; i < COMMANDS_MAX && in.left > 0; i++) {
-                const uint8_t *newline = memchr(in.at, '\n', in.left);
-                size_t len = newline ? (size_t)(newline - in.at) : in.left;
-
-                command(socket, in.at, len);
+        for (unsigned i = 0; i < COMMANDS_MAX && input_line(&in, &line, &len); i++) {
+                command(socket, line, len);
                 run_loop();
                 check();
-                in.at += len + (newline != NULL);
-                in.left -= len + (newline != NULL);
         }
         end();
         return 0;
