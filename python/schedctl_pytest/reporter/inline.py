@@ -16,7 +16,10 @@ def run_here(
 ) -> None:
     """pytest's own loop over these items, with the engine hearing what they cost; ends early as
     pytest does, and as for Ctrl-C where the engine is gone. item_timeout: seconds, 0 for none."""
-    records = deal.Records(directory, deal.NO_WORKER)
+    try:
+        records = deal.Records(directory, deal.NO_WORKER)
+    except deal.Closed:
+        raise _gone() from None
 
     def set_up(node: Any, seconds: float) -> None:
         group = groups.known(node)
@@ -42,7 +45,7 @@ def run_here(
     except deal.Cut:
         raise
     except deal.Closed:
-        raise KeyboardInterrupt("the connection to schedctl closed") from None
+        raise _gone() from None
     finally:
         session.config.pluginmanager.unregister(meter)
         if alarm is not None:
@@ -50,6 +53,10 @@ def run_here(
         with contextlib.suppress(deal.Closed):
             records.flush()
         records.close()
+
+
+def _gone() -> KeyboardInterrupt:
+    return KeyboardInterrupt("the connection to schedctl closed")
 
 
 def _alarm(config: Any, seconds: float, directory: str) -> Any:

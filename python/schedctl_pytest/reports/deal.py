@@ -45,7 +45,15 @@ class Records:
     """Writes what the engine learns of a worker; whole records, at most 4,096 bytes a write."""
 
     def __init__(self, directory: str, worker: int) -> None:
-        self._fd = high(os.open(os.path.join(directory, "done"), os.O_WRONLY))
+        """Raises Closed where the engine is gone, for whom a plain open() would wait for good."""
+        try:
+            fd = os.open(os.path.join(directory, "done"), os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in (errno.ENXIO, errno.ENOENT):
+                raise Closed from error
+            raise
+        os.set_blocking(fd, True)
+        self._fd = high(fd)
         self._worker = worker
         self._buffer: List[bytes] = []
 

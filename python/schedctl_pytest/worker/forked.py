@@ -42,6 +42,8 @@ def _run(reporter: "Reporter", order: Dict[str, Any], channel: worker.Channel) -
         reporter.forget()
         worker.pin(order.get("pus"))
         made = _become_worker(reporter, order, channel)
+    except deal.Closed:
+        raise
     except Exception as error:
         channel.send(relay.encode((relay.UNUSABLE, f"{type(error).__name__}: {error}")))
         return False

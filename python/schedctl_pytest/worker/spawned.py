@@ -132,7 +132,7 @@ class SpawnedWorker:
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
         from . import stacks, worker
-        from ..reports import relay
+        from ..reports import deal, relay
 
         if self._order["tell_ids"]:
             ids = [item.nodeid for item in session.items]
@@ -143,16 +143,19 @@ class SpawnedWorker:
             logfile.add_to(session.config, self._log_file)
         order = self._order
         stacks.enter_worker(order["directory"], order["number"], order["patient"])
-        made = worker.Worker(
-            session,
-            match(order["items"], session.items),
-            order["directory"],
-            order["number"],
-            self._channel,
-            self._written,
-            GroupNumbers(order["groups"]),
-            order["maxfail"],
-        )
+        try:
+            made = worker.Worker(
+                session,
+                match(order["items"], session.items),
+                order["directory"],
+                order["number"],
+                self._channel,
+                self._written,
+                GroupNumbers(order["groups"]),
+                order["maxfail"],
+            )
+        except deal.Closed:
+            return True  # nobody is there to be told
         worker.install(made)
         if order["confirm"]:
             from ..reporter import confirm

@@ -96,33 +96,35 @@ COLLECTS_LATE = """
 import os, pytest
 
 def pytest_collection_modifyitems():
-    open("barrier", "w").write("x")
-    open("go").read()
+    if ("PYTEST_XDIST_WORKER" in os.environ) == (os.environ["WAITS"] == "worker"):
+        open("barrier", "w").write("x")
+        with open("go", "rb", buffering=0) as go:
+            go.read(1)
 
 def pytest_runtest_logstart():
     open("ran", "a").write("x")
 """
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_pytest_below_a_shell_ends_with_its_run(runs: Runs, workers: int) -> None:
+@pytest.mark.parametrize("waits, workers", [("reporter", 1), ("reporter", 2), ("worker", 2)])
+def test_pytest_below_a_shell_ends_with_its_run(runs: Runs, waits: str, workers: int) -> None:
     """Nothing ends it where both are killed who would have: it does not run for nobody."""
     (runs.directory / "conftest.py").write_text(COLLECTS_LATE)
     (runs.directory / "test_many.py").write_text(MANY)
-    barrier, go = Barrier(runs.directory / "barrier"), runs.directory / "go"
-    os.mkfifo(go)
-    script = (
-        f"{shlex.quote(sys.executable)} -m pytest -p no:cacheprovider >out 2>&1; echo $? >status"
-    )
-    outer = runs.start("-w", workers, "--", "sh", "-c", f"({script}) & wait")
-    barrier.wait()
+    barrier, go = Barrier(runs.directory / "barrier"), Barrier(runs.directory / "go")
+    pytest_line = f"{shlex.quote(sys.executable)} -m pytest -p no:cacheprovider"
+    script = f"({pytest_line} >out 2>&1; echo $? >status) & wait"
+    options = ("--start", "spawn", "-w", workers)
+    outer = runs.start(*options, "--", "sh", "-c", script, env={"WAITS": waits})
+    for _ in range(workers if waits == "worker" else 1):
+        barrier.wait()
     (engine,) = children_of(outer.pid)
     os.kill(engine, signal.SIGSTOP)  # so that it is there when the guardian is gone
     outer.kill()
     outer.wait(PATIENCE)
     os.kill(engine, signal.SIGKILL)
     wait_gone(engine)
-    go.write_text("")
+    go.release(workers)
     for pid in runs.left():
         wait_gone(pid)
     assert (runs.directory / "status").read_text() == "2\n"
