@@ -50,7 +50,7 @@ int call_errno(const struct varlink_reply *reply)
 
 int client_call(const char *method, json_t *parameters, unsigned flags, json_t **ret_parameters, char **ret_error)
 {
-        struct varlink_reply reply;
+        struct varlink_reply reply = {0};
         int r = call_once(method, parameters, 0, flags & CLIENT_NO_START, &reply);
 
         if (r < 0)
