@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,13 +107,19 @@ int run_dir_create(char ret_path[static RUN_DIR_MAX], int *ret_held)
         return 0;
 }
 
+/* The file that it is held by goes last: whoever is killed meanwhile leaves what the next run knows for abandoned. */
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
 {
-        (void)remove(path); /* what cannot be removed stays: nobody is left to be told */
+        if (where->level != 1 || strcmp(path + where->base, HELD) != 0)
+                (void)remove(path); /* what cannot be removed stays: nobody is left to be told */
         return 0;
 }
 
 void run_dir_remove(const char *path)
 {
+        char held[PATH_MAX];
+
         nftw(path, remove_one, OPEN_DIRECTORIES_MAX, FTW_DEPTH | FTW_PHYS);
+        if (snprintf(held, sizeof(held), "%s/" HELD, path) < (int)sizeof(held) && unlink(held) == 0)
+                rmdir(path);
 }
