@@ -19,6 +19,7 @@ from pathlib import Path
 
 import bound
 import compare
+import connections
 import contenders
 import forking
 import latency
@@ -45,6 +46,7 @@ MEASURED: dict[str, tuple[str, Callable[[Tools, Extent], str]]] = {
     "predictions": ("What schedctl plan says, and the run", predictions.run),
     "scale": ("Many items", scale.run),
     "latency": ("From a failure to the terminal", latency.run),
+    "connections": ("Borrowing CPUs beside other clients", connections.run),
     "forking": ("A process for each test", forking.run),
     "simulated": ("Simulated machines", simulated.run),
     "micro": ("What schedctl itself costs", micro.run),
