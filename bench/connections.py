@@ -1,9 +1,9 @@
 """How long borrowing CPUs takes beside other clients: the service with 1, 100 and 1,000 connections
 open, idle ones and ones that ask it something all the time.
 
-What is timed is a request (connect, Acquire, first grant), and `schedctl run -- true` as a whole. As
-root the others are of as many users as it takes, none of them the one who is timed; else there are
-as many as one user may have.
+What is timed is a request (connect, Acquire, first grant), and `schedctl run -- true` as a whole.
+As root the others are of as many users as it takes, none of them the one who is timed; else there
+are as many as one user may have.
 
 Run by itself it is those others: connections.py SOCKET COUNT idle|asking. It says "ready" and stays
 until its standard input ends.
@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import contenders
 import report
@@ -60,7 +59,7 @@ def others(tools: Tools, n: int, how: str) -> Iterator[None]:
 
 def time_requests(tools: Tools) -> tuple[float, float]:
     """p50 and p99 in ms."""
-    command = [tools.build / "bench/acquire", "--json"]
+    command = [str(tools.build / "bench/acquire"), "--json"]
     done = subprocess.run(
         command, env=contenders.environment(tools), capture_output=True, check=True
     )
@@ -69,7 +68,7 @@ def time_requests(tools: Tools) -> tuple[float, float]:
 
 
 def time_runs(tools: Tools, n: int) -> tuple[float, float]:
-    command = [tools.build / "cli/schedctl", "run", "--quiet", "--", "true"]
+    command = [str(tools.build / "cli/schedctl"), "run", "--quiet", "--", "true"]
     found = []
     for _ in range(n):
         start = time.monotonic()

@@ -127,12 +127,12 @@ def test_half_closed_gets_its_answers(
             assert all("error" not in c.expect() for _ in range(3))
             assert c.ends()
         (much,) = attackers.connect(1)
-        sender = threading.Thread(
-            target=lambda: (
-                much.send_bytes(encode(SCHEDULER + "GetMachine") * n),
-                much.socket.shutdown(socket.SHUT_WR),
-            )
-        )
+
+        def send() -> None:
+            much.send_bytes(encode(SCHEDULER + "GetMachine") * n)
+            much.socket.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send)
         sender.start()
         bystander.is_served()
         assert all("error" not in much.expect() for _ in range(n))

@@ -170,7 +170,7 @@ def full(rundir: Path) -> Iterator[Path]:
     """A file system without room."""
     disk = rundir / "full"
     disk.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("nothing can be mounted here")
     with pytest.raises(OSError), open(disk / "filler", "wb", buffering=0) as filler:

@@ -47,6 +47,10 @@ def trickles(c: socket.socket) -> None:
     c.recv(1)
 
 
+def is_silent(c: socket.socket) -> None:
+    c.recv(1)
+
+
 def endless(c: socket.socket) -> None:
     while True:
         c.sendall(b"x" * 65536)
@@ -98,7 +102,7 @@ ANSWERS: dict[str, Answer] = {
     "grants without end": floods,
 }
 # These take the ten seconds after which a service is taken for dead.
-SILENT: dict[str, Answer] = {"silence": lambda c: c.recv(1) and None, "half a reply": trickles}
+SILENT: dict[str, Answer] = {"silence": is_silent, "half a reply": trickles}
 
 
 class Liar:
