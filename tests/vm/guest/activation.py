@@ -1,4 +1,4 @@
-# vm: shapes=8 seconds=120
+# vm: shapes=8 seconds=300
 """The units as `meson install` leaves them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# vm: shapes=8 seconds=180
+# vm: shapes=8 seconds=300
 """CPUs that go away under a run, and CPUs that its cgroup does not have."""
 
 from __future__ import annotations

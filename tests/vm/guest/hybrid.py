@@ -1,4 +1,4 @@
-# vm: shapes=8 seconds=120
+# vm: shapes=8 seconds=300
 """A machine of P and E cores, by hwloc's XML: what is lent is what workers are pinned to."""
 
 from __future__ import annotations

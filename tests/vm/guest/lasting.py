@@ -1,4 +1,4 @@
-# vm: shapes=8 seconds=240
+# vm: shapes=8 seconds=300
 """Runs outlast the service: a hang, a restart, an upgrade."""
 
 from __future__ import annotations

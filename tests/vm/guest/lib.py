@@ -17,7 +17,7 @@ from typing import Any, Callable, Iterable, Sequence
 from service.varlink_client import SCHEDULER, Connection
 
 SOCKET = Path("/run/schedd/schedd.sock")
-SECONDS = 60.0  # what any one thing may take here
+SECONDS = 120.0  # what any one thing may take here
 UNIT = "schedd.service"
 
 

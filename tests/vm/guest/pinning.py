@@ -1,4 +1,4 @@
-# vm: shapes=8,16 seconds=180
+# vm: shapes=8,16 seconds=300
 """Workers have CPUs to themselves: cores first, their siblings last."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# vm: shapes=8 seconds=240
+# vm: shapes=8 seconds=300
 """Sensors that the kernel's own drivers read change what is lent: power, battery, temperatures.
 
 Values come from below the drivers: CMOS bytes that the ACPI table reads (sensors.asl), and the

@@ -1,4 +1,4 @@
-# vm: shapes=8 seconds=240
+# vm: shapes=8 seconds=300
 """Users: two who share the system's service, and one who has a service of her own."""
 
 from __future__ import annotations
