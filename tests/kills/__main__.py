@@ -15,6 +15,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("kills", nargs="?", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=plan.VICTIMS, default=plan.VICTIMS)
+    parser.add_argument("--scope", action="store_true")
     parser.add_argument("--minutes", type=float, default=60)
     return parser.parse_args()
 
@@ -28,7 +29,7 @@ def tell(struck: Struck) -> None:
 def main() -> int:
     options = arguments()
     until = now() + 60 * options.minutes
-    world = World()
+    world = World(scope=options.scope)
     all_of_them: list[Struck] = []
     kills = 0
     for struck in world.strike(plan.rounds(options.seed, tuple(options.only))):

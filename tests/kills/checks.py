@@ -102,9 +102,13 @@ def _failures(run: Run, ran: Ran) -> Iterator[str]:
         yield f"{never} never ran"
 
 
-def processes(run: Run) -> Iterator[str]:
+def processes(run: Run, scope: bool) -> Iterator[str]:
+    if scope and run.left:
+        yield f"{len(run.left)} processes of its items outlived their scope"
+    if scope and "without a scope" in run.text("err"):
+        yield run.text("err")
     if run.hanging:
-        yield f"{len(run.hanging)} of its processes did not end"
+        yield f"these did not end: {run.hanging}"
 
 
 def back(run: Run, services: int, within: float | None) -> Iterator[str]:

@@ -36,6 +36,13 @@ POSSIBLE = {
 }
 
 
+OPTIONS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("--item-timeout", "600"),  # somebody watches the items
+    ("--max-items-per-worker", "20"),  # workers come and go
+)
+
+
 @dataclass(frozen=True)
 class Kill:
     victim: str
@@ -53,6 +60,7 @@ class Part:
     workers: int = 3
     shell: bool = False  # pytest is not COMMAND itself, but below a shell
     daemons: bool = False  # items leave daemonised processes behind
+    options: tuple[str, ...] = ()  # of schedctl run
 
 
 def _victims(chance: random.Random, only: tuple[str, ...]) -> Iterator[Kill]:
@@ -76,6 +84,7 @@ def rounds(seed: int, only: tuple[str, ...] = VICTIMS) -> Iterator[list[Part]]:
                 workers=chance.choice((2, 3, 4)),
                 shell=chance.random() < 0.25,
                 daemons=chance.random() < 0.3,
+                options=chance.choice(OPTIONS),
             )
             for _ in range(chance.choice((1, 2, 2)))
         ]

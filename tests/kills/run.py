@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from run.conftest import PATIENCE, SCHEDCTL, children_of, processes_marked, wait_gone
+from run.conftest import PATIENCE, SCHEDCTL, children_of, processes_marked
 
 from . import plan, suite
 from .history import Written
@@ -24,6 +24,7 @@ from .suite import Marks, now
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 SHELL = '"$0" "$@"; exit $?'
 COMMIT = 0.0005  # seconds, about
+LOOK_AGAIN_MS = 200
 SHORT = 0.01  # seconds that a sleep is not exact enough for
 
 
@@ -64,6 +65,25 @@ def ended(pidfd: int) -> bool:
     return bool(poll.poll(0))
 
 
+def wait_ended(pid: int) -> None:
+    """Or some time, after which it may have become another program."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.poll(LOOK_AGAIN_MS)
+    os.close(fd)
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return "?"
+
+
 class Run(threading.Thread):
     """To be started and joined; what became of it is in its attributes then."""
 
@@ -96,7 +116,7 @@ class Run(threading.Thread):
         self._targets: list[int] = []  # descriptors of who is to be killed
         self.status: int | None = None  # None: it hangs
         self.left: list[int] = []  # of what items have started, after a kill of both
-        self.hanging: list[int] = []
+        self.hanging: list[str] = []
         self.gone_at = self.back_at = 0.0
         self.error: BaseException | None = None
 
@@ -107,8 +127,9 @@ class Run(threading.Thread):
             str(SCHEDCTL),
             "run",
             *("--label", self.label, "--start", self.part.start, "-w", str(self.part.workers)),
-            *("--json", str(self.place / "report"), "--"),
-        ] + self._command()
+            *("--json", str(self.place / "report"), *self.part.options, "--"),
+            *self._command(),
+        ]
 
     def _command(self) -> list[str]:
         pytest = ["/usr/bin/python3", *PYTEST, f"--junitxml={self.place}/junit.xml"]
@@ -143,6 +164,7 @@ class Run(threading.Thread):
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                start_new_session=True,  # whose niceness nobody sets back where both are killed
             )
         self._pidfd = os.pidfd_open(self._process.pid)
         try:
@@ -172,20 +194,17 @@ class Run(threading.Thread):
 
     def _wait_gone(self) -> None:
         """No process of its is left; but what items have started, where both were killed, is."""
+        end = now() + PATIENCE
         while True:
             found = processes_marked(f"KILLS_PLACE={self.place}")
             if self.killed == plan.BOTH:
                 self.left = [pid for pid in found if suite.is_left_by_an_item(pid)]
             found = [pid for pid in found if pid not in self.left]
-            if not found:
+            if not found or now() > end:
                 break
-            for pid in found:
-                try:
-                    wait_gone(pid)
-                except AssertionError:
-                    self.hanging.append(pid)
-                    os.kill(pid, signal.SIGKILL)
-        for pid in self.left:
+            wait_ended(found[0])
+        self.hanging = [f"{pid}: {command_of(pid)}" for pid in found]
+        for pid in found + self.left:
             os.kill(pid, signal.SIGKILL)
 
     # The moment
@@ -220,11 +239,13 @@ class Run(threading.Thread):
     def _strike(self, kill: plan.Kill) -> None:
         if not self._reach(kill) or not self._aim(kill):
             return
-        if kill.phase == plan.HISTORY and not self._reach_writing(kill):
-            return
-        writing, at = self._written.now(), now()
-        hit = self._send(kill)
-        self._written.let_go()
+        try:
+            if kill.phase == plan.HISTORY and not self._reach_writing(kill):
+                return
+            writing, at = self._written.now(), now()
+            hit = self._send(kill)
+        finally:
+            self._written.let_go()
         if hit:
             self.killed = kill.victim
             self.marks.read()
@@ -258,7 +279,7 @@ class Run(threading.Thread):
         if not self.marks.wait("finish", 1, self._pidfd):
             return False
         self._written.hold()
-        if not self._written.wait(self._pidfd):
+        if not self._written.now() and not self._written.wait(self._pidfd):
             return False
         if kill.pick < 0.5:
             self._written.let_go()
@@ -308,7 +329,7 @@ class Run(threading.Thread):
     def _send(self, kill: plan.Kill) -> bool:
         """Whether all were there. Of two the second one may be dying of the first one's end."""
         if kill.victim == plan.SCHEDD:
-            return not ended(self._pidfd) and self._service.kill()
+            return not ended(self._pidfd) and self._service.kill(again=kill.pick > 0.7)
         if any(ended(fd) for fd in self._targets):
             return False
         for fd in self._targets if kill.pick < 0.5 else reversed(self._targets):

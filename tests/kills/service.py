@@ -88,9 +88,9 @@ class Watch(threading.Thread):
                 if not self._changed.wait(end - now()) and now() >= end:
                     return None
 
-    def services_that_lent(self, label: str) -> set[int]:
+    def wait_seen(self, service: int) -> None:
         with self._changed:
-            return {seen.service for seen in self.seen if seen.has(label)}
+            self._changed.wait_for(lambda: self.seen[-1].service == service, PATIENCE)
 
     def forget(self) -> None:
         """What was seen in earlier rounds."""
@@ -121,14 +121,21 @@ class Service:
             stderr=self._log,
         )
 
-    def kill(self) -> bool:
-        """And start it again, as soon as it is gone. False where it had ended by itself."""
+    def kill(self, again: bool) -> bool:
+        """And start it again, as soon as it is gone; `again`: kill that one too, while what the
+        first one had lent is being claimed from it. False where it had ended by itself."""
         with self._lock:
             alive = self._process.poll() is None
-            self._process.kill()
-            self._process.wait()
-            self._start()
+            self._replace()
+            if again:
+                self.watch.wait_seen(self._process.pid)
+                self._replace()
             return alive
+
+    def _replace(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._start()
 
     def stop(self) -> int:
         self.watch.stop()

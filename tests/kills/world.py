@@ -35,9 +35,11 @@ class Struck:
 
 
 class World:
-    def __init__(self, within: float | None = checks.BACK_WITHIN) -> None:
-        """within: the seconds in which PUs have to be back; None: any."""
+    def __init__(self, within: float | None = checks.BACK_WITHIN, scope: bool = False) -> None:
+        """within: the seconds in which PUs have to be back; None: any. scope: each run lives in one
+        of systemd's, which has to be there."""
         self._within = within
+        self._scope = scope
         self.folder = Path(tempfile.mkdtemp(prefix="schedctl-kills-", dir="/tmp"))
         self._state = self.folder / "state"
         self._history = self._state / "schedctl"
@@ -63,6 +65,7 @@ class World:
         }
         environment.update(
             SCHEDCTL_SOCKET=str(self.folder / "schedd.sock"),
+            SCHEDCTL_SCOPE="yes" if self._scope else "no",
             XDG_RUNTIME_DIR=str(self._runtime),
             XDG_STATE_HOME=str(self._state),
             TMPDIR=str(self.folder / "tmp"),
@@ -133,7 +136,7 @@ class World:
         ran = suite.read(run.place)
         struck.problems += checks.status(run)
         struck.problems += checks.once(run, ran)
-        struck.problems += checks.processes(run)
+        struck.problems += checks.processes(run, self._scope)
         struck.problems += checks.back(run, n_services, self._within)
         struck.problems += checks.history(run, ran, before, after)
         struck.problems = [f"{run.label}: {problem}" for problem in struck.problems]
