@@ -185,12 +185,19 @@ class Run(threading.Thread):
             self._process.kill()
             self._process.wait()
         ended = now()
+        self._forget_late_kill()
         self._wait_gone()
         self.gone_at = now()
         back = self._service.watch.wait_returned(self.label, ended)
         self.back_at = back or 0.0
         self.marks.read()
         self._measure(ended)
+
+    def _forget_late_kill(self) -> None:
+        """The guardian had begun to exit, which nothing changes any more."""
+        if self.status is not None and self.status >= 0:
+            late = {plan.GUARDIAN: None, plan.BOTH: plan.ENGINE}
+            self.killed = late.get(self.killed or "", self.killed)
 
     def _wait_gone(self) -> None:
         """No process of its is left; but what items have started, where both were killed, is."""
