@@ -411,8 +411,35 @@ static void a_suggestion_knows_users_and_priorities(void)
                   "  2/1 has 4, shared 4: shared, every CPU is lent\n");
 }
 
+/* Nothing that others have is in its mask, and the budget has no room for it. */
+static void who_is_beyond_the_budget_keeps_one_of_its_own(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+
+        scene_begin(&s, 8);
+        r.max = 1;
+        scene_open(&s, 1, r);
+        r.max = 3;
+        r.priority = ALLOC_BATCH;
+        r.allowed = scene_set("2-7");
+        scene_open(&s, 2, r);
+        scene_budget(&s, 1);
+        scene_answer_all(&s);
+        scene_end(&s, __func__,
+                  "open 1\n"
+                  "  1/1 has 0: its maximum\n"
+                  "open 2\n"
+                  "  2/1 has 2-4: its maximum\n"
+                  "budget\n"
+                  "  2/2 has 2-4, shared 2, wanted 3-4 by 1000 ms (budget): budget\n"
+                  "return 2\n"
+                  "  2/3 has 2, shared 2: shared, every CPU is lent\n");
+}
+
 int main(void)
 {
+        who_is_beyond_the_budget_keeps_one_of_its_own();
         users_come_before_their_leases();
         an_interactive_run_has_more_while_young();
         a_batch_run_takes_what_is_left();
