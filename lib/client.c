@@ -109,6 +109,8 @@ static int take_grant(struct schedctl_lease *lease, const struct varlink_reply *
 static void connected(struct schedctl_lease *lease)
 {
         lease->retell |= lease->state == LEASE_CLAIMING;
+        exchange_bind(&lease->stream, &lease->stream);
+        exchange_bind(&lease->calls, &lease->stream);
         lease->state = LEASE_CONNECTED;
         lease->claims = 0;
 }
@@ -132,8 +134,11 @@ static int drain(struct schedctl_lease *lease)
                 }
                 r = take_grant(lease, &reply);
                 varlink_reply_finish(&reply);
+                /* A service that has moved gives nothing back either. */
+                if (r < 0 && lease->state == LEASE_CLAIMING)
+                        return put_off(lease, r == -ENOENT ? -ESRCH : r);
                 if (r < 0)
-                        return lease->state == LEASE_CLAIMING ? put_off(lease, r) : end(lease, r);
+                        return end(lease, r);
                 connected(lease);
                 changed = 1;
         }

@@ -78,9 +78,20 @@ static void hang_up(struct exchange *e)
 
 void exchange_reset(struct exchange *e)
 {
+        struct address where = e->where;
+        bool bound = e->bound;
+
         hang_up(e);
         free(e->out);
         exchange_init(e, e->poller, e->no_start);
+        e->where = where;
+        e->bound = bound;
+}
+
+void exchange_bind(struct exchange *e, const struct exchange *other)
+{
+        e->where = other->where;
+        e->bound = true;
 }
 
 bool exchange_is_open(const struct exchange *e)
@@ -90,7 +101,7 @@ bool exchange_is_open(const struct exchange *e)
 
 static int begin_opening(struct exchange *e)
 {
-        int r = opening_begin(&e->opening, e->no_start);
+        int r = opening_begin(&e->opening, e->no_start, e->bound ? &e->where : NULL);
 
         e->is_opening = r == 0;
         e->out_sent = 0;
@@ -116,6 +127,8 @@ static int connect_step(struct exchange *e)
 
                 return w < 0 ? w : 0;
         }
+        if (r > 0)
+                e->where = e->opening.list[e->opening.at];
         opening_finish(&e->opening);
         e->is_opening = false;
         if (r > 0)
@@ -201,7 +214,7 @@ static int try_step(struct exchange *e, struct varlink_reply *ret_reply)
                         return -ETIMEDOUT;
                 return watch_channel(e);
         }
-        if (!e->answered && e->tries + 1 < OPEN_TRIES && call_is_moved(&reply)) {
+        if (!e->bound && !e->answered && e->tries + 1 < OPEN_TRIES && call_is_moved(&reply)) {
                 varlink_reply_finish(&reply);
                 return -ENOTCONN;
         }

@@ -26,8 +26,10 @@ struct exchange {
         struct opening opening;
         bool is_opening;
         bool no_start;
-        bool answered; /* the service has replied */
-        bool streams;  /* its last reply said that others follow, whenever */
+        struct address where; /* that the service last answered at */
+        bool bound;           /* it is searched for nowhere else */
+        bool answered;        /* the service has replied */
+        bool streams;         /* its last reply said that others follow, whenever */
         unsigned tries;
         unsigned waiting; /* calls whose last reply is not here */
         char *out;        /* calls; kept until the first reply */
@@ -41,6 +43,9 @@ void exchange_init(struct exchange *e, const struct poller *poller, bool no_star
 /* Closes the connection and drops what was queued; ready for other calls, which search for the service again. */
 void exchange_reset(struct exchange *e);
 
+/* From now on the service is searched for where it is, or where `other` has found it: who has lent something is asked
+ * for it, and nobody else. One that says that another has taken over is then believed. */
+void exchange_bind(struct exchange *e, const struct exchange *other);
 /* Whether there is a connection, or one is being opened. */
 bool exchange_is_open(const struct exchange *e);
 

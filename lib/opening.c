@@ -3,12 +3,17 @@
 #include <errno.h>
 #include <poll.h>
 
-int opening_begin(struct opening *o, bool no_start)
+int opening_begin(struct opening *o, bool no_start, const struct address *only)
 {
         *o = (struct opening)OPENING_INIT;
         o->no_start = no_start;
         o->deadline = poller_now() + OPENING_MS;
-        return address_list(o->list, &o->n);
+        if (!only)
+                return address_list(o->list, &o->n);
+        o->list[0] = *only;
+        o->n = 1;
+        o->no_start |= only->kind == ADDRESS_SYSTEM;
+        return 0;
 }
 
 int opening_fd(const struct opening *o)
@@ -31,11 +36,12 @@ static int pause_for(struct opening *o)
 }
 
 /* -ENOENT where nobody listens at any of the addresses. */
-static int search(const struct opening *o, int *ret_fd)
+static int search(struct opening *o, int *ret_fd)
 {
         int r = -ENOENT;
 
         for (size_t i = 0; i < o->n; i++) {
+                o->at = i;
                 r = address_try(&o->list[i], ret_fd);
                 if (!address_is_absent(&o->list[i], r))
                         return r;

@@ -19,6 +19,7 @@ enum {
 struct opening {
         struct address list[ADDRESSES_MAX];
         size_t n;
+        size_t at; /* of them, where it connected */
         struct starting starting;
         bool no_start;
         bool started;
@@ -31,8 +32,9 @@ struct opening {
                 .starting = START_INIT, .retry_at = POLLER_NEVER                                                       \
         }
 
-/* Reads the addresses; errors as of address_list(). */
-int opening_begin(struct opening *o, bool no_start);
+/* Takes one address, or where that is NULL reads the list; errors as of address_list(). No service is started at the
+ * system's address. */
+int opening_begin(struct opening *o, bool no_start, const struct address *only);
 /* 1 and a non-blocking connection; 0: not yet. -ENOENT no service; -EPERM; -ETIMEDOUT; what starting one can fail with.
  */
 int opening_step(struct opening *o, int *ret_fd);

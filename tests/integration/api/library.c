@@ -5,6 +5,8 @@
  *     stream METHOD PARAMETERS N       N replies, waiting for each
  *     sizes                            requests of other versions of the library
  *     fork                             a child with its parent's lease
+ *     moved ADDRESS                    a lease whose service ends (a line of input says so), where $SCHEDCTL_SOCKET
+ *                                      has another address by then
  *     misuse                           calls that are refused before anything is sent
  */
 #include <errno.h>
@@ -153,6 +155,25 @@ static int test_fork(void)
         return 0;
 }
 
+static int moved(const char *address)
+{
+        struct schedctl_lease *lease;
+        char line[8];
+        int r = schedctl_acquire(NULL, &lease);
+
+        if (r < 0)
+                return 1;
+        setenv("SCHEDCTL_SOCKET", address, 1);
+        puts("held");
+        fflush(stdout);
+        r = fgets(line, sizeof(line), stdin) ? -ENOTCONN : -EIO;
+        while (r == -ENOTCONN)
+                r = schedctl_lease_wait(lease, -1);
+        printf("claimed %s\n", name_of(r));
+        schedctl_lease_release(lease);
+        return 0;
+}
+
 static int misuse(void)
 {
         struct schedctl_connection *c;
@@ -196,5 +217,7 @@ int main(int argc, char **argv)
                 return sizes();
         if (strcmp(what, "fork") == 0)
                 return test_fork();
+        if (strcmp(what, "moved") == 0)
+                return moved(argv[2]);
         return strcmp(what, "misuse") == 0 ? misuse() : 2;
 }

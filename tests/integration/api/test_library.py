@@ -166,6 +166,27 @@ def test_a_child_leaves_the_lease_to_its_parent(service: Service, run: Run) -> N
     ]
 
 
+def test_a_lease_is_claimed_where_it_was_lent(
+    build: Path, service: Service, env: "dict[str, str]", rundir: Path
+) -> None:
+    """Not from whoever else would be asked now; a service is started there, and nowhere else."""
+    other = rundir / "other"
+    with subprocess.Popen(
+        [build / "tests/library", "moved", other],
+        env={**env, "HWLOC_SYNTHETIC": EIGHT_PUS},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout
+        assert process.stdout.readline() == "held\n"
+        service.end(signal.SIGKILL)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "claimed 1\n"
+    assert not other.exists()
+
+
 def test_misuse(run: Run) -> None:
     assert run("misuse") == [
         "nothing 0",
