@@ -69,11 +69,8 @@ class Bench:
         self.options = options
         self.cache: Path = options.build / "vm"
         started = time.monotonic()
-        with ThreadPoolExecutor() as pool:
-            kernel_made = pool.submit(kernel, self.cache)
-            root_made = pool.submit(root_image, self.cache)
-            self.kernel = kernel_made.result()
-            self.root = root_made.result()
+        self.kernel = kernel(self.cache)  # first: soon tells whether the mirror can be reached
+        self.root = root_image(self.cache)
         self.tables = tables(self.cache)
         print(f"image and kernel: {time.monotonic() - started:.1f} s", flush=True)
 

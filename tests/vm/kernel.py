@@ -104,7 +104,8 @@ def _make(folder: Path, package: str) -> None:
     try:
         run(["apt-get", "-q", "download", package], log, cwd=folder)
     except RuntimeError as error:
-        raise Missing(f"Debian's mirror cannot be reached: {error}") from error
+        said = str(error).splitlines()[-1]
+        raise Missing(f"Debian's mirror cannot be reached: {said}") from error
     (archive,) = folder.glob("*.deb")
     tree = folder / "tree"
     tree.mkdir()
