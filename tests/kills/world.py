@@ -152,8 +152,12 @@ class World:
         yield from self._writable()
 
     def _folders(self, runs: list[Run]) -> Iterator[str]:
-        """Where nobody is left to remove a run's folder the next run does."""
+        """Where nobody is left to remove a run's folder the next run does; but not an empty one, which
+        a kill between the last two system calls of its removal leaves."""
         nobody = any(run.killed in (plan.BOTH, plan.GUARDIAN) for run in runs)
+        for path in self._runtime.glob("schedctl-*"):
+            if not any(path.iterdir()):
+                path.rmdir()
         found = [path.name for path in self._runtime.glob("schedctl-*")]
         if found and not nobody:
             yield f"folders are left: {found}"
