@@ -152,8 +152,8 @@ class World:
         yield from self._writable()
 
     def _folders(self, runs: list[Run]) -> Iterator[str]:
-        """Where nobody is left to remove a run's folder the next run does; but not an empty one, which
-        a kill between the last two system calls of its removal leaves."""
+        """Where nobody is left to remove a run's folder the next run does; but not an empty one,
+        which a kill between the last two system calls of its removal leaves."""
         nobody = any(run.killed in (plan.BOTH, plan.GUARDIAN) for run in runs)
         for path in self._runtime.glob("schedctl-*"):
             if not any(path.iterdir()):
