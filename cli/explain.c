@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 #include "cli/options.h"
 #include "cli/run_manager.h"
+#include "cli/run_scope_leave.h"
 #include "cli/status_print.h"
 #include "cli/verbs.h"
 
@@ -37,6 +38,8 @@ static struct prospect look_for_manager(void)
         int r;
 
         run_manager_find(p.socket, p.why);
+        if (*p.socket && run_scope_leaves_for(p.socket, sizeof(p.why), p.why))
+                p.socket[0] = '\0';
         if (!*p.socket)
                 return p;
         r = run_manager_probe(p.socket);
