@@ -102,9 +102,12 @@ static void on_idle(uv_idle_t *idle)
         (void)idle;
 }
 
+/* Its time may be over before the loop waits for it; waiting then, nothing would have it come round. */
 static void on_timer(uv_timer_t *timer)
 {
-        (void)timer; /* that the loop has come round is enough */
+        struct turns *t = timer->data;
+
+        uv_idle_start(&t->idle, on_idle);
 }
 
 static void on_check(uv_check_t *check)
@@ -113,15 +116,17 @@ static void on_check(uv_check_t *check)
         uint64_t begin = server_now(), now = begin, wait = 0;
         struct peer *peer;
 
-        if (!t->last)
-                return;
-        while ((peer = next_peer(t, now, &wait)) && now - begin < TURNS_AT_ONCE_US)
+        /* Whose turn has come has it, even where the time is over: it comes only once a round. */
+        while ((peer = next_peer(t, now, &wait))) {
                 now = take_turn(t, peer, now);
+                if (now - begin >= TURNS_AT_ONCE_US)
+                        break;
+        }
         if (uv_is_closing((uv_handle_t *)check))
                 return;
         uv_idle_stop(&t->idle);
         uv_timer_stop(&t->timer);
-        if (peer)
+        if (peer && t->last)
                 uv_idle_start(&t->idle, on_idle);
         else if (t->last)
                 uv_timer_start(&t->timer, on_timer, wait / 1000 + 1, 0);
@@ -132,6 +137,6 @@ void turns_init(struct turns *t, uv_loop_t *loop)
         uv_check_init(loop, &t->check);
         uv_idle_init(loop, &t->idle);
         uv_timer_init(loop, &t->timer);
-        t->check.data = t;
+        t->check.data = t->timer.data = t;
         uv_check_start(&t->check, on_check);
 }
