@@ -1,92 +1,120 @@
-# vm: shapes=8 seconds=240
-"""A user's runs live in scopes of their own, and nothing is left of them."""
+# vm: shapes=8 seconds=180
+"""Runs as units of a user's manager and of the system's."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
-from .lib import Run, enable, leases, lingering, sh, unit, until
+from .lib import Run, allowed, as_user, cpus, enable, leases, lingering, sh, until
 
-CGROUPS = Path("/sys/fs/cgroup")
-# A daemon of a test's: a session of its own, its parent gone, and deaf to what it can be deaf to.
-DAEMON = """
-import os, signal, time
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        with open("daemon.new", "w") as out:
-            out.write(str(os.getpid()))
-        os.rename("daemon.new", "daemon")
-        time.sleep(3600)
-    os._exit(0)
-"""
+GROUPS = Path("/sys/fs/cgroup")
+SLICE = "schedctl.slice"
+
+DAEMON = "setsid sh -c 'trap \"\" TERM; echo $$ >daemon; exec sleep 1000' & sleep 1000"
 
 
-def scopes() -> list[str]:
-    said = sh("systemctl", "--user", "list-units", "--plain", "--no-legend", "--all", user="ada")
-    return [line.split()[0] for line in said.splitlines() if line.startswith("schedctl-run-")]
+def group_of(pid: int) -> Path:
+    (line,) = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return GROUPS / line.removeprefix("0::/")
 
 
-def cgroup(pid: int) -> Path:
-    return CGROUPS / Path(f"/proc/{pid}/cgroup").read_text().strip().split("::/")[1]
+def scopes(user: str) -> list[str]:
+    manager = () if user == "root" else ("--user",)
+    said = sh("systemctl", *manager, "list-units", "--all", "--plain", "--no-legend", user=user)
+    return [word for word in said.split() if word.startswith("schedctl-run-")]
 
 
-def alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def begin() -> tuple[Run, int, Path]:
-    """A run of ada's in the middle, with a daemon that one of its tests has started; its cgroup."""
-    run = Run(4, 4, user="ada", preamble=DAEMON)
-    run.hear(4)
-    daemon = run.folder / "daemon"
-    until("the daemon is there", daemon.exists)
-    return run, int(daemon.read_text()), cgroup(run.pids[0])
+def below(pid: int) -> list[int]:
+    """Everybody below a process."""
+    return [deeper for child in children(pid) for deeper in (child, *below(child))]
 
 
-def gone(pids: list[int], group: Path) -> None:
-    until("none of its processes is left", lambda: not any(map(alive, pids)))
-    until("none of its units is left", lambda: not scopes())
-    assert not group.exists(), group
-    until("its CPUs are back", lambda: not leases())
-
-
-def test_scope() -> None:
-    """A run, its workers and their daemons are in one scope, which the service knows"""
+def test_user() -> None:
+    """A user's run is a scope of his manager's, with limits of its own, and gone when it ends"""
     enable()
     lingering("ada")
-    run, daemon, group = begin()
-    with run:
+    with Run(4, 2, "-v", "--json", "told", user="ada") as run:
+        worker = run.hear(2)[0]
+        group = group_of(worker)
+        assert group.parent.name == SLICE and "user@" in str(group), group
+        assert group != group_of(run.process.pid)
+        high, most = (int((group / name).read_text()) for name in ("memory.high", "memory.max"))
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        assert 0 < high < most < total, (high, most, total)
         (lease,) = leases()
-        assert group.name == lease["unit"] and group.name in scopes(), (group, lease, scopes())
-        assert group.parent.name == "schedctl.slice", group
-        assert {cgroup(pid) for pid in [*run.pids.values(), daemon]} == {group}
-        shown = unit(group.name, "ActiveState", "MemoryAccounting", user="ada")
-        assert shown == {"ActiveState": "active", "MemoryAccounting": "yes"}, shown
-        said = sh("schedctl", "explain")
-        assert group.name in said, said
-        run.finish()
-    gone([*run.pids.values(), daemon], group)
+        assert lease["unit"] == group.name
+        said = sh("schedctl", "explain", user="ada")
+        assert f"Held together by the unit {group.name}." in said, said
+        assert "would be a unit of its own" in said, said
+        said = run.finish()
+        told = json.loads((run.folder / "told").read_text())["run"]
+    assert told["unit"] == group.name and told["cpuSeconds"] > 0, told
+    assert told["memoryPeak"] > 10 << 20, told  # Python is not less
+    assert f"in {group.name}" in said, said
+    until("its units are gone", lambda: not scopes("ada"))
+    assert not group.exists()
 
 
 def test_killed() -> None:
-    """SIGKILL of all of a run that one can see: its daemon ends too"""
-    run, daemon, group = begin()
-    with run:
-        mine = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
-        below = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text()
-        for pid in {*mine, *map(int, below.split())} - {daemon}:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        run.process.wait(60)
-    gone([*run.pids.values(), daemon], group)
-    run.close()
+    """Guardian and engine are killed at once: not even a daemon is left"""
+    enable()
+    lingering("ada")
+    home = Path("/home/ada")
+    (home / "daemon").unlink(missing_ok=True)
+    run = subprocess.Popen(
+        as_user("ada", ("schedctl", "run", "--", "sh", "-c", DAEMON)),
+        cwd=home,
+        start_new_session=True,
+    )
+    until(
+        "the daemon is there", lambda: (home / "daemon").exists() and (home / "daemon").read_text()
+    )
+    daemon = int((home / "daemon").read_text())
+    group = group_of(daemon)
+    outside = [pid for pid in (run.pid, *below(run.pid)) if group_of(pid) != group]
+    engine = [pid for pid in children(outside[-1]) if group_of(pid) == group]
+    for pid in (outside[-1], *engine):
+        os.kill(pid, signal.SIGKILL)
+    run.wait(60)
+    until("the daemon is gone", lambda: not Path(f"/proc/{daemon}").exists())
+    until("its units are gone", lambda: not scopes("ada"))
+
+
+def test_cpus() -> None:
+    """Where the manager has cpusets, nobody leaves the CPUs of the lease, and it grows all the same"""
+    enable()
+    with Run(8, 4) as run:
+        worker = run.hear(4)[0]
+        group = group_of(worker)
+        assert group.parent.name == SLICE, group
+
+        def held() -> set[int]:
+            (lease,) = [lease for lease in leases() if lease.get("unit") == group.name]
+            return cpus(lease["pus"]) if isinstance(lease["pus"], str) else set(lease["pus"])
+
+        assert cpus((group / "cpuset.cpus.effective").read_text()) == held()
+        stray = subprocess.run(
+            ["taskset", "-pc", "0-7", str(worker)], capture_output=True, text=True, check=False
+        )
+        assert allowed(worker) <= held(), stray
+        with Run(8, 8) as other:
+            other.hear(2)
+            until(
+                "the first gives some back",
+                lambda: cpus((group / "cpuset.cpus").read_text()) == held() and len(held()) <= 4,
+            )
+            other.finish()
+        until("it has them again", lambda: len(held()) == 4)
+        until(
+            "its cgroup too", lambda: cpus((group / "cpuset.cpus.effective").read_text()) == held()
+        )
+        run.finish()
+    until("its units are gone", lambda: not scopes("root"))
