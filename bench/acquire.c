@@ -36,7 +36,7 @@ static int request_once(double *ret_us)
         exchange_init(&e, NULL, false);
         r = exchange_call(&e, "org.schedctl.Scheduler.Acquire", NULL, VARLINK_MORE);
         if (r == 0)
-                r = exchange_await(&e, &reply);
+                r = exchange_await(&e, POLLER_NEVER, &reply);
 
         *ret_us = now_us() - start;
         if (r == 0)

@@ -111,6 +111,8 @@ static const char *refusal_text(int r)
                 return "this user's limit of leases is reached";
         case -EINVAL:
                 return "the service cannot lend that";
+        case -ETIMEDOUT:
+                return "the service does not answer";
         case -ENOTCONN:
         case -ESTALE:
                 return "the service is gone";
@@ -135,6 +137,7 @@ static int acquire_once(const struct schedctl_request *request, bool quiet, stru
         if (r < 0)
                 return r;
         client_lease_start_no_service(lease);
+        client_lease_queue_calls(lease);
         *ret_lease = TAKE(lease);
         return 0;
 }
@@ -242,8 +245,8 @@ static void drop(struct run_lease *l, const struct cpuset *pus)
 
 typedef int (*tell_return)(struct schedctl_lease *, const unsigned *, size_t);
 
-/* Without a service to be told it is kept in `unsaid`. */
-static int give(struct run_lease *l, const struct cpuset *pus, tell_return tell, struct cpuset *unsaid)
+static int give(struct run_lease *l, const struct cpuset *pus, tell_return tell, struct cpuset *said,
+                struct cpuset *unsaid)
 {
         struct cpuset held = cpuset_and(&l->pus, pus);
         unsigned list[CPUSET_MAX];
@@ -255,29 +258,29 @@ static int give(struct run_lease *l, const struct cpuset *pus, tell_return tell,
         drop(l, &held);
         if (run_lease_is_connected(l))
                 r = tell(l->lease, list, n);
-        if (r != -ENOTCONN)
+        if (r != 0 && r != -ENOTCONN)
                 return r;
-        cpuset_merge(unsaid, &held);
+        cpuset_merge(r == 0 ? said : unsaid, &held);
         return 0;
 }
 
 int run_lease_return(struct run_lease *l, const struct cpuset *pus)
 {
-        return give(l, pus, schedctl_lease_return, &l->unsaid_returned);
+        return give(l, pus, schedctl_lease_return, &l->said.returned, &l->unsaid.returned);
 }
 
 int run_lease_refuse(struct run_lease *l, const struct cpuset *pus)
 {
-        return give(l, pus, schedctl_lease_unusable, &l->unsaid_refused);
+        return give(l, pus, schedctl_lease_unusable, &l->said.refused, &l->unsaid.refused);
 }
 
 static int set_max(struct run_lease *l, unsigned max)
 {
         int r = run_lease_is_connected(l) ? client_lease_set_max(l->lease, max) : -ENOTCONN;
 
-        if (r != -ENOTCONN)
+        if (r != 0 && r != -ENOTCONN)
                 return r;
-        l->unsaid_max = max;
+        *(r == 0 ? &l->said.max : &l->unsaid.max) = max;
         return 0;
 }
 
@@ -312,14 +315,20 @@ int run_lease_want_slots(struct run_lease *l, unsigned n)
         return run_lease_is_connected(l) ? schedctl_lease_set_slots(l->lease, n) : 0;
 }
 
+/* One that is stopped is not to be told when it goes on how things went meanwhile. */
+static bool is_listening(const struct run_lease *l)
+{
+        return l->lease && client_lease_is_answered(l->lease);
+}
+
 int run_lease_report(struct run_lease *l, double work_rate, uint64_t ends_in_ms)
 {
-        return run_lease_is_connected(l) ? schedctl_lease_report(l->lease, work_rate, ends_in_ms) : -ENOTCONN;
+        return is_listening(l) ? schedctl_lease_report(l->lease, work_rate, ends_in_ms) : -ENOTCONN;
 }
 
 int run_lease_refresh(struct run_lease *l)
 {
-        return run_lease_is_connected(l) ? schedctl_lease_refresh(l->lease) : -ENOTCONN;
+        return is_listening(l) ? schedctl_lease_refresh(l->lease) : -ENOTCONN;
 }
 
 int run_lease_set_priority(struct run_lease *l, int priority)
@@ -336,32 +345,53 @@ int run_lease_set_memory(struct run_lease *l, uint64_t bytes)
 {
         const struct schedctl_request request = {.size = sizeof(request), .memory_per_worker = bytes};
 
-        return run_lease_is_connected(l) ? schedctl_lease_update(l->lease, &request) : -ENOTCONN;
+        return is_listening(l) ? schedctl_lease_update(l->lease, &request) : -ENOTCONN;
 }
 
 /* A claim asks for all that the service had lent, what was given back since included. */
 static void say_unsaid(struct run_lease *l)
 {
-        struct cpuset returned = l->unsaid_returned, refused = l->unsaid_refused;
-        unsigned max = l->unsaid_max;
+        struct run_lease_word unsaid = l->unsaid;
 
-        l->unsaid_returned = l->unsaid_refused = (struct cpuset){0};
-        l->unsaid_max = 0;
+        l->unsaid = (struct run_lease_word){0};
         if (l->slots_wanted > l->n_slots)
                 (void)schedctl_lease_set_slots(l->lease, l->slots_wanted);
-        if (max)
-                (void)set_max(l, max);
-        (void)run_lease_return(l, &returned);
-        (void)run_lease_refuse(l, &refused);
+        if (unsaid.max)
+                (void)set_max(l, unsaid.max);
+        (void)run_lease_return(l, &unsaid.returned);
+        (void)run_lease_refuse(l, &unsaid.refused);
+}
+
+static void unsay(struct run_lease *l)
+{
+        cpuset_merge(&l->unsaid.returned, &l->said.returned);
+        cpuset_merge(&l->unsaid.refused, &l->said.refused);
+        if (!l->unsaid.max)
+                l->unsaid.max = l->said.max;
+        l->said = (struct run_lease_word){0};
+}
+
+/* What became of what was said: true where it is to be said again to a service that is there. */
+static bool follow_said(struct run_lease *l)
+{
+        bool connected = run_lease_is_connected(l);
+        int r = schedctl_lease_error(l->lease);
+
+        if (r == -ENOTCONN || r == -ETIMEDOUT || !connected)
+                unsay(l);
+        else if (client_lease_is_answered(l->lease))
+                l->said = (struct run_lease_word){0};
+        return connected && r == -ETIMEDOUT;
 }
 
 int run_lease_read(struct run_lease *l)
 {
         int r = schedctl_lease_dispatch(l->lease);
+        bool again = follow_said(l);
 
-        if (r <= 0)
-                return r < 0 ? -ENOTCONN : 0;
-        if (take_grant(l) < 0)
+        if (r < 0)
+                return -ENOTCONN;
+        if ((r == 0 && !again) || take_grant(l) < 0)
                 return 0;
         say_unsaid(l);
         return 1;

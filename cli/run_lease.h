@@ -2,6 +2,9 @@
  *
  * The set changes while the run lives. Order is the service's: best first. Where the service goes away the run keeps
  * what it holds, and claims it from the next service that somebody starts; what it gives back meanwhile it says then.
+ *
+ * Nothing here waits for the service once it has lent: what it is told is on its way, and what it had not answered
+ * before it went is said to the next one.
  */
 #pragma once
 
@@ -15,6 +18,12 @@
 
 enum { RUN_LEASE_TRIES = 3 }; /* at a place in the queue, where services come and go */
 
+struct run_lease_word {
+        struct cpuset returned; /* given back */
+        struct cpuset refused;  /* likewise, as unusable */
+        unsigned max;           /* the new max; 0: as it was */
+};
+
 struct run_lease {
         struct schedctl_lease *lease; /* NULL: without a service */
         struct cpuset pus;            /* held */
@@ -25,12 +34,11 @@ struct run_lease {
         size_t n_order;
         unsigned *slots;
         size_t n_slots;
-        struct cpuset unsaid_returned; /* given back while no service was there to be told */
-        struct cpuset unsaid_refused;  /* likewise, as unusable */
-        unsigned unsaid_max;           /* likewise, the new max; 0: as it was */
-        unsigned slots_wanted;         /* the most that were asked for */
-        bool paused;                   /* by its user: all is wanted back until it goes on */
-        int nice;                      /* that the run's processes are to have at least */
+        struct run_lease_word unsaid; /* what no service was there to be told */
+        struct run_lease_word said;   /* what is not known to have been heard */
+        unsigned slots_wanted;        /* the most that were asked for */
+        bool paused;                  /* by its user: all is wanted back until it goes on */
+        int nice;                     /* that the run's processes are to have at least */
 };
 
 /* Borrows. Without a service: a warning to stderr and the own mask, cut to --max. Negative errno where there is
@@ -58,12 +66,13 @@ int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
 /* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
-/* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told. */
+/* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told; the first three,
+ * which are said over and over, also while it has yet to answer what it was told. */
 int run_lease_report(struct run_lease *lease, double work_rate, uint64_t ends_in_ms);
 int run_lease_refresh(struct run_lease *lease);
+int run_lease_set_memory(struct run_lease *lease, uint64_t bytes_per_worker);
 int run_lease_set_priority(struct run_lease *lease, int priority);
 int run_lease_set_unit(struct run_lease *lease, const char *unit);
-int run_lease_set_memory(struct run_lease *lease, uint64_t bytes_per_worker);
 /* Asks for so many slots in all, where there are fewer. The service lends them with a later grant, as many as it has;
  * without a service they are there at once. */
 int run_lease_want_slots(struct run_lease *lease, unsigned n);

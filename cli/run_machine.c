@@ -13,7 +13,7 @@ static int ask_service(struct run_machine *m)
         CLEANUP_JSON json_t *reply = NULL;
         CLEANUP_FREE char *error = NULL;
         struct cpuset usable;
-        int r = client_call(METHOD_GET_MACHINE, NULL, CLIENT_NO_START, &reply, &error);
+        int r = client_call(METHOD_GET_MACHINE, NULL, CLIENT_NO_START | CLIENT_SOON, &reply, &error);
 
         if (r != 0)
                 return -ENOENT;

@@ -14,7 +14,8 @@ struct run_machine {
         unsigned n_usable; /* PUs that any lease may hold; 0 unknown */
 };
 
-/* Asks, once. Where there is no service to ask, `pus` alone make a machine of equal cores. */
+/* Asks, once. Where there is no service to ask, or it does not answer soon, `pus` alone make a machine of equal
+ * cores. */
 int run_machine_ask(struct run_machine *m, bool service, const struct cpuset *pus);
 void run_machine_finish(struct run_machine *m);
 

@@ -12,16 +12,17 @@ bool call_is_moved(const struct varlink_reply *reply)
         return reply->error && strcmp(reply->error, SCHEDULER "Moved") == 0;
 }
 
-int call_once(const char *method, json_t *parameters, unsigned varlink_flags, bool no_start,
+int call_once(const char *method, json_t *parameters, unsigned varlink_flags, unsigned flags,
               struct varlink_reply *ret_reply)
 {
+        int64_t deadline = flags & CLIENT_SOON ? poller_now() + CALL_SOON_MS : POLLER_NEVER;
         struct exchange e;
         int r;
 
-        exchange_init(&e, NULL, no_start);
+        exchange_init(&e, NULL, flags & CLIENT_NO_START);
         r = exchange_call(&e, method, parameters, varlink_flags);
         if (r == 0)
-                r = exchange_await(&e, ret_reply);
+                r = exchange_await(&e, deadline, ret_reply);
         exchange_reset(&e);
         return r;
 }
@@ -51,7 +52,7 @@ int call_errno(const struct varlink_reply *reply)
 int client_call(const char *method, json_t *parameters, unsigned flags, json_t **ret_parameters, char **ret_error)
 {
         struct varlink_reply reply = {0};
-        int r = call_once(method, parameters, 0, flags & CLIENT_NO_START, &reply);
+        int r = call_once(method, parameters, 0, flags, &reply);
 
         if (r < 0)
                 return r;

@@ -272,6 +272,12 @@ void client_lease_start_no_service(struct schedctl_lease *lease)
         lease->no_start = true;
 }
 
+void client_lease_queue_calls(struct schedctl_lease *lease)
+{
+        lease->queues = true;
+        lease->calls.poller = &lease->poller;
+}
+
 void schedctl_lease_adopt(struct schedctl_lease *lease)
 {
         lease->poller.owner = getpid();
@@ -289,8 +295,7 @@ int schedctl_acquire_start(const struct schedctl_request *request, struct schedc
 
         if (r < 0)
                 return r;
-        lease->queues = true;
-        lease->calls.poller = &lease->poller;
+        client_lease_queue_calls(lease);
         poller_arm(&lease->poller, poller_now());
         *ret_lease = TAKE(lease);
         return 0;

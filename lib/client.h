@@ -38,6 +38,10 @@ const struct client_grant *client_lease_grant(const struct schedctl_lease *lease
 bool client_lease_is_connected(const struct schedctl_lease *lease);
 /* Whether the service has ended it, or the next one does not know it: there is nothing to claim. */
 bool client_lease_is_over(const struct schedctl_lease *lease);
+/* Whether the service is there and every call about the lease has been answered. */
+bool client_lease_is_answered(const struct schedctl_lease *lease);
+/* From now on calls about the lease are not waited for, as with schedctl_acquire_start(). Before the first of them. */
+void client_lease_queue_calls(struct schedctl_lease *lease);
 /* From now on no service is started in place of one that went: for a caller whose descendants are ended with it, as a
  * service started now would be one of them. */
 void client_lease_start_no_service(struct schedctl_lease *lease);
@@ -47,6 +51,7 @@ int client_lease_set_max(struct schedctl_lease *lease, unsigned max);
 enum client_flags {
         CLIENT_NO_START = 1, /* -ENOENT rather than starting a service */
         CLIENT_NO_WAIT = 2,  /* return with the first answer even if the lease holds nothing yet */
+        CLIENT_SOON = 4,     /* -ETIMEDOUT where a call is not answered within CALL_SOON_MS */
 };
 
 /* schedctl_acquire() with flags; request may be NULL. */

@@ -88,6 +88,11 @@ bool client_lease_is_connected(const struct schedctl_lease *lease)
         return lease->state == LEASE_CONNECTED;
 }
 
+bool client_lease_is_answered(const struct schedctl_lease *lease)
+{
+        return lease->state == LEASE_CONNECTED && lease->calls.waiting == 0;
+}
+
 bool client_lease_is_over(const struct schedctl_lease *lease)
 {
         return lease->state == LEASE_ENDED;

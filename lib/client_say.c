@@ -64,7 +64,7 @@ static int call(struct schedctl_lease *lease, const char *method, json_t *parame
                 return 0;
         }
         if (r == 0)
-                r = exchange_await(&lease->calls, &reply);
+                r = exchange_await(&lease->calls, POLLER_NEVER, &reply);
         if (r == 0)
                 r = call_errno(&reply);
         else

@@ -251,11 +251,14 @@ int exchange_step(struct exchange *e, struct varlink_reply *ret_reply)
         return r;
 }
 
-int exchange_await(struct exchange *e, struct varlink_reply *ret_reply)
+int exchange_await(struct exchange *e, int64_t deadline, struct varlink_reply *ret_reply)
 {
         int r;
 
-        while ((r = exchange_step(e, ret_reply)) == 0)
-                (void)exchange_block(e, POLLER_NEVER);
+        while ((r = exchange_step(e, ret_reply)) == 0) {
+                if (poller_left(deadline) == 0)
+                        return -ETIMEDOUT;
+                (void)exchange_block(e, deadline);
+        }
         return r < 0 ? r : 0;
 }

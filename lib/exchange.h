@@ -61,5 +61,5 @@ int64_t exchange_deadline(const struct exchange *e);
 
 /* Waits until a step has something to do, or for the deadline: 0, or -EINTR. */
 int exchange_block(const struct exchange *e, int64_t deadline);
-/* Waits for a reply that must come: 0; signals do not end the wait. */
-int exchange_await(struct exchange *e, struct varlink_reply *ret_reply);
+/* Waits for a reply until the deadline: 0, or -ETIMEDOUT; signals do not end the wait. */
+int exchange_await(struct exchange *e, int64_t deadline, struct varlink_reply *ret_reply);

@@ -23,6 +23,7 @@ class Service:
         self._streams: "queue.Queue[socket.socket]" = queue.Queue()
         self._stream: Optional[socket.socket] = None
         self._generation = 0
+        self._silent = False
         self._calls: "queue.Queue[Tuple[str, Dict[str, Any]]]" = queue.Queue()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -42,6 +43,14 @@ class Service:
         self.grant(held, wanted=wanted, paused=True)
         assert sorted(self.expect("Return")["pus"]) == held
         self.grant([], paused=True)
+
+    def be_silent(self) -> None:
+        """From now on: it hears, and answers no call."""
+        self._silent = True
+
+    def n_connections(self) -> int:
+        """That there have ever been."""
+        return len(self._connections)
 
     def expect(self, method: str, *fields: str) -> Dict[str, Any]:
         """The parameters of the next such call that has these fields."""
@@ -98,6 +107,8 @@ class Service:
         parameters = call.get("parameters", {})
         if call.get("more"):
             self._streams.put(connection)
+        elif self._silent:
+            pass
         elif name == "GetMachine":
             self._send(connection, {"error": "org.varlink.service.MethodNotImplemented"})
         else:

@@ -55,6 +55,52 @@ def finish(run: "subprocess.Popen[str]", n: int) -> None:
 
 
 @needs_two_cpus
+def test_nothing_is_waited_for(runs: Runs, service: Service) -> None:
+    """A service that answers no call, as one that is stopped: the suite goes on. Who waited for the
+    answer to one call would give that up some time, and make the next over another connection."""
+    here, go = Barrier(runs.directory / "here"), Barrier(runs.directory / "go")
+    run = start_suite(runs, 60, 2)
+    service.grant(CPUS[:2])
+    here.wait()
+    here.wait()
+    service.expect("Update", "workRate")
+    service.be_silent()
+    service.expect("Update", "workRate")
+    connections = service.n_connections()
+    service.grant(CPUS[:2], wanted={"pus": CPUS[1:2], "reason": "wanted", "withinMs": 1000})
+    assert service.expect("Return")["pus"] == CPUS[1:2]
+    service.grant(CPUS[:1])
+    service.grant(CPUS[:2])
+    go.release(2)
+    finish(run, 60)
+    assert service.n_connections() == connections
+    assert not [told for told in service.heard("Update") if "workRate" in told]
+
+
+@needs_two_cpus
+def test_what_was_not_answered_is_said_to_the_next(runs: Runs, service: Service) -> None:
+    """A PU that the run gave back, and had to claim since nobody confirmed it."""
+    here, go = Barrier(runs.directory / "here"), Barrier(runs.directory / "go")
+    run = start_suite(runs, 4, 2)
+    service.grant(CPUS[:2])
+    here.wait()
+    here.wait()
+    service.be_silent()
+    service.grant(CPUS[:2], wanted={"pus": CPUS[1:2], "reason": "wanted", "withinMs": 1000})
+    assert service.expect("Return")["pus"] == CPUS[1:2]
+    service.close()
+    (runs.directory / "schedd.sock").unlink()
+    another = Service(runs.directory / "schedd.sock")
+    assert another.expect("Claim")["pus"] == CPUS[:2]
+    another.grant(CPUS[:2])
+    assert another.expect("Return")["pus"] == CPUS[1:2]
+    another.grant(CPUS[:1])
+    go.release(2)
+    finish(run, 4)
+    another.close()
+
+
+@needs_two_cpus
 def test_work_is_reported_while_items_run(runs: Runs, service: Service) -> None:
     here, go = Barrier(runs.directory / "here"), Barrier(runs.directory / "go")
     run = start_suite(runs, 4, 2)
