@@ -61,7 +61,8 @@ int ask_service(const char *verb, const char *method, json_t *parameters, unsign
         if (r == -ENOENT && (flags & CLIENT_NO_START))
                 return 1;
         if (r < 0) {
-                fprintf(stderr, "schedctl %s: cannot ask the service: %s\n", verb, strerror(-r));
+                fprintf(stderr, "schedctl %s: cannot ask the service: %s\n", verb,
+                        r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
                 return r;
         }
         if (r > 0) {
