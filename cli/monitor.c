@@ -27,7 +27,7 @@ struct monitor {
         char problem[ASK_ERROR_MAX], answer[ASK_ERROR_MAX];
 };
 
-static void set_retry(struct monitor *m, unsigned ms)
+static void set_timer(struct monitor *m, unsigned ms)
 {
         struct itimerspec when = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}};
 
@@ -73,7 +73,7 @@ static int lose(struct monitor *m, const char *problem)
 
         forget(m);
         (void)snprintf(m->problem, sizeof(m->problem), "%s", problem);
-        set_retry(m, MONITOR_RETRY_MS);
+        set_timer(m, MONITOR_RETRY_MS);
         return known ? 0 : MONITOR_LOST;
 }
 
@@ -89,7 +89,10 @@ static int connect_stream(struct monitor *m)
 
         if (r == -ENOMEM)
                 return r;
-        return r < 0 ? lose(m, absence(r)) : 0;
+        if (r < 0)
+                return lose(m, absence(r));
+        set_timer(m, MONITOR_SILENCE_MS);
+        return 0;
 }
 
 int monitor_open(bool with_machine, struct monitor **ret_monitor)
@@ -221,14 +224,19 @@ static int dispatch_timer(struct monitor *m)
 {
         uint64_t expired;
 
-        if (read(m->timer_fd, &expired, sizeof(expired)) != sizeof(expired) || m->channels[STREAM].fd >= 0)
+        if (read(m->timer_fd, &expired, sizeof(expired)) != sizeof(expired))
                 return 0;
-        return connect_stream(m);
+        if (m->channels[STREAM].fd < 0)
+                return connect_stream(m);
+        if (m->status.source)
+                return 0;
+        (void)snprintf(m->problem, sizeof(m->problem), "The service does not answer");
+        return MONITOR_LOST;
 }
 
 int monitor_dispatch(struct monitor *m)
 {
-        int news = 0, r = dispatch_timer(m);
+        int r = dispatch_timer(m), news = r > 0 ? r : 0;
 
         for (enum connection i = 0; r >= 0 && i < CONNECTIONS; i++)
                 for (bool more = true; r >= 0 && more;) {

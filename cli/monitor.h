@@ -11,11 +11,12 @@
 enum {
         MONITOR_INTERVAL_MS = 1000,
         MONITOR_RETRY_MS = 1000,
+        MONITOR_SILENCE_MS = 2000, /* after which it is said that the service does not answer */
 };
 
 enum monitor_news {
         MONITOR_CHANGED = 1,  /* status and headroom are new */
-        MONITOR_LOST = 2,     /* the service is gone, or its answer makes no sense, or another problem than before */
+        MONITOR_LOST = 2,     /* the service is gone, its answer makes no sense, or there is another problem than before */
         MONITOR_MACHINE = 4,  /* the machine is new */
         MONITOR_ANSWERED = 8, /* a call has its reply: monitor_answer() */
 };

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from fixtures.scenes import SCENES, lease
 
@@ -71,6 +71,24 @@ def test_service_gone_and_back(fake: StartFake, env: dict[str, str]) -> None:
         read_until(process, "No service is running")
         fake(PAUSED)
         read_until(process, " paused ")
+
+
+def test_a_service_that_does_not_answer(
+    fake: StartFake, env: dict[str, str], terminal: OpenTerminal
+) -> None:
+    """As one that is stopped: that is said, and when it goes on, what it says is shown."""
+    service = fake(TWO)
+    with ExitStack() as silence:
+        silence.enter_context(service.lock)
+        t = terminal("top")
+        with watching(env) as process:
+            read_until(process, "The service does not answer")
+            t.wait_for("The service does not answer")
+            silence.close()
+            read_until(process, " runs ")
+            t.wait_for("all it may use")
+    t.press("q")
+    assert t.finish() == 0
 
 
 def test_json_is_a_line_each(fake: StartFake, env: dict[str, str]) -> None:
