@@ -263,3 +263,39 @@ def test_folders_by_option(tmp_path: Path) -> None:
     subprocess.run(setup, capture_output=True, check=True, timeout=300)
     installed = introspect(tmp_path / "build").values()
     assert {"/etc/systemd/system/schedd.socket", "/zsh/_schedctl"} <= set(installed)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
+def test_units_of_a_prefix_to_escape(tmp_path: Path) -> None:
+    """systemd finds the programs below a folder whose name has what means something in a unit."""
+    prefix = tmp_path / "her own, 100%n"
+    scopes = ("system", "user")
+    folders = [f"-Dsystemd{scope}unitdir={tmp_path / scope}" for scope in scopes]
+    setup = ["meson", "setup", "--prefix", str(prefix), *folders]
+    setup += [str(tmp_path / "build"), str(SOURCE)]
+    subprocess.run(setup, capture_output=True, check=True, timeout=300)
+    for path, installed in introspect(tmp_path / "build").items():
+        if Path(installed).parent.name in scopes:
+            Path(installed).parent.mkdir(exist_ok=True)
+            shutil.copy(path, installed)
+
+    def verify(scope: str) -> subprocess.CompletedProcess[str]:
+        command = ["systemd-analyze", "verify", "--man=no", f"--{scope}"]
+        env = {"XDG_RUNTIME_DIR": str(tmp_path), "SYSTEMD_UNIT_PATH": f"{tmp_path / scope}:"}
+        return subprocess.run(
+            [*command, str(tmp_path / scope / "schedd.service")],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    for scope in scopes:
+        assert f"{prefix}/libexec/schedd is not executable" in verify(scope).stderr
+    for program in ("libexec/schedd", "bin/schedctl"):
+        (prefix / program).parent.mkdir(parents=True)
+        shutil.copy("/bin/true", prefix / program)
+    for scope in scopes:
+        done = verify(scope)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
