@@ -172,12 +172,18 @@ static void on_forward(void *context, int sig)
 {
         struct run *run = context;
 
-        kill(run->command, sig);
+        if (run->command)
+                kill(run->command, sig);
 }
 
 static void on_ending(void *context, int sig)
 {
-        run_pause_refuse(context);
+        struct run *run = context;
+
+        if (run->command)
+                run_pause_refuse(run);
+        else
+                end_loop(run, STATUS_SIGNALLED(sig));
 }
 
 static void on_interrupted(void *context, int sig, unsigned times)
@@ -230,8 +236,8 @@ int run_engine_listen(struct run *run, const char *socket)
         return r < 0 ? r : run_server_start(&run->server, &run->loop, socket, &server_events, run);
 }
 
-/* What has to be there before COMMAND starts. */
-static int open_control(struct run *run, const char *python_dir)
+/* What has to be there before COMMAND starts. Until it does, a signal that is to end it ends the run. */
+static int open_control(struct run *run, const char *python_dir, pid_t guardian)
 {
         CLEANUP_FREE char *socket = NULL;
         int r;
@@ -241,16 +247,16 @@ static int open_control(struct run *run, const char *python_dir)
         r = run_engine_listen(run, socket);
         if (r == 0 && python_dir)
                 r = run_env_set(run->options, socket, python_dir);
+        if (r == 0)
+                r = run_signals_start(&run->signals, &run->loop, guardian, &signal_events, run);
         return r;
 }
 
 /* The rest of the loop's sources, while COMMAND is on its way. */
-static int open_sources(struct run *run, pid_t guardian)
+static int open_sources(struct run *run)
 {
-        int r = run_signals_start(&run->signals, &run->loop, guardian, &signal_events, run);
+        int r = watch_fd(run, &run->channel_poll, run->channel, on_guardian_gone);
 
-        if (r == 0)
-                r = watch_fd(run, &run->channel_poll, run->channel, on_guardian_gone);
         if (r == 0)
                 r = run_pause_init(run);
         if (r == 0)
@@ -286,10 +292,14 @@ static void fail(struct run *run, const char *what, int r)
         run_tree_end(0);
 }
 
-/* False where there has to be one and is not: the run is over. */
+/* False where there has to be one and is not, or the user has given up meanwhile: the run is over. */
 static bool join_scope(struct run *run)
 {
         run_scope_wait(run);
+        if (run->ended) {
+                run_guardian_report(run->channel, run->status);
+                return false;
+        }
         if (run->options->scope == RUN_SCOPE_YES && run->scope.state != RUN_SCOPE_THERE) {
                 fprintf(stderr, "schedctl run: no scope: %s\n", run->scope.why);
                 run_guardian_report(run->channel, STATUS_EXITED(1));
@@ -312,7 +322,7 @@ static void print_report(struct run *run)
  * engine after that, its status is known. */
 static void live(struct run *run, const char *python_dir, pid_t guardian, const sigset_t *command_mask)
 {
-        int r = open_control(run, python_dir);
+        int r = open_control(run, python_dir, guardian);
 
         if (r < 0) {
                 fail(run, "the run's control socket", r);
@@ -328,7 +338,7 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
                 fail(run, "fork", run->command);
                 return;
         }
-        r = open_sources(run, guardian);
+        r = open_sources(run);
         if (r < 0) {
                 fail(run, "the run's event loop", r);
                 return;

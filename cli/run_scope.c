@@ -171,9 +171,10 @@ void run_scope_wait(struct run *run)
                 uv_timer_init(&run->loop, &s->timer);
                 s->timer.data = run;
                 uv_timer_start(&s->timer, on_time, RUN_SCOPE_WAIT_MS, 0);
-                while (s->state == RUN_SCOPE_ASKED)
+                while (s->state == RUN_SCOPE_ASKED && !run->ended)
                         uv_run(&run->loop, UV_RUN_ONCE);
                 uv_close((uv_handle_t *)&s->timer, NULL);
+                uv_run(&run->loop, UV_RUN_NOWAIT); /* a signal that came with it */
         }
         if (s->state == RUN_SCOPE_THERE)
                 (void)run_lease_set_unit(&run->lease, s->unit);

@@ -58,7 +58,7 @@ void run_scope_find(const struct run_options *options, struct run_scope *ret_sco
 
 /* Asks for it on the run's loop. */
 void run_scope_begin(struct run *run);
-/* Until it is there or not to be had; *run->scope.why says why not. */
+/* Until it is there or not to be had, *run->scope.why says why not, or the run has ended meanwhile. */
 void run_scope_wait(struct run *run);
 void run_scope_close(struct run *run);
 

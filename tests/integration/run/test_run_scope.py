@@ -114,6 +114,22 @@ def test_the_command_waits_for_it(runs: Runs, fake: StartFake) -> None:
 
 
 @needs_fake
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_whoever_gives_up_meanwhile_is_heard(
+    runs: Runs, fake: StartFake, send: Callable[[int, int], None], sig: signal.Signals
+) -> None:
+    made = fake("late")
+    run = runs.start("--", "touch", "begun", start_new_session=True)
+    assert made.line()[0] == "start"
+    send(run.pid, sig)
+    run.communicate(timeout=PATIENCE)
+    assert run.returncode == -sig
+    assert not (runs.directory / "begun").exists()
+    runs.expect_clean()
+
+
+@needs_fake
 def test_an_older_manager_is_asked_for_what_it_knows(runs: Runs, fake: StartFake) -> None:
     made = fake("plain")
     run = runs.run("-v", "--", "true")
