@@ -121,9 +121,12 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
         if (client < 0 || r < 0 || sd_id128_randomize(&id) < 0)
                 return -1;
         if ((r = sd_bus_set_fd(last, client, client)) < 0 || (r = sd_bus_set_server(last, 1, id)) < 0 ||
-            (r = sd_bus_add_filter(last, NULL, on_message, NULL)) < 0 || (r = sd_bus_start(last)) < 0)
+            (r = sd_bus_add_filter(last, NULL, on_message, NULL)) < 0)
                 return r;
-        return sd_bus_attach_event(last, sd_event_source_get_event(source), SD_EVENT_PRIORITY_NORMAL);
+        if (sd_bus_start(last) < 0 ||
+            sd_bus_attach_event(last, sd_event_source_get_event(source), SD_EVENT_PRIORITY_NORMAL) < 0)
+                last = sd_bus_unref(last); /* who only wanted to see whose socket it is has gone again */
+        return 0;
 }
 
 static int on_line(sd_event_source *source, int fd, uint32_t events, void *arg)
