@@ -1,11 +1,20 @@
 /* A run does not get away from limits of the unit that it was started in. */
 #include "cli/run_scope_leave.h"
+
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/unit/sensor-tree.h"
 #include "tests/unit/test.h"
 
 #define MOUNTS  "1 0 0:1 / /cg rw - cgroup2 cgroup2 rw\n"
 #define SESSION "/user.slice/user-7.slice/session-3.scope"
 #define MANAGER "/user.slice/user-7.slice/user@7.service/init.scope"
+
+enum { ASK_SKIPPED = 77 }; /* no namespaces are to be had */
 
 /* The machine: this process is in one group, the manager (PID 9) in another; a file of the first says something. */
 static bool leaves(const char *own, const char *manager, const char *path, const char *text, char why[static 128])
@@ -78,6 +87,38 @@ static void test_unknown(void)
         CHECK(!leaves("0::/\n", "0::/init.scope\n", "/cg/cpu.max", "50000 100000\n", why));
 }
 
+/* In a namespace of PIDs of its own, where the manager that listens has no number. */
+static int ask_from_within(const char *socket)
+{
+        char why[128];
+        int status;
+        pid_t pid;
+
+        if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0)
+                return ASK_SKIPPED;
+        pid = fork();
+        if (pid == 0)
+                _exit(run_scope_leaves_for(socket, sizeof(why), why) && strstr(why, "outside of this container"));
+        return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : ASK_SKIPPED;
+}
+
+static void test_outside(void)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+        pid_t pid;
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/schedctl-leave-%d", (int)getpid());
+        CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 4) == 0);
+        pid = fork();
+        if (pid == 0)
+                _exit(ask_from_within(address.sun_path));
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+        CHECK(WEXITSTATUS(status) == 1 || WEXITSTATUS(status) == ASK_SKIPPED);
+        unlink(address.sun_path);
+        close(fd);
+}
+
 int main(void)
 {
         test_nothing_is_set();
@@ -85,5 +126,6 @@ int main(void)
         test_shared();
         test_above_its_own();
         test_unknown();
+        test_outside();
         return 0;
 }
