@@ -96,7 +96,8 @@ void run_follow_close(struct run *run)
 void run_follow_adjust(struct run *run)
 {
         uv_timer_t *timer = &run->follow.timer;
-        bool follow = (run_lease_is_connected(&run->lease) || any_active(run)) && !run->pause.on;
+        bool any = run_lease_is_connected(&run->lease) || any_active(run) || run->scope.state == RUN_SCOPE_THERE;
+        bool follow = any && !run->pause.on;
 
         if (follow == (uv_is_active((uv_handle_t *)timer) != 0))
                 return;

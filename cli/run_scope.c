@@ -143,6 +143,34 @@ static struct run_manager_limits first_limits(const struct run *run)
         return limits;
 }
 
+static void tell(struct run_scope *s, const struct run_manager_limits *limits)
+{
+        if (run_manager_change(s->manager, s->unit, &s->told, limits) == 0)
+                s->told = *limits;
+}
+
+static void follow_weight(struct run *run)
+{
+        struct run_scope *s = &run->scope;
+        struct run_manager_limits limits = s->told;
+
+        if (!s->has_weight)
+                return;
+        limits.weight = weight_of(run);
+        if (limits.weight != s->told.weight)
+                tell(s, &limits);
+        run_scope_slice_follow(s);
+}
+
+/* Where the scope's group is not to be seen from here, what was set would stay as it is whatever comes. */
+static void lift_limits(struct run_scope *s)
+{
+        const struct run_manager_limits none = {
+                .memory_high = UINT64_MAX, .memory_max = UINT64_MAX, .swap_max = UINT64_MAX, .weight = s->told.weight};
+
+        tell(s, &none);
+}
+
 void run_scope_begin(struct run *run)
 {
         struct run_scope *s = &run->scope;
@@ -176,10 +204,14 @@ void run_scope_wait(struct run *run)
                 uv_close((uv_handle_t *)&s->timer, NULL);
                 uv_run(&run->loop, UV_RUN_NOWAIT); /* a signal that came with it */
         }
-        if (s->state == RUN_SCOPE_THERE)
-                (void)run_lease_set_unit(&run->lease, s->unit);
-        else
+        if (s->state != RUN_SCOPE_THERE) {
                 run_scope_close(run);
+                return;
+        }
+        (void)run_lease_set_unit(&run->lease, s->unit);
+        follow_weight(run); /* the slice may still have that of runs before */
+        if (!*s->directory)
+                lift_limits(s);
 }
 
 void run_scope_close(struct run *run)
@@ -188,12 +220,6 @@ void run_scope_close(struct run *run)
 }
 
 /* Changing it. */
-
-static void tell(struct run_scope *s, const struct run_manager_limits *limits)
-{
-        if (run_manager_change(s->manager, s->unit, &s->told, limits) == 0)
-                s->told = *limits;
-}
 
 bool run_scope_weighs(const struct run_scope *s)
 {
@@ -220,19 +246,6 @@ static void sample_memory(struct run_scope *s)
         hw_group_read("", s->directory, &group);
         if (group.memory != UINT64_MAX && group.memory > s->memory_most)
                 s->memory_most = group.memory;
-}
-
-static void follow_weight(struct run *run)
-{
-        struct run_scope *s = &run->scope;
-        struct run_manager_limits limits = s->told;
-
-        if (!s->has_weight)
-                return;
-        limits.weight = weight_of(run);
-        if (limits.weight != s->told.weight)
-                tell(s, &limits);
-        run_scope_slice_follow(s);
 }
 
 void run_scope_follow(struct run *run)
