@@ -395,8 +395,9 @@ static int admit(struct connection *c)
         return r;
 }
 
-void connection_accept(struct server *server)
+void connection_accept(struct server *server, int fd)
 {
+        CLEANUP_CLOSE int own = fd;
         struct connection *c = calloc(1, sizeof(*c));
 
         if (!c || uv_pipe_init(&server->loop, &c->pipe, 0) < 0) {
@@ -408,9 +409,11 @@ void connection_accept(struct server *server)
         wire_init(&c->in, WIRE_CALL_MAX);
         server_add_connection(server, c);
 
-        int r = uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&c->pipe);
-        if (r == 0)
+        int r = uv_pipe_open(&c->pipe, own);
+        if (r == 0) {
+                (void)TAKE_FD(own);
                 r = read_peer(c);
+        }
         if (r == 0)
                 r = admit(c);
         if (r < 0) {

@@ -46,8 +46,8 @@ struct connection {
         bool ending; /* closes when everything is written */
 };
 
-/* Takes the next connection from the listener and starts reading. Errors are logged and end the connection. */
-void connection_accept(struct server *server);
+/* Takes over a connection that has been accepted and starts reading. Errors are logged and end the connection. */
+void connection_accept(struct server *server, int fd);
 
 /* Takes the message whose turn it is; may close the connection. */
 void connection_take(struct connection *c);

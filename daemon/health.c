@@ -12,7 +12,7 @@
 static bool is_deaf(struct health *h)
 {
         struct server *s = h->server;
-        bool waits = server_has_pending(s);
+        bool waits = listener_has_pending(&s->listener);
         bool deaf = waits && h->somebody_waited && s->n_accepted == h->n_accepted;
 
         h->somebody_waited = waits;

@@ -1,7 +1,6 @@
 #include "daemon/server.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -52,35 +51,6 @@ void server_remove_connection(struct server *s, struct connection *c)
         s->n_connections--;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
-{
-        struct server *s = listener->data;
-
-        if (status < 0) {
-                log_warning("cannot accept a connection: %s", uv_strerror(status));
-                return;
-        }
-        /* libuv takes no further one before this one is taken. */
-        if (s->accepted++ >= SERVER_ACCEPTS_MAX) {
-                s->accept_waits = true;
-                return;
-        }
-        connection_accept(s);
-        server_update(s);
-}
-
-static void on_round(uv_check_t *check)
-{
-        struct server *s = check->data;
-
-        s->accepted = 0;
-        if (!s->accept_waits)
-                return;
-        s->accept_waits = false;
-        connection_accept(s);
-        server_update(s);
-}
-
 /* Stopping. */
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -100,6 +70,7 @@ void server_stop(struct server *s)
         notify_stopping();
         while (s->connections)
                 connection_close(s->connections);
+        listener_close(&s->listener);
         headroom_stop(s->headroom);
         uv_walk(&s->loop, close_handle, NULL);
 }
@@ -116,17 +87,6 @@ bool server_is_reachable(const struct server *s)
         return !*s->address.path || is_own_socket(s);
 }
 
-bool server_has_pending(const struct server *s)
-{
-        uv_os_fd_t fd;
-        struct pollfd p = {.events = POLLIN};
-
-        if (uv_fileno((uv_handle_t *)&s->listener, &fd) < 0)
-                return false;
-        p.fd = fd;
-        return poll(&p, 1, 0) > 0;
-}
-
 /* Under the lock nobody else binds. The socket is moved out of the way first, so that whoever comes now waits for the
  * lock; who came before is seen in the backlog. False: somebody came, and the socket is back in its place. */
 static bool withdraw(struct server *s)
@@ -137,7 +97,7 @@ static bool withdraw(struct server *s)
                 return true;
         if (address_beside(&s->address, ".leaving", &aside) < 0 || rename(s->address.path, aside) < 0)
                 return false;
-        if (server_has_pending(s) && rename(aside, s->address.path) == 0)
+        if (listener_has_pending(&s->listener) && rename(aside, s->address.path) == 0)
                 return false;
         unlink(aside);
         return true;
@@ -151,7 +111,7 @@ static bool may_leave(struct server *s)
 
         /* systemd's socket stays: it starts the next service for whoever is in the backlog. */
         if (!s->owns_socket)
-                return !server_has_pending(s);
+                return !listener_has_pending(&s->listener);
         r = start_lock(&s->address, false, &lock);
         if (r == -EWOULDBLOCK) /* a client that is about to connect; if it does not, the timer comes round again */
                 return false;
@@ -407,7 +367,7 @@ static unsigned connections_max(void)
         return most;
 }
 
-static int start_handles(struct server *s, int fd)
+static int start_handles(struct server *s)
 {
         int r;
 
@@ -416,32 +376,26 @@ static int start_handles(struct server *s, int fd)
         uv_prepare_init(&s->loop, &s->before);
         s->before.data = s;
         uv_prepare_start(&s->before, on_before);
-        uv_check_init(&s->loop, &s->round);
-        s->round.data = s;
-        uv_check_start(&s->round, on_round);
         turns_init(&s->turns, &s->loop);
         monitors_init(&s->monitors, s);
         summary_init(&s->summary, s);
         health_init(&s->health, s);
-        s->idle.data = s->due.data = s->listener.data = s;
+        s->idle.data = s->due.data = s;
         for (size_t i = 0; i < ELEMENTSOF(handled_signals); i++) {
                 uv_signal_init(&s->loop, &s->signals[i]);
                 s->signals[i].data = s;
                 if ((r = uv_signal_start(&s->signals[i], on_signal, handled_signals[i])) < 0)
                         return r;
         }
-        if ((r = headroom_create(s, &s->headroom)) < 0)
-                return r;
-        if ((r = uv_pipe_init(&s->loop, &s->listener, 0)) < 0 || (r = uv_pipe_open(&s->listener, fd)) < 0)
-                return r;
-        s->listener.data = s;
-        return uv_listen((uv_stream_t *)&s->listener, SOMAXCONN, on_connection);
+        return headroom_create(s, &s->headroom);
 }
 
 static int start_serving(struct server *s, int fd)
 {
-        int r = start_handles(s, fd);
+        int r = start_handles(s);
 
+        if (r == 0)
+                r = listener_start(&s->listener, s, fd);
         if (r < 0) {
                 log_error("cannot start: %s", uv_strerror(r));
                 return r;
@@ -456,7 +410,7 @@ int server_open(struct server *s, const struct server_settings *settings)
 {
         int fd = -1, r;
 
-        *s = (struct server){.settings = settings};
+        *s = (struct server){.settings = settings, .listener = LISTENER_INIT};
         r = uv_loop_init(&s->loop);
         if (r < 0)
                 return r;
@@ -479,6 +433,7 @@ int server_open(struct server *s, const struct server_settings *settings)
 
 void server_close(struct server *s)
 {
+        listener_close(&s->listener);
         headroom_stop(s->headroom);
         uv_walk(&s->loop, close_handle, NULL);
         uv_run(&s->loop, UV_RUN_DEFAULT);

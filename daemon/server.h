@@ -8,6 +8,7 @@
 #include "daemon/config.h"
 #include "daemon/health.h"
 #include "daemon/leases.h"
+#include "daemon/listener.h"
 #include "daemon/monitor.h"
 #include "daemon/peers.h"
 #include "daemon/summary.h"
@@ -19,9 +20,7 @@ struct headroom;
 
 enum {
         SERVER_SAMPLE_MS = 1000, /* GOVERNOR_PERIOD_US */
-        SERVER_ACCEPTS_MAX =
-                16, /* at once, before the loop comes round: who connects all the time is not all there is */
-        SERVER_FILES_KEPT = 64, /* descriptors that connections leave: state, sensors, D-Bus, libuv, who is refused */
+        SERVER_FILES_KEPT = 64,  /* descriptors that connections leave: state, sensors, D-Bus, libuv, who is refused */
 };
 
 struct server_settings {
@@ -37,16 +36,13 @@ struct server_settings {
 struct server {
         const struct server_settings *settings;
         uv_loop_t loop;
-        uv_pipe_t listener;
+        struct listener listener;
         uv_timer_t idle, due;
         uv_signal_t signals[3];
         struct connection *connections;
         unsigned n_connections;
         uv_prepare_t before; /* the loop waits */
         bool changed;        /* something has, and timers are to be set anew before */
-        uv_check_t round;    /* the loop comes round */
-        unsigned accepted;   /* since it last did */
-        bool accept_waits;
         uint64_t n_accepted; /* connections, ever */
         struct peers peers;
         struct turns turns;
@@ -81,8 +77,6 @@ void server_remove_connection(struct server *s, struct connection *c);
 /* Something has changed: before the loop waits, the timers for the allocator and the idle exit are set anew. */
 void server_update(struct server *s);
 
-/* Whether somebody waits to be accepted. */
-bool server_has_pending(const struct server *s);
 /* Whether its socket's path still leads to it; true where it has none. */
 bool server_is_reachable(const struct server *s);
 

@@ -242,6 +242,24 @@ def test_no_descriptors(service: Service, bystander: Bystander, attackers: Attac
     assert service.log.count("cannot accept") <= 40
 
 
+def test_fewer_descriptors_than_are_open(service: Service, bystander: Bystander) -> None:
+    """Not even one to turn somebody away by: who comes waits, nothing spins, it is said once, and when
+    there are descriptors again everybody is served."""
+    pid = service.process.pid
+    with unharmed(service, bystander), ExitStack() as stack:
+        usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (5, usual[1]))
+        try:
+            coming = [stack.enter_context(connect(service, BYSTANDER)) for _ in range(20)]
+            for _ in range(10):
+                bystander.is_served()
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+        # The first one at least had no descriptor left; it may have been turned away by the spare.
+        assert sum(serves(c) for c in coming) >= 18
+    assert service.log.count("cannot accept") == 1
+
+
 def serves(connection: Connection) -> bool:
     try:
         connection.send(SERVICE + "GetInfo")
