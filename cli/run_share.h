@@ -1,8 +1,9 @@
 /* Divides the PUs of a run among its suites: the service's allocator once more, over the run's own lease. It lives as
  * long as the run, so that every suite keeps what it has as far as its share goes.
  *
- * Suites count alike. Where there are more than PUs they share them, up to 1 + ALLOC_SHARED_PER_PU_MAX on each; those
- * beyond wait, as do those beyond ALLOC_LEASES_MAX, until others have ended.
+ * Suites count alike. Where there are more than PUs they share them, up to 2 + ALLOC_SHARED_PER_PU_MAX on each: its
+ * owner, its guests, and one more guest that has nothing else. Those beyond wait, as do those beyond
+ * ALLOC_LEASES_MAX, until others have ended.
  */
 #pragma once
 

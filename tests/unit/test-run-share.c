@@ -93,7 +93,7 @@ static void a_shrunken_lease_is_divided(void)
         machine_finish(&m);
 }
 
-/* Each PU has at most 1 + ALLOC_SHARED_PER_PU_MAX suites; the others wait, and one of them goes on when another ends.
+/* Each PU has at most 2 + ALLOC_SHARED_PER_PU_MAX suites; the others wait, and one of them goes on when another ends.
  */
 static void more_suites_than_pus_share_or_wait(void)
 {
@@ -108,12 +108,12 @@ static void more_suites_than_pus_share_or_wait(void)
         CHECK_INT(run_share_divide(&share, &m, &pus, suites, MANY, shares), 0);
         for (unsigned i = 0; i < MANY; i++)
                 n += !cpuset_is_empty(&shares[i]);
-        CHECK_INT(n, 2 * (1 + ALLOC_SHARED_PER_PU_MAX));
+        CHECK_INT(n, 2 * (2 + ALLOC_SHARED_PER_PU_MAX));
         CHECK_INT(run_share_divide(&share, &m, &pus, suites + 1, MANY - 1, shares), 0);
         n = 0;
         for (unsigned i = 0; i < MANY - 1; i++)
                 n += !cpuset_is_empty(&shares[i]);
-        CHECK_INT(n, 2 * (1 + ALLOC_SHARED_PER_PU_MAX));
+        CHECK_INT(n, 2 * (2 + ALLOC_SHARED_PER_PU_MAX));
         run_share_finish(&share);
         machine_finish(&m);
 }
