@@ -205,7 +205,8 @@ static enum verdict upgrade(sqlite3 *db)
                         return FILE_OURS;
                 verdict = FILE_UNREADABLE;
         }
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        if (!sqlite3_get_autocommit(db)) /* what failed may have ended it, and is still to be told */
+                sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
         return verdict;
 }
 

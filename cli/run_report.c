@@ -331,21 +331,27 @@ static json_t *describe_usage(const struct run_usage *usage)
         return o;
 }
 
-static void write_json(const struct run_report *report, const struct run_usage *usage)
+static int write_suites(const struct run_report *report, const struct run_usage *usage, FILE *to)
 {
-        CLEANUP_FCLOSE FILE *f = fopen(report->options->json, "we");
         json_t *suite;
         size_t i;
 
-        if (!f) {
-                fprintf(stderr, "schedctl run: %s: %s\n", report->options->json, strerror(errno));
-                return;
-        }
+        errno = EIO; /* where nobody says more */
         json_array_foreach (report->suites, i, suite) {
                 json_object_set_new(suite, "run", describe_usage(usage));
-                json_dumpf(suite, f, JSON_COMPACT);
-                fputc('\n', f);
+                if (json_dumpf(suite, to, JSON_COMPACT) < 0 || fputc('\n', to) == EOF)
+                        return -errno;
         }
+        return fflush(to) == 0 ? 0 : -errno;
+}
+
+static void write_json(const struct run_report *report, const struct run_usage *usage)
+{
+        CLEANUP_FCLOSE FILE *f = fopen(report->options->json, "we");
+        int r = f ? write_suites(report, usage, f) : -errno;
+
+        if (r < 0)
+                fprintf(stderr, "schedctl run: %s: %s\n", report->options->json, strerror(-r));
 }
 
 static void print_missed(const struct run_watch *watch)

@@ -17,7 +17,7 @@ void run_signals_forwarded(sigset_t *ret_set)
 }
 
 /* SIGTTIN and SIGTTOU stay blocked as well: a summary line may be written from the background, and nobody would
- * continue a stopped engine. */
+ * continue a stopped engine. So does SIGXFSZ: a file that may not grow is as a full disk. */
 void run_signals_block(sigset_t *ret_before)
 {
         sigset_t set;
@@ -25,6 +25,7 @@ void run_signals_block(sigset_t *ret_before)
         run_signals_forwarded(&set);
         sigaddset(&set, SIGTTIN);
         sigaddset(&set, SIGTTOU);
+        sigaddset(&set, SIGXFSZ);
         sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
