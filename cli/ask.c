@@ -50,6 +50,11 @@ void ask_error_text(const char *error, const json_t *parameters, const char *lea
         (void)snprintf(ret_text, ASK_ERROR_MAX, "%s", escaped ? escaped : "the service answers an error");
 }
 
+const char *ask_problem(int r)
+{
+        return r == -ETIMEDOUT ? "it does not answer" : strerror(-r);
+}
+
 int ask_service(const char *verb, const char *method, json_t *parameters, unsigned flags, json_t **ret_reply)
 {
         const char *lease = json_string_value(json_object_get(parameters, "lease"));
@@ -61,8 +66,7 @@ int ask_service(const char *verb, const char *method, json_t *parameters, unsign
         if (r == -ENOENT && (flags & CLIENT_NO_START))
                 return 1;
         if (r < 0) {
-                fprintf(stderr, "schedctl %s: cannot ask the service: %s\n", verb,
-                        r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
+                fprintf(stderr, "schedctl %s: cannot ask the service: %s\n", verb, ask_problem(r));
                 return r;
         }
         if (r > 0) {

@@ -17,3 +17,6 @@ int ask_service(const char *verb, const char *method, json_t *parameters, unsign
 /* An error reply of the service in words. `lease`: what the call was about, or NULL. */
 void ask_error_text(const char *error, const json_t *parameters, const char *lease,
                     char ret_text[static ASK_ERROR_MAX]);
+
+/* A call that failed by itself (an errno of client_call()) in words. */
+const char *ask_problem(int r);

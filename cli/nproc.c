@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "lib/client.h"
@@ -72,7 +73,7 @@ int verb_nproc(int argc, char **argv)
                 return r - 1;
         r = ask(&options, &answer);
         if (r < 0) {
-                fprintf(stderr, "schedctl nproc: no service (%s): counting the affinity mask's CPUs\n", strerror(-r));
+                fprintf(stderr, "schedctl nproc: no service (%s): counting the affinity mask's CPUs\n", ask_problem(r));
                 answer = count_affinity(&options);
         }
         if (options.json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from service.conftest import StartService
 
 Answer = Callable[[socket.socket], None]
 
@@ -171,24 +173,36 @@ VERBS = {
 }
 
 
-def ends_well(build: Path, env: dict[str, str], verbs: list[str]) -> None:
-    """All at once, each by itself: none crashes, none hangs, and a run runs."""
-    started = {
-        verb: subprocess.Popen(
-            [build / "cli/schedctl", *VERBS[verb]],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="surrogateescape",
+Started = list[tuple[str, "subprocess.Popen[str]"]]
+
+
+def start_verbs(build: Path, env: dict[str, str]) -> Started:
+    """All at once."""
+    return [
+        (
+            verb,
+            subprocess.Popen(
+                [build / "cli/schedctl", *words],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="surrogateescape",
+            ),
         )
-        for verb in verbs
-    }
-    for verb, process in started.items():
+        for verb, words in VERBS.items()
+    ]
+
+
+def end_well(started: Started, word: str = "") -> None:
+    """Each by itself: none crashes, none hangs, and a run runs. Whoever says something says that
+    word."""
+    for verb, process in started:
         out, err = process.communicate(timeout=90)
         assert process.returncode in (0, 1), (verb, process.returncode, err)
         assert process.returncode == 0 or err, verb
+        assert word in err, (verb, err)
         assert "\x1b" not in out + err
         if verb == "run":
             assert process.returncode == 0 and out == "done\n", err
@@ -199,11 +213,23 @@ def ends_well(build: Path, env: dict[str, str], verbs: list[str]) -> None:
 @pytest.mark.parametrize("what", ANSWERS)
 def test_lies(build: Path, env: dict[str, str], lie: Callable[[Answer], Liar], what: str) -> None:
     lie(ANSWERS[what])
-    ends_well(build, env, list(VERBS))
+    end_well(start_verbs(build, env))
 
 
-def test_silence(build: Path, env: dict[str, str], lie: Callable[[Answer], Liar]) -> None:
-    """Every other connection hears nothing, the rest the first bytes of a reply."""
+def test_silence(
+    build: Path, env: dict[str, str], start: StartService, lie: Callable[[Answer], Liar]
+) -> None:
+    """Every other connection hears nothing, the rest the first bytes of a reply; and at the same
+    time, for it takes its ten seconds too, a service that is stopped before anything begins."""
     kinds = itertools.cycle(SILENT)
     lie(lambda c: next(kinds)(c))
-    ends_well(build, env, list(VERBS))
+    path = Path(env["SCHEDCTL_SOCKET"]).with_name("stopped")
+    service = start(path=path)
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        silent = start_verbs(build, env)
+        stopped = start_verbs(build, {**env, "SCHEDCTL_SOCKET": str(path)})
+        end_well(silent)
+        end_well(stopped, word="does not answer")
+    finally:
+        service.process.send_signal(signal.SIGCONT)
