@@ -1,7 +1,6 @@
 /* schedctl nproc: how many workers a run started now would get. */
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
 
 #include "cli/ask.h"
 #include "cli/options.h"
