@@ -117,9 +117,10 @@ static struct run_scope_bounds bounds_now(const struct run_scope *s)
         return run_scope_bounds(&memory);
 }
 
+/* Said of every run: the slice would keep the weight of a batch run that has ended for those of which nothing is. */
 static unsigned weight_of(const struct run *run)
 {
-        return run->lease.nice > 0 ? run_scope_weight(run->lease.nice) : 0;
+        return run_scope_weight(run->lease.nice);
 }
 
 /* The characters that mkdtemp() chose: no other run of this user has them. */

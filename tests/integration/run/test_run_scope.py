@@ -134,7 +134,7 @@ def test_an_older_manager_is_asked_for_what_it_knows(runs: Runs, fake: StartFake
     made = fake("plain")
     run = runs.run("-v", "--", "true")
     first, second, third = (made.line() for _ in range(3))
-    assert {"OOMPolicy", "AllowedCPUs"} <= set(first)
+    assert {"OOMPolicy", "AllowedCPUs", "CPUWeight"} <= set(first)
     assert "OOMPolicy" not in second and "AllowedCPUs" in second
     assert "AllowedCPUs" not in third and {"Slice", "PIDs", "MemoryMax"} <= set(third)
     assert f"in {third[1]}" in run.stderr
