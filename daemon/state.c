@@ -25,7 +25,7 @@ struct state {
         int fd;
         size_t size;  /* of the file */
         size_t base;  /* the same when it was last written anew */
-        bool partial; /* the last commit failed: what is missing is made good by writing everything */
+        bool partial; /* a line or the last commit failed: what is missing is made good by writing everything */
         char *lines;  /* to be written by the next commit */
         size_t len, allocated;
         bool rewriting;
@@ -47,15 +47,10 @@ void state_leases_finish(struct state_leases *leases)
 
 /* Writing. */
 
-/* Takes over `line`, NULL for want of memory. */
-static int add_line(struct state *s, json_t *line)
+static int add_text(struct state *s, const char *text)
 {
-        CLEANUP_FREE char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
-
-        json_decref(line);
-        if (!text)
-                return -ENOMEM;
         size_t len = strlen(text);
+
         if (s->len + len + 1 > s->allocated) {
                 size_t allocated = 2 * s->allocated > s->len + len + 1 ? 2 * s->allocated : s->len + len + 1;
                 char *lines = realloc(s->lines, allocated);
@@ -69,6 +64,17 @@ static int add_line(struct state *s, json_t *line)
         s->lines[s->len + len] = '\n';
         s->len += len + 1;
         return 0;
+}
+
+/* Takes over `line`, NULL for want of memory. What could not be added is made good as after a failed commit. */
+static int add_line(struct state *s, json_t *line)
+{
+        CLEANUP_FREE char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+        int r = text ? add_text(s, text) : -ENOMEM;
+
+        json_decref(line);
+        s->partial |= r < 0;
+        return r;
 }
 
 static int add_header(struct state *s)

@@ -1,6 +1,8 @@
 #include "daemon/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -251,6 +253,32 @@ static void test_rewrite(void)
         CHECK(access(path, F_OK) < 0);
 }
 
+/* A record that could not be made is missing until everything is written: nothing else would add it. */
+static void test_missing_record(void)
+{
+        struct state_leases leases = {0};
+        struct alloc_request request;
+        struct alloc_grant grant;
+        struct state_record record = make_record(1, &request, &grant);
+        struct state *s = open_fresh(0, 0, &leases);
+
+        state_rewrite(s);
+        CHECK_INT(state_commit(s), 0);
+        CHECK(!state_is_large(s));
+        request.quota = INFINITY; /* as for want of memory: JSON has no such number */
+        CHECK_INT(state_put(s, &record), -ENOMEM);
+        CHECK(state_is_large(s));
+        state_rewrite(s);
+        put(s, 1);
+        CHECK_INT(state_commit(s), 0);
+        CHECK(!state_is_large(s));
+        state_close(s);
+        s = open_fresh(0, 1, &leases);
+        state_leases_finish(&leases);
+        state_close(s);
+        unlink(path);
+}
+
 static void test_token(void)
 {
         struct token a = {0}, b = {0};
@@ -376,6 +404,7 @@ int main(void)
         test_other_versions();
         test_other_boot();
         test_rewrite();
+        test_missing_record();
         test_symlink();
         test_token();
         test_connections();
