@@ -4,6 +4,7 @@
 
 #include "cli/ask.h"
 #include "cli/options.h"
+#include "cli/run_join.h"
 #include "cli/run_manager.h"
 #include "cli/run_scope_leave.h"
 #include "cli/status_print.h"
@@ -30,13 +31,16 @@ static int print_text(const struct view_status *status, const struct view_headro
 struct prospect {
         char socket[PATH_MAX]; /* the manager's that would make it a unit; "": none would */
         char why[PATH_MAX + RUN_MANAGER_WHY_MAX];
+        bool inside; /* it would be part of a run that is there */
 };
 
 static struct prospect look_for_manager(void)
 {
-        struct prospect p;
+        struct prospect p = {.inside = run_join_is_inside(), .why = "it would be part of a run"};
         int r;
 
+        if (p.inside)
+                return p;
         run_manager_find(p.socket, p.why);
         if (*p.socket && run_scope_leaves_for(p.socket, sizeof(p.why), p.why))
                 p.socket[0] = '\0';
@@ -52,7 +56,9 @@ static struct prospect look_for_manager(void)
 
 static void print_prospect(const struct prospect *p)
 {
-        if (*p->socket)
+        if (p->inside)
+                puts("\nA run begun here would be part of the run that this is in.");
+        else if (*p->socket)
                 printf("\nA run begun here would be a unit of its own: the manager at %s answers.\n", p->socket);
         else
                 printf("\nA run begun here would be held together by process groups: %s.\n", p->why);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Callable, Iterator, List
@@ -174,6 +175,26 @@ def test_a_run_within_a_run_is_part_of_it(runs: Runs, fake: StartFake) -> None:
     made = fake("done")
     assert runs.run("--", runs.program(), "run", "--", "true").returncode == 0
     assert [line[0] for line in made.asked()].count("start") == 1
+
+
+@needs_fake
+def test_what_explain_says_of_the_next_run(runs: Runs, fake: StartFake) -> None:
+    fake("done")
+
+    def explain(*command: str) -> str:
+        told = subprocess.run(
+            [*command, runs.program(), "explain"],
+            env=runs.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        return told.stdout.splitlines()[-1]
+
+    assert explain().startswith("A run begun here would be a unit of its own: the manager at ")
+    inside = explain(runs.program(), "run", "--")
+    assert inside == "A run begun here would be part of the run that this is in."
 
 
 @needs_fake
