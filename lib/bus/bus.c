@@ -30,7 +30,7 @@ void bus_go_on(struct bus *b)
 {
         int r;
 
-        if (!b->watch)
+        if (!b->watch || sd_event_get_state(b->event) != SD_EVENT_INITIAL) /* in a handler: its round goes on */
                 return;
         /* The last round dispatches nothing and leaves the descriptor armed for what comes next. */
         while ((r = sd_event_run(b->event, 0)) > 0)

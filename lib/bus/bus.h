@@ -17,6 +17,7 @@ int bus_open(uv_loop_t *loop, const char *address, void (*gone)(void *arg), void
 /* Ends it at once. Not from a handler of its messages, whose slots are to be unreferenced before. Takes NULL. */
 void bus_close(struct bus *b);
 
-/* To make calls and matches on, asynchronously only. Those that are not made in a handler set out by bus_go_on(). */
+/* To make calls and matches on, asynchronously only. Those that are not made in a handler set out by bus_go_on(), which
+ * does nothing in one. */
 sd_bus *bus_connection(struct bus *b);
 void bus_go_on(struct bus *b);
