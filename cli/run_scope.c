@@ -8,7 +8,6 @@
 #include "cli/run_dir.h"
 #include "cli/run_engine.h"
 #include "cli/run_scope_leave.h"
-#include "cli/run_scope_limits.h"
 #include "cli/run_scope_slice.h"
 #include "hw/cgroup.h"
 #include "hw/group.h"
@@ -42,7 +41,7 @@ static void describe(const struct run_options *options, char ret_text[static RUN
 
 void run_scope_find(const struct run_options *options, struct run_scope *ret_scope)
 {
-        *ret_scope = (struct run_scope){.state = RUN_SCOPE_NONE};
+        *ret_scope = (struct run_scope){.state = RUN_SCOPE_NONE, .bounds = RUN_SCOPE_NO_BOUNDS};
         if (options->scope == RUN_SCOPE_NO)
                 return;
         run_manager_find(ret_scope->socket, ret_scope->why);
@@ -114,7 +113,7 @@ static struct run_scope_bounds bounds_now(const struct run_scope *s)
                 hw_group_read("", s->directory, &group);
         if (group.memory != UINT64_MAX)
                 memory.used = group.memory - (group.droppable < group.memory ? group.droppable : 0);
-        return run_scope_bounds(&memory);
+        return run_scope_bounds(&memory, &s->bounds);
 }
 
 /* Said of every run: the slice would keep the weight of a batch run that has ended for those of which nothing is. */
@@ -133,10 +132,10 @@ static const char *id_of(const struct run *run)
 
 static struct run_manager_limits first_limits(const struct run *run)
 {
-        struct run_scope_bounds bounds = bounds_now(&run->scope);
-        struct run_manager_limits limits = {.memory_high = bounds.high,
-                                            .memory_max = bounds.max,
-                                            .swap_max = bounds.swap_max,
+        const struct run_scope_bounds *bounds = &run->scope.bounds;
+        struct run_manager_limits limits = {.memory_high = bounds->high,
+                                            .memory_max = bounds->max,
+                                            .swap_max = bounds->swap_max,
                                             .weight = weight_of(run)};
 
         if (!run->options->no_pin)
@@ -180,6 +179,7 @@ void run_scope_begin(struct run *run)
         if (!*s->socket)
                 return;
         (void)snprintf(s->held, sizeof(s->held), "%s/" RUN_DIR_HELD, run->dir);
+        s->bounds = bounds_now(s);
         s->told = first_limits(run);
         s->request = (struct run_manager_request){
                 .id = id_of(run), .description = s->description, .held = s->held, .limits = s->told};
@@ -229,12 +229,12 @@ bool run_scope_weighs(const struct run_scope *s)
 
 static void follow_memory(struct run_scope *s)
 {
-        const struct run_scope_bounds told = {s->told.memory_high, s->told.memory_max, s->told.swap_max};
         struct run_scope_bounds now = bounds_now(s);
         struct run_manager_limits limits = s->told;
 
-        if (!s->has_memory || !run_scope_bounds_differ(&told, &now))
+        if (!s->has_memory || !run_scope_bounds_differ(&s->bounds, &now))
                 return;
+        s->bounds = now;
         limits.memory_high = now.high;
         limits.memory_max = now.max;
         tell(s, &limits);

@@ -13,6 +13,7 @@
 
 #include "cli/run_manager.h"
 #include "cli/run_options.h"
+#include "cli/run_scope_limits.h"
 #include "hw/root.h"
 
 struct run;
@@ -38,6 +39,7 @@ struct run_scope {
         struct run_manager *manager; /* NULL where there is none */
         struct run_manager_request request;
         struct run_manager_limits told;          /* to the manager */
+        struct run_scope_bounds bounds;          /* of memory, of which it was told */
         char directory[HW_PATH_MAX];             /* its cgroup's; "" not known */
         bool has_weight, has_memory, has_cpuset; /* controllers that its cgroup has */
         uint64_t memory_most;                    /* seen so far */

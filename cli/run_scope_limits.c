@@ -2,28 +2,35 @@
 
 static const double NICE_STEP = 1.25; /* sched_prio_to_weight[] of the kernel */
 
-static uint64_t reserve_of(const struct run_scope_memory *m)
+static uint64_t larger(uint64_t a, uint64_t b)
 {
-        uint64_t reserve = m->total == UINT64_MAX ? RUN_SCOPE_RESERVE_LEAST : m->total / RUN_SCOPE_RESERVE_PART;
-
-        if (reserve < RUN_SCOPE_RESERVE_LEAST)
-                reserve = RUN_SCOPE_RESERVE_LEAST;
-        if (reserve > RUN_SCOPE_RESERVE_MOST)
-                reserve = RUN_SCOPE_RESERVE_MOST;
-        return reserve < m->available / 2 ? reserve : m->available / 2;
+        return a > b ? a : b;
 }
 
-struct run_scope_bounds run_scope_bounds(const struct run_scope_memory *m)
+static uint64_t smaller(uint64_t a, uint64_t b)
 {
-        struct run_scope_bounds b = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
-        uint64_t reserve = reserve_of(m);
+        return a < b ? a : b;
+}
+
+static uint64_t reserve_of(const struct run_scope_memory *m, uint64_t before)
+{
+        uint64_t wanted = m->total == UINT64_MAX ? 0 : m->total / RUN_SCOPE_RESERVE_PART;
+
+        wanted = smaller(larger(wanted, RUN_SCOPE_RESERVE_LEAST), RUN_SCOPE_RESERVE_MOST);
+        return smaller(wanted, larger(m->available / 2, before));
+}
+
+struct run_scope_bounds run_scope_bounds(const struct run_scope_memory *m, const struct run_scope_bounds *before)
+{
+        struct run_scope_bounds b = RUN_SCOPE_NO_BOUNDS;
 
         if (m->swap_free != UINT64_MAX && m->swap_free > 0)
                 b.swap_max = m->swap_free / 2;
         if (m->available == UINT64_MAX || m->used > UINT64_MAX - m->available)
                 return b;
-        b.high = m->used + m->available - reserve;
-        b.max = b.high + reserve / 2;
+        b.reserve = reserve_of(m, before->reserve);
+        b.high = m->available >= b.reserve ? m->used + m->available - b.reserve : smaller(m->used, before->high);
+        b.max = b.high + b.reserve / RUN_SCOPE_OVER_PART;
         return b;
 }
 
