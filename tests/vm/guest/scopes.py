@@ -14,6 +14,21 @@ from .lib import Run, allowed, as_user, cpus, enable, leases, lingering, sh, unt
 GROUPS = Path("/sys/fs/cgroup")
 SLICE = "schedctl.slice"
 
+# A daemon of a test's: a session of its own, nobody's child, and deaf to what it can be deaf to.
+LEAVES_DAEMON = """
+import signal, time
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        with open("daemon.new", "w") as out:
+            out.write(str(os.getpid()))
+        os.rename("daemon.new", "daemon")
+        time.sleep(3600)
+    os._exit(0)
+"""
 DAEMON = "setsid sh -c 'trap \"\" TERM; echo $$ >daemon; exec sleep 1000' & sleep 1000"
 
 
@@ -38,27 +53,31 @@ def below(pid: int) -> list[int]:
 
 
 def test_user() -> None:
-    """A user's run is a scope of his manager's, with limits of its own, and gone when it ends"""
+    """A user's run is a scope of his manager's, and gone when it ends, with daemons of its tests"""
     enable()
     lingering("ada")
-    with Run(4, 2, "-v", "--json", "told", user="ada") as run:
+    options = ("-v", "--json", "told", "--priority", "batch")
+    with Run(4, 2, *options, user="ada", preamble=LEAVES_DAEMON) as run:
         worker = run.hear(2)[0]
         group = group_of(worker)
         assert group.parent.name == SLICE and "user@" in str(group), group
         assert group != group_of(run.process.pid)
-        high, most = (int((group / name).read_text()) for name in ("memory.high", "memory.max"))
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        assert 0 < high < most < total, (high, most, total)
+        until("the daemon is there", (run.folder / "daemon").exists)
+        daemon = int((run.folder / "daemon").read_text())
+        assert group_of(daemon) == group
         (lease,) = leases()
         assert lease["unit"] == group.name
         said = sh("schedctl", "explain", user="ada")
         assert f"Held together by the unit {group.name}." in said, said
         assert "would be a unit of its own" in said, said
+        weights = [group / "cpu.weight", group.parent / "cpu.weight"]
+        until("it weighs little", lambda: [path.read_text() for path in weights] == ["1\n"] * 2)
         said = run.finish()
         told = json.loads((run.folder / "told").read_text())["run"]
     assert told["unit"] == group.name and told["cpuSeconds"] > 0, told
     assert told["memoryPeak"] > 10 << 20, told  # Python is not less
     assert f"in {group.name}" in said, said
+    assert not Path(f"/proc/{daemon}").exists()
     until("its units are gone", lambda: not scopes("ada"))
     assert not group.exists()
 
@@ -79,6 +98,9 @@ def test_killed() -> None:
     )
     daemon = int((home / "daemon").read_text())
     group = group_of(daemon)
+    until(
+        "no batch run's weight is left", lambda: (group.parent / "cpu.weight").read_text() == "30\n"
+    )
     outside = [pid for pid in (run.pid, *below(run.pid)) if group_of(pid) != group]
     engine = [pid for pid in children(outside[-1]) if group_of(pid) == group]
     for pid in (outside[-1], *engine):
