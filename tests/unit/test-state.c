@@ -265,7 +265,7 @@ static void test_missing_record(void)
         state_rewrite(s);
         CHECK_INT(state_commit(s), 0);
         CHECK(!state_is_large(s));
-        request.quota = INFINITY; /* as for want of memory: JSON has no such number */
+        request.quota = (double)INFINITY; /* as for want of memory: JSON has no such number */
         CHECK_INT(state_put(s, &record), -ENOMEM);
         CHECK(state_is_large(s));
         state_rewrite(s);
