@@ -16,7 +16,7 @@ enum {
 
 enum monitor_news {
         MONITOR_CHANGED = 1,  /* status and headroom are new */
-        MONITOR_LOST = 2,     /* the service is gone, its answer makes no sense, or there is another problem than before */
+        MONITOR_LOST = 2,     /* the service is gone, or its answer makes no sense, or another problem than before */
         MONITOR_MACHINE = 4,  /* the machine is new */
         MONITOR_ANSWERED = 8, /* a call has its reply: monitor_answer() */
 };

@@ -72,6 +72,7 @@ static void on_time(uv_timer_t *timer)
 {
         struct run *run = timer->data;
 
+        run_lease_begin_round(&run->lease);
         follow_work(run);
         follow_memory(run);
         run_scope_follow(run);

@@ -315,10 +315,14 @@ int run_lease_want_slots(struct run_lease *l, unsigned n)
         return run_lease_is_connected(l) ? schedctl_lease_set_slots(l->lease, n) : 0;
 }
 
-/* One that is stopped is not to be told when it goes on how things went meanwhile. */
+void run_lease_begin_round(struct run_lease *l)
+{
+        l->silent = run_lease_is_connected(l) && !client_lease_is_answered(l->lease);
+}
+
 static bool is_listening(const struct run_lease *l)
 {
-        return l->lease && client_lease_is_answered(l->lease);
+        return run_lease_is_connected(l) && !l->silent;
 }
 
 int run_lease_report(struct run_lease *l, double work_rate, uint64_t ends_in_ms)

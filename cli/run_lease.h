@@ -37,6 +37,7 @@ struct run_lease {
         struct run_lease_word unsaid; /* what no service was there to be told */
         struct run_lease_word said;   /* what is not known to have been heard */
         unsigned slots_wanted;        /* the most that were asked for */
+        bool silent;                  /* it had not answered all when the round began */
         bool paused;                  /* by its user: all is wanted back until it goes on */
         int nice;                     /* that the run's processes are to have at least */
 };
@@ -66,8 +67,10 @@ int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
 /* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
-/* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told; the first three,
- * which are said over and over, also while it has yet to answer what it was told. */
+/* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told. The first three
+ * are said in rounds; they fail likewise in one that begins while the service has yet to answer: it may be stopped, and
+ * is not to hear of every second when it goes on. */
+void run_lease_begin_round(struct run_lease *lease);
 int run_lease_report(struct run_lease *lease, double work_rate, uint64_t ends_in_ms);
 int run_lease_refresh(struct run_lease *lease);
 int run_lease_set_memory(struct run_lease *lease, uint64_t bytes_per_worker);

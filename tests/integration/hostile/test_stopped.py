@@ -150,7 +150,7 @@ def test_files_that_may_not_grow(
     script = 'ulimit -f 1; exec "$@"'  # 512 bytes: without any, pytest finds no place for its files
     report = tmp_path / "report.json"
     pytest_command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    run = [build / "cli/schedctl", "run", "--json", report, "--", *pytest_command]
+    run = [str(build / "cli/schedctl"), "run", "--json", str(report), "--", *pytest_command]
     done = subprocess.run(
         ["/bin/sh", "-c", script, "sh", *run],
         env={**env, "PYTHONDONTWRITEBYTECODE": "1", "XDG_STATE_HOME": str(tmp_path / "state")},

@@ -95,6 +95,7 @@ def test_what_was_not_answered_is_said_to_the_next(runs: Runs, service: Service)
     another.grant(CPUS[:2])
     assert another.expect("Return")["pus"] == CPUS[1:2]
     another.grant(CPUS[:1])
+    another.expect("Update", "allowed")
     go.release(2)
     finish(run, 4)
     another.close()
