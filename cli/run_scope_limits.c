@@ -34,16 +34,18 @@ struct run_scope_bounds run_scope_bounds(const struct run_scope_memory *m, const
         return b;
 }
 
-static bool is_news(uint64_t told, uint64_t now)
+static bool is_news(uint64_t told, uint64_t now, uint64_t least)
 {
         uint64_t change = now > told ? now - told : told - now;
 
-        return told == UINT64_MAX || now == UINT64_MAX ? told != now : change > told / RUN_SCOPE_CHANGE_PART;
+        return told == UINT64_MAX || now == UINT64_MAX ? told != now : change > least;
 }
 
 bool run_scope_bounds_differ(const struct run_scope_bounds *told, const struct run_scope_bounds *now)
 {
-        return is_news(told->high, now->high) || is_news(told->max, now->max);
+        uint64_t least = told->reserve / RUN_SCOPE_CHANGE_PART;
+
+        return is_news(told->high, now->high, least) || is_news(told->max, now->max, least);
 }
 
 unsigned run_scope_weight(int nice)

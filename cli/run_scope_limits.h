@@ -17,8 +17,8 @@
 #define RUN_SCOPE_RESERVE_MOST  (UINT64_C(1) << 30)
 
 enum {
-        RUN_SCOPE_OVER_PART = 4,    /* the part of the reserve that lies between the two limits */
-        RUN_SCOPE_CHANGE_PART = 16, /* what is less than this part of the limit is no news to the manager */
+        RUN_SCOPE_OVER_PART = 4,   /* the part of the reserve that lies between the two limits */
+        RUN_SCOPE_CHANGE_PART = 2, /* what is less than this part of it is no news to the manager */
         RUN_SCOPE_SLICE_WEIGHT =
                 30, /* the most that all runs together weigh, as background.slice does; anything else 100 */
 };

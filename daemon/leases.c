@@ -239,6 +239,11 @@ static int step(struct leases *l, struct alloc_event event)
 
 /* Requests. */
 
+static int nice_of(const struct leases *l, enum alloc_priority priority)
+{
+        return priority == ALLOC_BATCH ? LEASE_BATCH_NICE : l->nice;
+}
+
 static int lease_new(struct leases *l, const struct lease_ask *ask, struct lease **ret_lease)
 {
         CLEANUP(cleanup_lease_freep) struct lease *lease = calloc(1, sizeof(*lease));
@@ -255,7 +260,7 @@ static int lease_new(struct leases *l, const struct lease_ask *ask, struct lease
         lease->uid = ask->request.uid;
         lease->id = l->next_id;
         lease->work_rate = -1;
-        lease->nice = ask->request.priority == ALLOC_BATCH ? LEASE_BATCH_NICE : l->nice;
+        lease->nice = nice_of(l, ask->request.priority);
         *ret_lease = TAKE(lease);
         return 0;
 }
@@ -334,14 +339,33 @@ static bool ends_alike(uint64_t a, uint64_t b, uint64_t now)
         return (a == 0) == (b == 0) && late - early <= (left / 8 > 1000000 ? left / 8 : 1000000);
 }
 
+/* Its client hears of it at once. */
+static void set_nice(struct leases *l, struct lease *lease, int nice)
+{
+        if (nice == lease->nice)
+                return;
+        lease->nice = nice;
+        lease->unsent = true;
+        leases_record_one(l, lease->id);
+        leases_send(l, lease);
+}
+
 int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request)
 {
         struct alloc_lease_view view;
+        bool was_batch = false, is_batch = request->priority == ALLOC_BATCH;
+        int r;
 
-        if (alloc_lease_find(l->alloc, lease->id, &view) && alloc_request_equal(view.request, request) &&
-            ends_alike(view.request->ends_at, request->ends_at, server_now()))
-                return 0;
-        return step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
+        if (alloc_lease_find(l->alloc, lease->id, &view)) {
+                was_batch = view.request->priority == ALLOC_BATCH;
+                if (alloc_request_equal(view.request, request) &&
+                    ends_alike(view.request->ends_at, request->ends_at, server_now()))
+                        return 0;
+        }
+        r = step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
+        if (r == 0 && was_batch != is_batch)
+                set_nice(l, lease, nice_of(l, request->priority));
+        return r;
 }
 
 int leases_set_unit(struct leases *l, struct lease *lease, const char *unit)

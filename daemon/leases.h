@@ -39,7 +39,7 @@ struct lease {
         double work_rate;  /* seconds of estimated work done per second, as reported; < 0 unknown */
         uint64_t reported; /* when, µs */
         uint64_t ends_at;  /* µs: when its client expects to be done, as reported; 0 unknown */
-        int nice;          /* that its processes are to have at least; kept for its life, for niceness only rises */
+        int nice;          /* that its processes are to have; follows the priority, and is else kept for its life */
 };
 
 struct leases {

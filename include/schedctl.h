@@ -103,7 +103,7 @@ SCHEDCTL_EXPORT uint64_t schedctl_lease_expected_ms(const struct schedctl_lease 
  * when a grant has PUs again. */
 SCHEDCTL_EXPORT int schedctl_lease_is_paused(const struct schedctl_lease *lease);
 /* The niceness that what runs on the PUs is to have at least, so that the machine stays usable: give it to
- * setpriority() before starting anything. 0: as it is. */
+ * setpriority() before starting anything. 0: as it is. It follows the lease's priority. */
 SCHEDCTL_EXPORT int schedctl_lease_nice(const struct schedctl_lease *lease);
 
 /* Readable (poll) when something may have changed. The same descriptor for the lease's life. */

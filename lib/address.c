@@ -38,17 +38,15 @@ int address_from_path(const char *path, struct address *ret_address)
         return r;
 }
 
+/* Another user's directory is none, as after `sudo -E` or `su` without `-`. */
 static int user_address(struct address *a)
 {
         const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
         char private[64];
         struct stat st;
 
-        if (runtime && runtime[0] == '/' && stat(runtime, &st) == 0 && S_ISDIR(st.st_mode)) {
-                if (st.st_uid != geteuid())
-                        return -EPERM;
+        if (runtime && runtime[0] == '/' && stat(runtime, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
                 return set_path(a, ADDRESS_USER, runtime, "schedd/schedd.sock");
-        }
         snprintf(private, sizeof(private), "/tmp/schedd-%u", (unsigned)geteuid());
         return set_path(a, ADDRESS_USER, private, "schedd.sock");
 }

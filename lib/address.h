@@ -1,7 +1,7 @@
 /* Where the service is: its socket's addresses in the order they are tried, and connecting to one safely.
  *
  * $SCHEDCTL_SOCKET, and then nothing else; or the system's service; or the user's own, in $XDG_RUNTIME_DIR/schedd,
- * where there is no such directory in /tmp/schedd-UID. A service is trusted if its socket was opened by root, by
+ * where that is no directory of the user's in /tmp/schedd-UID. A service is trusted if its socket was opened by root, by
  * the caller's user or, at the system's address, by the owner of the directory: only root can have made that
  * in /run. Nobody else can pose as the service.
  */
@@ -30,7 +30,7 @@ struct address {
 };
 
 /* The addresses to try, in order; the last is where a service may be started. -ENAMETOOLONG or -EINVAL:
- * $SCHEDCTL_SOCKET cannot be a socket's path. -EPERM: the runtime directory is somebody else's. */
+ * $SCHEDCTL_SOCKET cannot be a socket's path. */
 int address_list(struct address ret_list[ADDRESSES_MAX], size_t *ret_n);
 
 /* The address of a path given by the user; a relative one is made absolute. Errors as above. */

@@ -168,17 +168,17 @@ int schedctl_lease_refresh(struct schedctl_lease *lease)
 int schedctl_lease_set_unit(struct schedctl_lease *lease, const char *unit)
 {
         CLEANUP_JSON json_t *o = NULL;
-        char *copy = strdup(unit ? unit : "");
+        CLEANUP_FREE char *copy = strdup(unit ? unit : "");
         int r;
 
         if (!copy)
                 return -ENOMEM;
-        free(lease->unit);
-        lease->unit = copy;
         if ((r = lease_parameters(lease, &o)) < 0)
                 return r;
         if (json_object_set_new(o, "unit", json_string(copy)) < 0)
                 return -EINVAL; /* not UTF-8 */
+        free(lease->unit);
+        lease->unit = TAKE(copy);
         return call(lease, METHOD("Update"), o);
 }
 

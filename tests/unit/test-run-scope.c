@@ -107,7 +107,7 @@ static void test_news(void)
         CHECK(!run_scope_bounds_differ(&told, &now));
         now = bounds(0, 5800, 8000);
         CHECK(!run_scope_bounds_differ(&told, &now));
-        now = bounds(0, 5000, 8000);
+        now = bounds(0, 4900, 8000);
         CHECK(run_scope_bounds_differ(&told, &now));
         now.high = now.max = UINT64_MAX;
         CHECK(run_scope_bounds_differ(&told, &now) && run_scope_bounds_differ(&now, &told));

@@ -136,6 +136,19 @@ def test_pause(service: Service, sharers: Sharers) -> None:
         sharers.settle(lambda counts: counts == [4, 4])
 
 
+def test_niceness_follows_the_priority(service: Service) -> None:
+    with service.connect() as a, service.connect() as calls:
+        lease = a.acquire()
+        before = lease.get("nice")
+        control(calls, lease, priority="batch")
+        while (now := a.grant()).get("nice") != 19:
+            pass
+        assert now["pus"] == lease["pus"]
+        control(calls, lease, priority="normal")
+        while a.grant().get("nice") != before:
+            pass
+
+
 def test_paused_from_the_first_wait(service: Service) -> None:
     """A lease that waits is paused and goes on waiting where it was left."""
     with service.connect() as a, service.connect() as b, service.connect() as calls:
