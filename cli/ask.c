@@ -18,7 +18,8 @@ static bool is(const char *error, const char *name)
 }
 
 /* Quotes what the service says as it is. */
-static void describe(const char *error, const json_t *parameters, const char *lease, char ret_text[static ASK_ERROR_MAX])
+static void describe(const char *error, const json_t *parameters, const char *lease,
+                     char ret_text[static ASK_ERROR_MAX])
 {
         if (is(error, ASK_METHOD("NoSuchLease")))
                 (void)snprintf(ret_text, ASK_ERROR_MAX, "there is no lease '%s' of yours", lease ? lease : "");

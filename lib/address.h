@@ -1,9 +1,9 @@
 /* Where the service is: its socket's addresses in the order they are tried, and connecting to one safely.
  *
  * $SCHEDCTL_SOCKET, and then nothing else; or the system's service; or the user's own, in $XDG_RUNTIME_DIR/schedd,
- * where that is no directory of the user's in /tmp/schedd-UID. A service is trusted if its socket was opened by root, by
- * the caller's user or, at the system's address, by the owner of the directory: only root can have made that
- * in /run. Nobody else can pose as the service.
+ * where that is no directory of the user's in /tmp/schedd-UID. A service is trusted if its socket was opened by root,
+ * by the caller's user or, at the system's address, by the owner of the directory: only root can have made that in
+ * /run. Nobody else can pose as the service.
  */
 #pragma once
 

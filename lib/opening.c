@@ -75,8 +75,7 @@ int opening_step(struct opening *o, int *ret_fd)
         if (r == -ENOENT && !o->no_start && !o->started) {
                 o->retry_at = o->deadline; /* for a child that hangs before it runs */
                 r = start_begin(where, &o->starting, ret_fd);
-        }
-        else if (r == 0)
+        } else if (r == 0)
                 r = 1;
         return r == -EBUSY ? pause_for(o) : r;
 }
