@@ -92,7 +92,7 @@ int run_dir_create(char ret_path[static RUN_DIR_MAX], int *ret_held)
 {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
         char path[RUN_DIR_MAX];
-        int r = -ENOENT, held;
+        int r = -ENOENT, held = -1;
         struct stat st;
 
         if (runtime && *runtime == '/' && stat(runtime, &st) == 0 && st.st_uid == geteuid())

@@ -221,7 +221,7 @@ def engine() -> str:
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: Any) -> Path:
-    """Runs are as nice as the tests are: what else the machine does would keep nicer ones waiting."""
+    """Runs are as nice as the tests are: what else is done would keep nicer ones waiting."""
     path: Path = tmp_path_factory.mktemp("runtime")
     configuration = path / "config/schedctl/schedd.conf"
     configuration.parent.mkdir(parents=True)

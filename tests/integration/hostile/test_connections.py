@@ -243,8 +243,8 @@ def test_no_descriptors(service: Service, bystander: Bystander, attackers: Attac
 
 
 def test_fewer_descriptors_than_are_open(service: Service, bystander: Bystander) -> None:
-    """Not even one to turn somebody away by: who comes waits, nothing spins, it is said once, and when
-    there are descriptors again everybody is served."""
+    """Not even one to turn somebody away by: who comes waits, nothing spins, it is said once, and
+    when there are descriptors again everybody is served."""
     pid = service.process.pid
     with unharmed(service, bystander), ExitStack() as stack:
         usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)

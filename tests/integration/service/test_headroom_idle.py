@@ -48,7 +48,7 @@ def service(start: StartService) -> Service:
 def test_sleeps_while_nothing_is_lent(service: Service) -> None:
     """Not one wake-up in fifty times the period; and what sampling had opened is closed."""
     with service.connect() as connection:
-        connection.call(SCHEDULER + "GetStatus")  # with the first one libuv keeps a descriptor spare
+        connection.call(SCHEDULER + "GetStatus")  # with the first one libuv keeps one to spare
     wait_until_asleep(service)
     before = descriptors(service)
     lend_once(service)

@@ -52,8 +52,8 @@ def test_tells_what_would_hold_a_run_together(socket_path: Path, schedctl: Sched
     runtime = {"XDG_RUNTIME_DIR": str(socket_path.parent)}
     told = schedctl("explain", **runtime).stdout
     assert told.endswith(f"A run begun here would be held together by process groups: {missing}.\n")
-    told = json.loads(schedctl("explain", "--json", **runtime).stdout)
-    assert told["newRun"] == {"noUnit": missing}
+    as_json = json.loads(schedctl("explain", "--json", **runtime).stdout)
+    assert as_json["newRun"] == {"noUnit": missing}
 
 
 def test_status_tells_priorities_pauses_and_waits(fake: StartFake, schedctl: Schedctl) -> None:

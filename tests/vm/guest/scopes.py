@@ -111,7 +111,7 @@ def test_killed() -> None:
 
 
 def test_cpus() -> None:
-    """Where the manager has cpusets, nobody leaves the CPUs of the lease, and it grows all the same"""
+    """Where the manager has cpusets, nobody leaves the lease's CPUs, and it grows all the same"""
     enable()
     with Run(8, 4) as run:
         worker = run.hear(4)[0]
