@@ -229,9 +229,16 @@ static void on_profile(void *arg)
         sample_soon(arg);
 }
 
-static void end_trigger(struct headroom *h, int error)
+/* The trigger itself stays: to close one the kernel waits for a grace period of RCU, some 10 ms. */
+static void rest_trigger(struct headroom *h)
 {
         watch_end(TAKE(h->trigger_watch));
+        h->trigger_error = -EINPROGRESS;
+}
+
+static void end_trigger(struct headroom *h, int error)
+{
+        rest_trigger(h);
         if (h->trigger >= 0)
                 close(TAKE_FD(h->trigger));
         h->trigger_error = error;
@@ -248,7 +255,7 @@ static void on_pressure(void *arg, int status)
 
 static void start_trigger(struct headroom *h)
 {
-        int r = hw_pressure_trigger(h->root, HW_PRESSURE_MEMORY, STALL_US, WINDOW_US);
+        int r = h->trigger >= 0 ? h->trigger : hw_pressure_trigger(h->root, HW_PRESSURE_MEMORY, STALL_US, WINDOW_US);
 
         h->trigger = r;
         if (r >= 0)
@@ -280,7 +287,7 @@ static void end_sampling(struct headroom *h)
         h->is_sampling = false;
         uv_timer_stop(&h->timer);
         profile_close(TAKE(h->profile));
-        end_trigger(h, -EINPROGRESS);
+        rest_trigger(h);
         close_sensors(h);
 }
 
@@ -413,6 +420,7 @@ void headroom_stop(struct headroom *h)
                 return;
         h->is_stopped = true;
         end_sampling(h);
+        end_trigger(h, -EINPROGRESS);
         uv_close((uv_handle_t *)&h->timer, NULL);
 }
 
