@@ -10,3 +10,4 @@ __all__ = ["engine", "runtime", "start", "suite"]
 # they run.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
