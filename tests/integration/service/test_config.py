@@ -126,7 +126,7 @@ def test_masked_by_dev_null(check: Check, root: Path) -> None:
     assert check().stdout == BUILT_IN
     # One whose target is gone is no configuration either.
     mask.unlink()
-    mask.symlink_to("/nonexistent")
+    mask.symlink_to(root / "nothing")
     assert check().stdout == BUILT_IN
 
 
@@ -228,14 +228,15 @@ def test_a_service_starts_without_what_it_cannot_read(start: StartService, root:
 
 
 def test_no_service_without_the_file_it_was_given(build: Path, socket_path: Path) -> None:
+    missing = socket_path.with_name("missing.conf")
     run = subprocess.run(
-        [build / "daemon/schedd", "--socket", socket_path, "--config", "/nonexistent"],
+        [build / "daemon/schedd", "--socket", socket_path, "--config", missing],
         env={**os.environ, "HWLOC_SYNTHETIC": EIGHT_PUS},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.returncode == 1 and "/nonexistent: No such file" in run.stderr
+    assert run.returncode == 1 and f"{missing}: No such file" in run.stderr
     assert not socket_path.exists()
 
 
