@@ -13,7 +13,7 @@
 #include "cli/run_needs.h"
 
 enum {
-        RUN_PROTOCOL_VERSION = 3,
+        RUN_PROTOCOL_VERSION = 4,
         RUN_ITEMS_MAX = 4 * 1000 * 1000, /* of one suite */
         RUN_AMOUNT_MAX = INT32_MAX,      /* of a resource: MiB, or whatever it is counted in */
 };

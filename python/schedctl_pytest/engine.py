@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Any, Dict, List
 
-VERSION = 3
+VERSION = 4
 MESSAGE_MAX = 64 << 20
 
 

@@ -81,7 +81,7 @@ class Suite:
         options = self.engine.options
         self.send(
             "welcome",
-            version=3,
+            version=4,
             run="0" * 32,
             dir=self.directory,
             quiet=False,
