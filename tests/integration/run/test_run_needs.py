@@ -61,6 +61,7 @@ class Waiting:
         return self.finish(run)
 
 
+@pytest.mark.idle
 def test_tests_that_wait_run_at_the_same_time(runs: Runs) -> None:
     """Nothing is known of them."""
     with idle_cpus():
@@ -92,6 +93,7 @@ def test_tests_known_to_wait_start_at_once(scripts: Scripts) -> None:
     assert suite["extra"] >= N_WAITING - N_CPUS
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("most", [N_CPUS, N_CPUS + 3])
 def test_never_more_than_allowed(runs: Runs, most: int) -> None:
     """As many come as may; while they wait nobody else does."""
@@ -266,6 +268,7 @@ reporter.result()
 """
 
 
+@pytest.mark.idle
 def test_workers_that_use_no_cpu_get_company(scripts: Scripts) -> None:
     with idle_cpus():
         ((planned, counts),) = scripts.play(FIRST_RUN)
