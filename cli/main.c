@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
         {"reload", verb_reload, "have the service read its configuration again"},
         {"nproc", verb_nproc, "print how many workers a run would get now"},
         {"topo", verb_topo, "draw the machine and what is lent"},
+        {"attach", verb_attach, "borrow CPUs for a pytest that is there already; for its plugin"},
 };
 
 static const size_t n_verbs = sizeof(verbs) / sizeof(verbs[0]);

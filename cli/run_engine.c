@@ -157,6 +157,11 @@ static void end_loop(struct run *run, int status)
         uv_stop(&run->loop);
 }
 
+void run_end(struct run *run)
+{
+        end_loop(run, STATUS_EXITED(0));
+}
+
 static void on_child(void *context)
 {
         struct run *run = context;
@@ -168,29 +173,33 @@ static void on_child(void *context)
                         end_loop(run, status);
 }
 
+/* Who wants schedctl alone to end means the run; the process that it is there for goes on without. */
 static void on_forward(void *context, int sig)
 {
         struct run *run = context;
 
         if (run->command)
                 kill(run->command, sig);
+        else if (run->options->attach && sig == SIGTERM)
+                run_end(run);
 }
 
 static void on_ending(void *context, int sig)
 {
         struct run *run = context;
 
-        if (run->command)
+        if (run->command || run->options->attach)
                 run_pause_refuse(run);
         else
                 end_loop(run, STATUS_SIGNALLED(sig));
 }
 
+/* A process that we are attached to has a mind of its own: when it has ended, so has our input. */
 static void on_interrupted(void *context, int sig, unsigned times)
 {
         struct run *run = context;
 
-        if (times < 2)
+        if (times < 2 || run->options->attach)
                 return;
         run->killed_by = sig;
         end_loop(run, STATUS_SIGNALLED(sig));
@@ -237,14 +246,10 @@ int run_engine_listen(struct run *run, const char *socket)
 }
 
 /* What has to be there before COMMAND starts. Until it does, a signal that is to end it ends the run. */
-static int open_control(struct run *run, const char *python_dir, pid_t guardian)
+static int open_control(struct run *run, const char *socket, const char *python_dir, pid_t guardian)
 {
-        CLEANUP_FREE char *socket = NULL;
-        int r;
+        int r = run_engine_listen(run, socket);
 
-        if (asprintf(&socket, "%s/control", run->dir) < 0)
-                return -ENOMEM;
-        r = run_engine_listen(run, socket);
         if (r == 0 && python_dir)
                 r = run_env_set(run->options, socket, python_dir);
         if (r == 0)
@@ -270,6 +275,16 @@ static int open_sources(struct run *run)
         return r;
 }
 
+/* What the run is there for: its COMMAND, or a process that waits for a word. */
+static int begin(struct run *run, const char *socket, const sigset_t *command_mask)
+{
+        run->begun = run_now(run);
+        if (run->options->attach)
+                return run_attached_begin(run, socket);
+        run->command = run_command_start(run->options->command, command_mask, run->nice);
+        return run->command < 0 ? run->command : 0;
+}
+
 static void close_sources(struct run *run)
 {
         run_server_stop(&run->server);
@@ -281,6 +296,8 @@ static void close_sources(struct run *run)
         run_scope_close(run);
         run_pause_close(run);
         run_follow_close(run);
+        if (run->options->attach)
+                run_attached_close(run);
         uv_run(&run->loop, UV_RUN_DEFAULT);
         uv_loop_close(&run->loop);
 }
@@ -322,8 +339,11 @@ static void print_report(struct run *run)
  * engine after that, its status is known. */
 static void live(struct run *run, const char *python_dir, pid_t guardian, const sigset_t *command_mask)
 {
-        int r = open_control(run, python_dir, guardian);
+        char socket[RUN_DIR_MAX + sizeof("/control")];
+        int r;
 
+        (void)snprintf(socket, sizeof(socket), "%s/control", run->dir);
+        r = open_control(run, socket, python_dir, guardian);
         if (r < 0) {
                 fail(run, "the run's control socket", r);
                 return;
@@ -332,10 +352,9 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
         adopt_lease_affinity(run);
         if (!join_scope(run))
                 return;
-        run->begun = run_now(run);
-        run->command = run_command_start(run->options->command, command_mask, run->nice);
-        if (run->command < 0) {
-                fail(run, "fork", run->command);
+        r = begin(run, socket, command_mask);
+        if (r < 0) {
+                fail(run, run->options->attach ? "standard input and output" : "fork", r);
                 return;
         }
         r = open_sources(run);
@@ -345,6 +364,8 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
         }
         uv_run(&run->loop, UV_RUN_DEFAULT);
         run_guardian_report(run->channel, run->status);
+        if (run->options->attach)
+                run_pause_refuse(run); /* what stands still must not do so for ever */
         if (run->killed_by)
                 run_tree_end(0);
         close_sources(run);

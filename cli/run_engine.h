@@ -1,7 +1,7 @@
 /* The engine: the process that runs COMMAND, deals its suites' items and gives back what was borrowed.
  *
  * One libuv loop. It ends when COMMAND has ended, or was killed at the user's word; whatever is left below it then
- * is ended too.
+ * is ended too. Without COMMAND it serves a process that is there already (run_attached.h).
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "cli/run_attached.h"
 #include "cli/run_follow.h"
 #include "cli/run_lease.h"
 #include "cli/run_machine.h"
@@ -48,6 +49,7 @@ struct run {
         struct run_pause pause;
         struct run_follow follow;
         struct run_priority priority;
+        struct run_attached attached;
         struct run_nice *nice; /* shared with the guardian */
         struct run_scope scope;
         uv_loop_t loop;
@@ -61,8 +63,8 @@ struct run {
         uint32_t n_suites_seen;
         struct cpuset slots_used; /* of lease.slots */
         struct cpuset pinned;     /* where all but workers are pinned to */
-        pid_t command;
-        int status; /* COMMAND's, once it has ended */
+        pid_t command;            /* 0: not started yet, or there is none */
+        int status;               /* COMMAND's, once it has ended */
         bool ended;
         int killed_by; /* the signal at which the user had everything killed; 0 none */
 };
@@ -78,6 +80,8 @@ void run_engine(const struct run_options *options, const char *dir, struct run_l
 int run_engine_listen(struct run *run, const char *socket);
 void run_engine_settle(struct run *run);
 
+/* Ends the loop of a run that is attached: all is over. */
+void run_end(struct run *run);
 /* For suites. */
 
 uint64_t run_now(const struct run *run); /* µs, monotonic; stands still while the run is paused */

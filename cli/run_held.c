@@ -134,10 +134,10 @@ static void on_lease(uv_poll_t *poll, int status, int events)
         follow_connection(run);
 }
 
-/* Whether nothing else in COMMAND can use a PU: its only suite is COMMAND itself. */
+/* Whether nothing else in COMMAND can use a PU: its only suite is COMMAND itself, or there is no COMMAND. */
 static bool is_whole_command(const struct run *run, const struct run_suite *suite)
 {
-        return suite->reporter == run->command && run->suites == suite && !suite->next;
+        return (run->options->attach || suite->reporter == run->command) && run->suites == suite && !suite->next;
 }
 
 void run_spare(struct run *run, struct run_suite *suite, unsigned pu)

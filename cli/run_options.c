@@ -142,6 +142,32 @@ static void print_help(void)
              "line wins. 'man schedctl-run' explains all of them.");
 }
 
+static void print_attach_help(void)
+{
+        puts("usage: schedctl attach [options]\n"
+             "\n"
+             "Borrows CPUs for the process that starts it, and says so in a line of JSON. What it\n"
+             "has borrowed goes back when its standard input ends. For programs: pytest's plugin\n"
+             "runs it for 'pytest -n auto'.\n"
+             "\n"
+             "  -w, --workers N        N workers a suite, on however many CPUs\n"
+             "      --max-workers N    at most N of them\n"
+             "      --min N            ask for at least N CPUs\n"
+             "      --max N            borrow at most N CPUs\n"
+             "      --priority WHICH   interactive, normal or batch (takes what others leave);\n"
+             "                         otherwise interactive while it is short\n"
+             "      --weight N         its share against your other runs, 100 by default\n"
+             "      --no-pin           set nobody's CPU affinity\n"
+             "      --label TEXT       shown by 'schedctl status'; otherwise the process's command\n"
+             "      --json FILE        write the summary as JSON, a line per suite\n"
+             "  -v, --verbose          a summary at the end\n"
+             "  -q, --quiet            none, and not a word about waiting\n"
+             "  -h, --help             print this\n"
+             "\n"
+             "Options have environment variables as those of 'schedctl run' have. 'man\n"
+             "schedctl-attach' explains all of them.");
+}
+
 static bool parse_number(const char *text, unsigned least, unsigned most, unsigned *ret_number)
 {
         unsigned long value;
@@ -312,50 +338,65 @@ static const char *option_name(int option)
         return "?";
 }
 
-static bool read_environment(struct run_options *o)
+/* Of a COMMAND, or of workers that are the run's own. */
+static bool needs_command(int option)
+{
+        static const int options[] = {OPT_MAX_ITEMS, OPT_MAX_WORKER_MEMORY, OPT_DRY_RUN,         OPT_START, OPT_ENGINE,
+                                      OPT_SCOPE,     OPT_ITEM_TIMEOUT,      OPT_CONFIRM_FAILURES};
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (options[i] == option)
+                        return true;
+        return false;
+}
+
+/* What concerns others does not disturb. */
+static bool read_environment(const char *verb, bool attach, struct run_options *o)
 {
         for (size_t i = 0; i < ELEMENTSOF(equivalents); i++) {
                 const char *value = getenv(equivalents[i].variable);
 
-                if (!value || !*value)
+                if (!value || !*value || (attach && needs_command(equivalents[i].option)))
                         continue;
                 if (!apply(o, equivalents[i].option, value, true)) {
-                        fprintf(stderr, "schedctl run: %s is '%s', which --%s does not take\n", equivalents[i].variable,
-                                value, option_name(equivalents[i].option));
+                        fprintf(stderr, "schedctl %s: %s is '%s', which --%s does not take\n", verb,
+                                equivalents[i].variable, value, option_name(equivalents[i].option));
                         return false;
                 }
         }
         return true;
 }
 
-static bool check_numbers(const struct run_options *o)
+static bool check_numbers(const char *verb, const struct run_options *o)
 {
         if (o->max && o->min > o->max)
-                fprintf(stderr, "schedctl run: --min %u is above --max %u\n", o->min, o->max);
+                fprintf(stderr, "schedctl %s: --min %u is above --max %u\n", verb, o->min, o->max);
         else if (o->max_workers && o->workers > o->max_workers)
-                fprintf(stderr, "schedctl run: --workers %u is above --max-workers %u\n", o->workers, o->max_workers);
+                fprintf(stderr, "schedctl %s: --workers %u is above --max-workers %u\n", verb, o->workers,
+                        o->max_workers);
         else if (o->workers && o->min > o->workers)
-                fprintf(stderr, "schedctl run: --min %u is above --workers %u\n", o->min, o->workers);
+                fprintf(stderr, "schedctl %s: --min %u is above --workers %u\n", verb, o->min, o->workers);
         else
                 return true;
         return false;
 }
 
 /* What is wrong with the option that getopt_long() has just looked at. */
-static enum run_options_result complain(int option, char *const *argv)
+static enum run_options_result complain(const char *verb, int option, char *const *argv)
 {
         const char *word = argv[optind - 1];
 
         if (option == ':')
-                fprintf(stderr, "schedctl run: %s needs a value\n", word);
+                fprintf(stderr, "schedctl %s: %s needs a value\n", verb, word);
         else if (option == '?')
-                fprintf(stderr, "schedctl run: option '%s' is not known; see 'schedctl run --help'\n", word);
+                fprintf(stderr, "schedctl %s: option '%s' is not known; see 'schedctl %s --help'\n", verb, word, verb);
         else
-                fprintf(stderr, "schedctl run: --%s does not take '%s'\n", option_name(option), optarg);
+                fprintf(stderr, "schedctl %s: --%s does not take '%s'\n", verb, option_name(option), optarg);
         return RUN_OPTIONS_USAGE;
 }
 
-static enum run_options_result read_command_line(int argc, char **argv, struct run_options *o)
+static enum run_options_result read_command_line(const char *verb, bool attach, int argc, char **argv,
+                                                 struct run_options *o)
 {
         int option;
 
@@ -363,32 +404,57 @@ static enum run_options_result read_command_line(int argc, char **argv, struct r
         opterr = 0;
         while ((option = getopt_long(argc, argv, "+:w:vqh", long_options, NULL)) != -1) {
                 if (option == 'h') {
-                        print_help();
+                        attach ? print_attach_help() : print_help();
                         return RUN_OPTIONS_HELP;
                 }
+                if (attach && needs_command(option)) {
+                        fprintf(stderr, "schedctl attach: --%s is for runs of a command\n", option_name(option));
+                        return RUN_OPTIONS_USAGE;
+                }
                 if (option == ':' || option == '?' || !apply(o, option, optarg, false))
-                        return complain(option, argv);
+                        return complain(verb, option, argv);
         }
         o->command = argv + optind;
         return RUN_OPTIONS_OK;
 }
 
-enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options)
+static enum run_options_result parse(const char *verb, bool attach, int argc, char **argv,
+                                     struct run_options *ret_options)
 {
         enum run_options_result result;
         struct run_options o = {0};
 
-        if (!read_environment(&o))
+        if (!read_environment(verb, attach, &o))
                 return RUN_OPTIONS_USAGE;
-        result = read_command_line(argc, argv, &o);
+        result = read_command_line(verb, attach, argc, argv, &o);
         if (result != RUN_OPTIONS_OK)
                 return result;
-        if (!*o.command) {
+        if (!attach && !*o.command) {
                 fputs("schedctl run: no COMMAND; see 'schedctl run --help'\n", stderr);
                 return RUN_OPTIONS_USAGE;
         }
-        if (!check_numbers(&o))
+        if (attach && *o.command) {
+                fprintf(stderr, "schedctl attach: '%s' is not understood\n", *o.command);
+                return RUN_OPTIONS_USAGE;
+        }
+        if (!check_numbers(verb, &o))
                 return RUN_OPTIONS_USAGE;
         *ret_options = o;
+        return RUN_OPTIONS_OK;
+}
+
+enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options)
+{
+        return parse("run", false, argc, argv, ret_options);
+}
+
+enum run_options_result run_options_parse_attach(int argc, char **argv, struct run_options *ret_options)
+{
+        enum run_options_result result = parse("attach", true, argc, argv, ret_options);
+
+        if (result != RUN_OPTIONS_OK)
+                return result;
+        ret_options->command = NULL;
+        ret_options->scope = RUN_SCOPE_NO; /* it is in one already, or in its user's session */
         return RUN_OPTIONS_OK;
 }

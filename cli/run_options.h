@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum run_start {
         RUN_START_AUTO,
@@ -55,7 +56,8 @@ struct run_options {
         bool quiet;
         const char *label; /* NULL: made from COMMAND */
         const char *json;  /* file that the summary goes to; NULL none */
-        char **command;    /* NULL-terminated, at least one word */
+        char **command;    /* NULL-terminated, at least one word; NULL: there is none, as */
+        pid_t attach;      /* the run is there for this process; 0: for COMMAND */
 };
 
 enum run_options_result {
@@ -66,6 +68,8 @@ enum run_options_result {
 
 /* Reads the environment first, then the command line (argv[0] is the verb), which wins. */
 enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options);
+/* The same for `schedctl attach`, which has no COMMAND, and takes those options that make sense without. */
+enum run_options_result run_options_parse_attach(int argc, char **argv, struct run_options *ret_options);
 
 /* False where the text is none of them. */
 bool run_start_parse(const char *text, enum run_start *ret_start);

@@ -15,12 +15,12 @@ static bool is_standing(char state)
 
 /* Parents before children, so that none sees a child stop. True where nobody was found running. Who cannot be
  * remembered for want of memory could not be continued either, and runs on. */
-static bool stop_running(struct run_pause *p)
+static bool stop_below(struct run_pause *p, pid_t root, const struct run_pids *except)
 {
         CLEANUP(run_pids_finish) struct run_pids all = {0};
         bool none = true;
 
-        (void)run_tree_descendants(getpid(), &all);
+        (void)run_tree_descendants_but(root, except, &all);
         for (size_t i = 0; i < all.n; i++) {
                 pid_t pid = all.items[i];
 
@@ -28,35 +28,73 @@ static bool stop_running(struct run_pause *p)
                         continue;
                 if (!run_pids_have(&p->stopped, pid) && run_pids_add(&p->stopped, pid) < 0)
                         continue;
-                none &= run_tree_signal(pid, SIGSTOP) < 0;
+                none &= run_tree_signal_below(root, pid, SIGSTOP) < 0;
         }
         return none;
 }
 
-static void stop_all(struct run_pause *p)
+/* Below the pytests that the run is attached to, of which our guardian is a child. */
+static bool stop_attached(struct run *run)
 {
-        for (unsigned i = 0; i < RUN_PAUSE_LOOKS_MAX && !stop_running(p); i++)
+        CLEANUP(run_pids_finish) struct run_pids ours = {0};
+        bool none = true;
+
+        if (run_pids_add(&ours, getppid()) < 0 || run_pids_add(&ours, getpid()) < 0)
+                return true;
+        for (const struct run_suite *s = run->suites; s; s = s->next)
+                if (s->reporter > 1)
+                        none &= stop_below(&run->pause, s->reporter, &ours);
+        return none;
+}
+
+static bool stop_running(struct run *run)
+{
+        const struct run_pids none = {0};
+
+        return run->options->attach ? stop_attached(run) : stop_below(&run->pause, getpid(), &none);
+}
+
+static void stop_all(struct run *run)
+{
+        for (unsigned i = 0; i < RUN_PAUSE_LOOKS_MAX && !stop_running(run); i++)
                 usleep(RUN_PAUSE_LOOK_US);
 }
 
 /* Children before parents, so that none sees a stopped child. Numbers of processes that have ended may be somebody
  * else's by now. */
-static void continue_all(struct run_pause *p)
+static void continue_below(struct run_pause *p, pid_t root)
 {
         CLEANUP(run_pids_finish) struct run_pids all = {0};
 
-        (void)run_tree_descendants(getpid(), &all);
+        (void)run_tree_descendants(root, &all);
         for (size_t i = all.n; i > 0; i--)
                 if (run_pids_have(&p->stopped, all.items[i - 1]))
-                        (void)run_tree_signal(all.items[i - 1], SIGCONT);
-        run_pids_finish(&p->stopped);
+                        (void)run_tree_signal_below(root, all.items[i - 1], SIGCONT);
+}
+
+/* Whoever is still stopped, for their pytest may have ended and left them to somebody else: nobody but us would let
+ * them go on. If a number is somebody else's by now, a stopped process of the same user goes on, as from its shell. */
+static void continue_attached(struct run_pause *p)
+{
+        for (size_t i = p->stopped.n; i > 0; i--)
+                if (run_tree_state(p->stopped.items[i - 1]) == 'T')
+                        (void)kill(p->stopped.items[i - 1], SIGCONT);
+}
+
+static void continue_all(struct run *run)
+{
+        if (run->options->attach)
+                continue_attached(&run->pause);
+        else
+                continue_below(&run->pause, getpid());
+        run_pids_finish(&run->pause.stopped);
 }
 
 static void on_time(uv_timer_t *timer)
 {
         struct run *run = timer->data;
 
-        (void)stop_running(&run->pause);
+        (void)stop_running(run);
 }
 
 static void say(const struct run *run, const char *what)
@@ -87,7 +125,7 @@ void run_pause_begin(struct run *run)
                 return;
         p->at = run_now(run);
         p->on = true;
-        stop_all(p);
+        stop_all(run);
         run_server_hold(&run->server, true);
         for (struct run_suite *s = run->suites; s; s = s->next)
                 run_suite_hold(s);
@@ -113,7 +151,7 @@ void run_pause_wake_suites(struct run *run)
 
 void run_pause_end(struct run *run)
 {
-        continue_all(&run->pause);
+        continue_all(run);
         say(run, "goes on");
 }
 

@@ -3,7 +3,8 @@
  *
  * SIGSTOP goes to everything below the engine, whatever was stopped before apart, and again until nobody is found
  * running, so that children which are born meanwhile are stopped too. As fg(1) in the user's shell, or anybody else,
- * may continue them, they are looked at again every RUN_PAUSE_EVERY_MS. The run's clock (run_now()) stands still.
+ * may continue them, they are looked at again every RUN_PAUSE_EVERY_MS. The run's clock (run_now()) stands still. Of a
+ * run that is attached to a pytest what is below that one is stopped.
  */
 #pragma once
 

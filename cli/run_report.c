@@ -389,12 +389,14 @@ void run_report_print(struct run_report *report, const struct run_watch *watch, 
                 write_json(report, usage);
         if (report->options->dry_run)
                 print_plans(report);
-        if (report->options->quiet)
+        if (report->options->quiet || (report->options->attach && !report->options->verbose))
                 return;
         json_array_foreach (report->suites, i, suite) {
                 print_suite(suite, report->options->verbose);
         }
         print_missed(watch);
+        if (report->options->attach)
+                return; /* what it used is nobody's to say who did not start it */
         if (report->options->verbose || any_in_workers(report))
                 print_usage(usage, report->options->verbose);
         if (report->options->verbose && !watch->reached.n && !watch->n_seen)

@@ -132,6 +132,11 @@ int run_tree_descendants(pid_t pid, struct run_pids *pids)
         return descend_by_parents(pid, &none, pids);
 }
 
+int run_tree_descendants_but(pid_t pid, const struct run_pids *except, struct run_pids *pids)
+{
+        return descend_by_parents(pid, except, pids);
+}
+
 /* The children that one thread has started, and those left to it. -ENOENT: it is gone, or the kernel was built without
  * CONFIG_PROC_CHILDREN. */
 static int add_children(pid_t pid, pid_t thread, const struct run_pids *except, struct run_pids *pids)
@@ -186,15 +191,15 @@ int run_tree_look_below(pid_t pid, const struct run_pids *except, struct run_pid
         return r;
 }
 
-/* Whether it is below this process. A parent that ends on the way up leaves its children to us: then once more. */
-static bool is_below(pid_t pid)
+/* A parent that ends on the way up leaves its children to us: then once more. */
+bool run_tree_is_below(pid_t root, pid_t pid)
 {
         for (unsigned i = 0; i < LOOKS_MAX; i++) {
                 pid_t at = pid;
 
-                while (at > 1 && at != getpid())
+                while (at > 1 && at != root)
                         at = parent_of(at);
-                if (at == getpid())
+                if (at == root)
                         return true;
                 if (parent_of(pid) == 0)
                         return false;
@@ -204,18 +209,23 @@ static bool is_below(pid_t pid)
 
 /* Whoever has the number when the descriptor is opened keeps it as long as that is there: if it is found to be ours
  * after that, the signal reaches nobody else. */
-int run_tree_signal(pid_t pid, int sig)
+int run_tree_signal_below(pid_t root, pid_t pid, int sig)
 {
         CLEANUP_CLOSE int fd = (int)syscall(SYS_pidfd_open, pid, 0);
         int error = fd < 0 ? errno : 0;
 
         if (error && error != ENOSYS && error != EPERM) /* before Linux 5.3, or by who filters calls */
                 return -error;
-        if (!is_below(pid))
+        if (!run_tree_is_below(root, pid))
                 return -ESRCH;
         if (fd < 0)
                 return kill(pid, sig) < 0 ? -errno : 0;
         return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 ? -errno : 0;
+}
+
+int run_tree_signal(pid_t pid, int sig)
+{
+        return run_tree_signal_below(getpid(), pid, sig);
 }
 
 /* Sends to every descendant; returns how many could be reached. */

@@ -22,12 +22,18 @@ bool run_pids_have(const struct run_pids *pids, pid_t pid);
 
 /* Appends everything below `pid`, parents before children. 0 or -ENOMEM. */
 int run_tree_descendants(pid_t pid, struct run_pids *pids);
-/* The same without `except` and what is below them; cheap, and now and then not complete. */
+/* The same without `except` and what is below them. */
+int run_tree_descendants_but(pid_t pid, const struct run_pids *except, struct run_pids *pids);
+/* The same; cheap, and now and then not complete. */
 int run_tree_look_below(pid_t pid, const struct run_pids *except, struct run_pids *pids);
 
 /* To a process below this one; a number that has become somebody else's is left alone. 0, -ESRCH where it is none of
  * ours any more, -EPERM. */
 int run_tree_signal(pid_t pid, int sig);
+/* The same to one below `root`. */
+int run_tree_signal_below(pid_t root, pid_t pid, int sig);
+/* Whether it is below `root`. */
+bool run_tree_is_below(pid_t root, pid_t pid);
 
 /* Sends SIGTERM to all descendants, SIGKILL to those that are left after `grace_ms` or once a termination signal
  * arrives, and reaps them. Returns when there are none (at once where there were none) or only such as may not be

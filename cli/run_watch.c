@@ -112,9 +112,11 @@ static void look_at_command(struct run_watch *w, pid_t pid, char *const *command
 void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *const *command)
 {
         *w = (struct run_watch){0};
-        look_at_command(w, pid, command);
         uv_timer_init(loop, &w->timer);
         w->timer.data = w;
+        if (!command)
+                return;
+        look_at_command(w, pid, command);
         uv_timer_start(&w->timer, on_time, RUN_WATCH_FIRST_MS, 0);
 }
 

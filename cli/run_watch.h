@@ -32,7 +32,8 @@ struct run_watch {
         struct run_pids reached; /* they connected */
 };
 
-/* `pid` runs COMMAND, whose words are looked at now; processes below this one are looked at by and by. */
+/* `pid` runs COMMAND, whose words are looked at now; processes below this one are looked at by and by. Without COMMAND,
+ * NULL, nobody is looked at. */
 void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *const *command);
 /* A pytest connected. */
 void run_watch_reached(struct run_watch *w, pid_t pid);

@@ -20,3 +20,4 @@ int verb_set(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_nproc(int argc, char **argv);
 int verb_topo(int argc, char **argv);
+int verb_attach(int argc, char **argv);
