@@ -252,6 +252,10 @@ static int open_control(struct run *run, const char *socket, const char *python_
 
         if (r == 0 && python_dir)
                 r = run_env_set(run->options, socket, python_dir);
+        if (r == 0 && !run->options->no_counts)
+                r = run_counts_fill(&run->counts, (unsigned)cpuset_count(&run->lease.kept), false);
+        if (r == 0)
+                r = run_counts_apply(&run->counts);
         if (r == 0)
                 r = run_signals_start(&run->signals, &run->loop, guardian, &signal_events, run);
         return r;
@@ -385,6 +389,7 @@ void run_engine(const struct run_options *options, const char *dir, struct run_l
         live(&run, python_dir, guardian, command_mask);
         run_report_finish(&run.report);
         run_watch_finish(&run.watch);
+        run_counts_finish(&run.counts);
         run_share_finish(&run.share);
         run_machine_finish(&run.machine);
         run_lease_close(&run.lease);

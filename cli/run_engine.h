@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "cli/run_attached.h"
+#include "cli/run_counts.h"
 #include "cli/run_follow.h"
 #include "cli/run_lease.h"
 #include "cli/run_machine.h"
@@ -42,6 +43,7 @@ struct run {
         struct run_lease lease;
         struct run_machine machine;
         struct run_share share; /* of the lease, among suites */
+        struct run_counts counts; /* what COMMAND is told of them */
         struct run_signals signals;
         struct run_server server;
         struct run_watch watch;

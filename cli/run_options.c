@@ -26,7 +26,8 @@ enum {
         OPT_PRIORITY,
         OPT_WEIGHT,
         OPT_SCOPE,
-        OPT_JSON
+        OPT_JSON,
+        OPT_NO_COUNTS
 };
 
 static const struct option long_options[] = {
@@ -41,6 +42,7 @@ static const struct option long_options[] = {
         {"weight", required_argument, NULL, OPT_WEIGHT},
         {"start", required_argument, NULL, OPT_START},
         {"no-pin", no_argument, NULL, OPT_NO_PIN},
+        {"no-counts", no_argument, NULL, OPT_NO_COUNTS},
         {"label", required_argument, NULL, OPT_LABEL},
         {"engine", required_argument, NULL, OPT_ENGINE},
         {"scope", required_argument, NULL, OPT_SCOPE},
@@ -53,7 +55,7 @@ static const struct option long_options[] = {
         {NULL, 0, NULL, 0},
 };
 
-/* The environment's name for an option; --no-pin is SCHEDCTL_PIN=0. */
+/* The environment's name for an option; --no-pin is SCHEDCTL_PIN=0, --no-counts SCHEDCTL_COUNTS=0. */
 static const struct {
         const char *variable;
         int option;
@@ -69,6 +71,7 @@ static const struct {
         {"SCHEDCTL_WEIGHT", OPT_WEIGHT},
         {"SCHEDCTL_START", OPT_START},
         {"SCHEDCTL_PIN", OPT_NO_PIN},
+        {"SCHEDCTL_COUNTS", OPT_NO_COUNTS},
         {"SCHEDCTL_LABEL", OPT_LABEL},
         {"SCHEDCTL_ENGINE", OPT_ENGINE},
         {"SCHEDCTL_SCOPE", OPT_SCOPE},
@@ -127,6 +130,7 @@ static void print_help(void)
              "      --start HOW        start workers by fork (after collection) or spawn\n"
              "                         (afresh); auto, the default, forks where that is safe\n"
              "      --no-pin           set nobody's CPU affinity\n"
+             "      --no-counts        set none of the variables by which programs count CPUs\n"
              "      --label TEXT       shown by 'schedctl status'; otherwise COMMAND\n"
              "      --engine WHICH     who deals the tests: schedctl, the default, or xdist\n"
              "      --scope WHICH      a systemd scope of the run's own: auto, the default, where there\n"
@@ -265,7 +269,8 @@ static bool parse_label(const char *text, const char **ret_label)
         return true;
 }
 
-/* Applies one option; false where the value is not one of it. `from_environment` turns SCHEDCTL_PIN around. */
+/* Applies one option; false where the value is not one of it. `from_environment` turns SCHEDCTL_PIN and SCHEDCTL_COUNTS
+ * around. */
 static bool apply(struct run_options *o, int option, const char *value, bool from_environment)
 {
         unsigned choice = 0;
@@ -315,6 +320,10 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
         case OPT_NO_PIN:
                 ok = parse_switch(value, &o->no_pin);
                 o->no_pin ^= from_environment;
+                return ok;
+        case OPT_NO_COUNTS:
+                ok = parse_switch(value, &o->no_counts);
+                o->no_counts ^= from_environment;
                 return ok;
         case OPT_LABEL:
                 return parse_label(value, &o->label);

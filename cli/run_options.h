@@ -52,6 +52,7 @@ struct run_options {
         bool priority_given;
         bool dry_run; /* say what would run where, and run nothing */
         bool no_pin;
+        bool no_counts; /* OMP_NUM_THREADS and so on */
         bool verbose;
         bool quiet;
         const char *label; /* NULL: made from COMMAND */

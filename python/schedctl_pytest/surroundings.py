@@ -3,6 +3,7 @@
 import os
 import sys
 
+from .counts import Counts
 from .pythonpath import OWN, STARTUP
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ _LISTS = (
 
 class Surroundings(object):
     """Takes schedctl's own traces out of the environment and sys.path, and puts them back at the
-    end.
+    end. Until then this process and its workers are to use one CPU each.
 
     ``environ`` and ``path`` are copies as the user gave them, for workers that start afresh.
     """
@@ -29,6 +30,7 @@ class Surroundings(object):
     def __init__(self):
         # type: () -> None
         os.environ[INSIDE] = "1"
+        self._counts = Counts(os.environ)
         self._lists = [_List(*given) for given in _LISTS]
         self._place = sys.path.index(OWN) if OWN in sys.path else None  # type: Optional[int]
         sys.path[:] = [part for part in sys.path if part != OWN]
@@ -40,6 +42,7 @@ class Surroundings(object):
         """A script may call pytest.main() again: the next session is to find the run as this one
         did."""
         os.environ.pop(INSIDE, None)
+        self._counts.restore()
         for each in self._lists:
             each.restore()
         if self._place is not None and OWN not in sys.path:

@@ -11,7 +11,7 @@ import os
 
 import pluggy
 
-from . import pythonpath
+from . import counts, pythonpath
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class _Run(object):
             for name, value in os.environ.items()
             if name.startswith(_PREFIX) and name not in environ
         }
+        added.update(counts.handed_on(os.environ, environ))
         added[_PATH] = pythonpath.with_own(environ)
         return added
 

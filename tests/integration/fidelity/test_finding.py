@@ -18,6 +18,9 @@ from suites import Ran, Suite, plugin_path
 
 PLAIN = "def test_one(): pass\ndef test_two(): pass\n"
 
+# The user's own numbers of CPUs are not the run's: test_run_counts.py has these.
+NO_NUMBERS = {"SCHEDCTL_COUNTS": "0"}
+
 # What its tests see of the world, for comparison with a serial run.
 SEES = """
     import os, sys
@@ -164,6 +167,7 @@ def test_tox_4(suite: Suite) -> None:
 def test_tests_see_the_users_world(suite: Suite, start: str, environ: Dict[str, str]) -> None:
     scratch = suite.environ()["PYTHONPATH"]
     environ = {name: value.format(scratch=scratch) for name, value in environ.items()}
+    environ.update(NO_NUMBERS)
     suite.write(test_sees=SEES)
     (suite.path / "site").mkdir()
     (suite.path / "site" / "sitecustomize.py").write_text("print('site customized')\n")
@@ -197,7 +201,7 @@ def test_too_old_a_pytest_steps_aside(suite: Suite) -> None:
     suite.write(test_sees=SEES)
     old = Path(suite.environ()["PYTHONPATH"]) / "sitecustomize.py"
     old.write_text("import _pytest\n_pytest.__version__ = '6.2.5'\n")
-    ran, serial = suite.parallel(), suite.run([], (), {})
+    ran, serial = suite.parallel(**NO_NUMBERS), suite.run([], (), {})
     assert seen(ran) == seen(serial)
     assert "schedctl: a pytest ran its tests serially: pytest 6.2.5 is older than 7.0" in ran.err
 
