@@ -11,19 +11,23 @@
 #include "lib/util.h"
 
 /* What the process is to set for itself and for all that it starts. */
-static json_t *environ_of(unsigned workers)
+static json_t *environ_of(const struct run *run, unsigned workers)
 {
+        json_t *environ = run_counts_environ(&run->counts);
         char number[16];
 
         snprintf(number, sizeof(number), "%u", workers);
-        return json_pack("{s:s}", "PYTEST_XDIST_AUTO_NUM_WORKERS", number);
+        if (environ && json_object_set_new(environ, "PYTEST_XDIST_AUTO_NUM_WORKERS", json_string(number)) == 0)
+                return environ;
+        json_decref(environ);
+        return NULL;
 }
 
 static int say(const struct run *run, const char *socket)
 {
         unsigned workers = run->options->workers ? run->options->workers : (unsigned)run->lease.n_order;
-        json_t *line =
-                json_pack("{s:s, s:i, s:o*}", "run", socket, "workers", (int)workers, "environ", environ_of(workers));
+        json_t *line = json_pack("{s:s, s:i, s:o*}", "run", socket, "workers", (int)workers, "environ",
+                                 environ_of(run, workers));
         int r = -ENOMEM;
 
         errno = EIO; /* where nobody says more */
