@@ -10,8 +10,9 @@
 
 /* What of the plugin's directory is in PYTHONPATH too where pytest does not look for entry points. */
 #define STARTUP_DIR         "schedctl_pytest/startup"
-/* `pip list` and `pip freeze` see all that is in PYTHONPATH. */
-#define PLUGIN_DISTRIBUTION "schedctl-pytest"
+/* `pip list` and `pip freeze` see all that is in PYTHONPATH. The user may have installed the same plugin under its own
+ * name, schedctl-pytest, and is to see that. */
+#define PLUGIN_DISTRIBUTION "schedctl-run"
 
 static bool holds_plugin(const char *dir)
 {

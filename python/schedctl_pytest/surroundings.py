@@ -4,19 +4,19 @@ import os
 import sys
 
 from .counts import Counts
-from .pythonpath import OWN, STARTUP
+from .pythonpath import OWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Tuple
 
 INSIDE = "SCHEDCTL_INSIDE"
 
 # What a run adds to lists that may have other words: variable, separator, words.
 _LISTS = (
-    ("PYTHONPATH", os.pathsep, (STARTUP, OWN)),
+    ("PYTHONPATH", os.pathsep, OWN),
     ("PYTEST_PLUGINS", ",", ("schedctl_pytest.plugin",)),
-    ("PIP_EXCLUDE", " ", ("schedctl-pytest",)),
+    ("PIP_EXCLUDE", " ", ("schedctl-run",)),
 )
 
 
@@ -32,8 +32,10 @@ class Surroundings(object):
         os.environ[INSIDE] = "1"
         self._counts = Counts(os.environ)
         self._lists = [_List(*given) for given in _LISTS]
-        self._place = sys.path.index(OWN) if OWN in sys.path else None  # type: Optional[int]
-        sys.path[:] = [part for part in sys.path if part != OWN]
+        self._places = [
+            (place, part) for place, part in enumerate(sys.path) if part in OWN
+        ]  # type: List[Tuple[int, str]]
+        sys.path[:] = [part for part in sys.path if part not in OWN]
         self.environ = dict(os.environ)  # type: Dict[str, str]
         self.path = list(sys.path)  # type: List[str]
 
@@ -45,8 +47,9 @@ class Surroundings(object):
         self._counts.restore()
         for each in self._lists:
             each.restore()
-        if self._place is not None and OWN not in sys.path:
-            sys.path.insert(self._place, OWN)
+        for place, part in self._places:
+            if part not in sys.path:
+                sys.path.insert(place, part)
 
 
 class _List(object):

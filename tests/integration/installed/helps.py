@@ -13,6 +13,10 @@ SOURCE = Path(__file__).resolve().parents[3]
 DOCS = SOURCE / "docs"
 
 
+def version() -> str:
+    return (SOURCE / "VERSION").read_text(encoding="ascii").strip()
+
+
 @functools.cache
 def help_of(*words: str) -> str:
     program = BUILD / ("daemon/schedd" if words == ("schedd",) else "cli/schedctl")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .helps import BUILD, DOCS, SOURCE
+from .helps import BUILD, DOCS, SOURCE, version
 
 pytestmark = pytest.mark.skipif(not shutil.which("meson"), reason="there is no meson")
 
@@ -64,14 +64,8 @@ def plugin_files() -> set[str]:
         str(path.relative_to(SOURCE / "python"))
         for path in (SOURCE / "python/schedctl_pytest").rglob("*.py")
     }
-    info = f"schedctl_pytest-{version()}.dist-info"
+    info = f"schedctl_run-{version()}.dist-info"
     return found | {f"{info}/METADATA", f"{info}/entry_points.txt"}
-
-
-def version() -> str:
-    found = re.search(r"^  version: '([^']+)'", (SOURCE / "meson.build").read_text(), re.MULTILINE)
-    assert found
-    return found[1]
 
 
 @pytest.fixture(scope="module")

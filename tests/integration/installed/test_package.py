@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from .helps import BUILD, SOURCE
+from .helps import BUILD, SOURCE, version
 
 DEBIAN = SOURCE / "debian"
 
@@ -15,9 +15,7 @@ def read(name: str) -> str:
 
 
 def test_version() -> None:
-    found = re.search(r"^  version: '([^']+)'", (SOURCE / "meson.build").read_text(), re.MULTILINE)
-    assert found
-    assert read("changelog").startswith(f"schedctl ({found[1]}) ")
+    assert read("changelog").startswith(f"schedctl ({version()}) ")
 
 
 def test_symbols() -> None:
