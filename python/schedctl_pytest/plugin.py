@@ -50,6 +50,9 @@ else:
         # type: (Any, Any) -> None
         """The first hook that every session calls, before any conftest file is loaded."""
         if is_asked():
+            from .compat import load_as_it_is
+
+            load_as_it_is(pluginmanager)
             from .participant import Participant
 
             participant = Participant()

@@ -15,7 +15,7 @@ INSIDE = "SCHEDCTL_INSIDE"
 # What a run adds to lists that may have other words: variable, separator, words.
 _LISTS = (
     ("PYTHONPATH", os.pathsep, OWN),
-    ("PYTEST_PLUGINS", ",", ("schedctl_pytest.plugin",)),
+    ("PYTEST_PLUGINS", ",", ("schedctl_pytest.named",)),
     ("PIP_EXCLUDE", " ", ("schedctl-run",)),
 )
 

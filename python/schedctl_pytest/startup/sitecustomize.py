@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_PLUGIN = "schedctl_pytest.plugin"
+_PLUGIN = "schedctl_pytest.named"
 
 
 class _Ask(object):
