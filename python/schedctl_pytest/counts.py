@@ -47,6 +47,11 @@ class Counts(object):
                 _put(self._environ, name, before)
         self._before = {}
 
+    def has(self, name):
+        # type: (str) -> bool
+        """Whether the variable is the run's, and nobody else's."""
+        return name in self._before
+
     def _set(self, name, value):
         # type: (str, Optional[str]) -> None
         self._before[name] = self._environ.get(name), value

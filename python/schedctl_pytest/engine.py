@@ -78,6 +78,13 @@ class Engine:
     def has_ready(self) -> bool:
         return bool(self._ready)
 
+    def hang_up(self) -> None:
+        """Where another thread is in receive(): it finds the connection closed."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the engine was first
+
     def close(self) -> None:
         self._socket.close()
 

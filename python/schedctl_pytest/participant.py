@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Dict, Generator, List, Optional, Set
+from typing import TYPE_CHECKING, Any, Generator, Optional
 
-import pytest
-
-from . import compat
+from . import compat, hello, outcomes
 from .reporter import standin
-from .engine import VERSION, Engine, EngineGone
+from .engine import Engine, EngineGone
 from .worker.own import Own
 from .suite import marks
 from .suite.owners import owner
@@ -21,6 +19,7 @@ from .suite.watch import Watch
 
 if TYPE_CHECKING:
     from .suite.announce import Suite
+    from .xdist.controller import Controller
 
 _OPTIONS_IN_CHARGE = {
     # dest: what the user sees
@@ -62,6 +61,7 @@ class Participant:
         self._settings = Settings()
         self._left: "list[int]" = []
         self._homeless: "list[str]" = []  # what no worker could run, by id
+        self._controller: "Optional[Controller]" = None  # where pytest-xdist deals
 
     # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is
     # active.
@@ -75,7 +75,27 @@ class Participant:
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> Generator[None, None, None]:
         self._take_choice(config.option)
+        if self._engine is not None and _distributes(config.option):
+            from .xdist.controller import Controller
+
+            self._controller = Controller(config, self._engine)
+            config.pluginmanager.register(self._controller, "schedctl-xdist")
         yield
+
+    @compat.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_xdist_auto_num_workers(self, config: Any) -> Optional[int]:
+        """Where -n auto is left to pytest-xdist the number is the run's."""
+        from .xdist import auto
+
+        if self._controller is None or not auto.is_ours(config):
+            return None
+        if auto.VARIABLE in os.environ and not self._surroundings.counts.has(auto.VARIABLE):
+            return None
+        try:
+            return self._controller.begin(0)
+        except EngineGone as error:
+            self._lose(error)
+            return None
 
     def _take_choice(self, option: Any) -> None:
         if self._xdist or getattr(option, "numprocesses", None) not in _CHOOSE:
@@ -92,14 +112,23 @@ class Participant:
             return
         self._settings = of_project(config)
         try:
-            self._engine.send("hello", **_hello(config, self._settings))
+            self._greet(config, self._engine)
         except EngineGone as error:
             self._lose(error)
+
+    def _greet(self, config: Any, engine: Engine) -> None:
+        workers = len(getattr(config.option, "tx", None) or ())
+        distributes = getattr(config.option, "dist", "no") != "no" and workers > 0
+        if self._controller is None or config.option.collectonly or not distributes:
+            self._controller = None
+            engine.send("hello", **hello.of_session(config, self._settings.hello))
+        elif not self._controller.has_begun:
+            self._controller.begin(workers)
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> Optional[bool]:
         self._watch.stop()
-        if self._engine is None:
+        if self._engine is None or self._controller is not None:
             return None
         why = self._why_serial(session)
         if why:
@@ -171,12 +200,18 @@ class Participant:
 
     @compat.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
-        counts, items = _counts(session.config), _outcomes(session)
-        self._tell("result", exit=int(exitstatus), left=self._left, **counts, **items)
+        if self._controller is not None:
+            return
+        nodeids = [item.nodeid for item in getattr(session, "items", ())]
+        found = outcomes.of_session(session.config, nodeids)
+        self._tell("result", exit=int(exitstatus), left=self._left, **found)
 
     @compat.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         self._watch.stop()
+        if self._controller is not None:
+            self._controller.close()
+            self._controller = None
         if self._engine is not None:
             self._engine.close()
             self._engine = None
@@ -201,59 +236,14 @@ class Participant:
 
     def _leave(self, why: str) -> None:
         """Without an engine pytest does what it does without schedctl."""
-        sys.stderr.write(f"schedctl: the run cannot be reached ({why}); pytest runs serially\n")
+        how = "runs serially" if self._controller is None else "runs without it"
+        sys.stderr.write(f"schedctl: the run cannot be reached ({why}); pytest {how}\n")
         if self._engine is not None:
             self._engine.close()
             self._engine = None
 
 
-def _hello(config: Any, settings: Settings) -> Dict[str, Any]:
-    return {
-        "version": VERSION,
-        "pid": os.getpid(),
-        "python": sys.version.split()[0],
-        "pytest": pytest.__version__,
-        "rootdir": str(config.rootpath),
-        "argv": sys.argv,
-        "settings": settings.hello,
-    }
-
-
-def _counts(config: Any) -> Dict[str, int]:
-    stats = _stats(config) or {}
-    return {
-        "passed": len(stats.get("passed", ())),
-        "failed": len(stats.get("failed", ())),
-        "skipped": len(stats.get("skipped", ())),
-        "errors": len(stats.get("error", ())),
-    }
-
-
-def _outcomes(session: Any) -> Dict[str, List[int]]:
-    """Which items did not pass; nothing where nobody keeps count."""
-    stats = _stats(session.config)
-    if stats is None:
-        return {}
-    nodeids = {
-        "failed_items": _nodeids(stats, "failed", "error"),
-        "skipped_items": _nodeids(stats, "skipped"),
-    }
-    items = getattr(session, "items", ()) if any(nodeids.values()) else ()
-    return {
-        field: [index for index, item in enumerate(items) if item.nodeid in wanted]
-        for field, wanted in nodeids.items()
-    }
-
-
-def _stats(config: Any) -> Any:
-    """The terminal plugin's reports by category; None where there is none that keeps them."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    return getattr(terminal, "stats", None)
-
-
-def _nodeids(stats: Any, *categories: str) -> Set[str]:
-    return {
-        getattr(report, "nodeid", "")
-        for category in categories
-        for report in stats.get(category, ())
-    }
+def _distributes(option: Any) -> bool:
+    """Whether pytest-xdist is asked to."""
+    wishes = (getattr(option, name, None) for name in ("numprocesses", "tx", "distload"))
+    return any(wishes) or getattr(option, "dist", "no") != "no"

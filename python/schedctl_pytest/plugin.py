@@ -45,6 +45,7 @@ if _WHY:
             elder.step_aside(config, _WHY)
 
 else:
+    from pytest import hookimpl
 
     def pytest_addoption(parser, pluginmanager):
         # type: (Any, Any) -> None
@@ -60,3 +61,16 @@ else:
             # After a usage error nothing else is called, and the process may begin another session.
             config = pluginmanager.get_plugin("pytestconfig")
             config.add_cleanup(participant.pytest_unconfigure)
+
+    @hookimpl(tryfirst=True, optionalhook=True)  # type: ignore
+    def pytest_xdist_auto_num_workers(config):
+        # type: (Any) -> Any
+        """``-n auto``: pytest-xdist's number where this gives none."""
+        if "SCHEDCTL_INSIDE" in os.environ or "SCHEDCTL_RUN" in os.environ:
+            return None  # a test's own pytest, or the participant's matter
+        from .compat import load_as_it_is
+
+        load_as_it_is(config.pluginmanager)
+        from .xdist import auto
+
+        return auto.workers(config)

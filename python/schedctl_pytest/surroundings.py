@@ -30,7 +30,7 @@ class Surroundings(object):
     def __init__(self):
         # type: () -> None
         os.environ[INSIDE] = "1"
-        self._counts = Counts(os.environ)
+        self.counts = Counts(os.environ)
         self._lists = [_List(*given) for given in _LISTS]
         self._places = [
             (place, part) for place, part in enumerate(sys.path) if part in OWN
@@ -44,7 +44,7 @@ class Surroundings(object):
         """A script may call pytest.main() again: the next session is to find the run as this one
         did."""
         os.environ.pop(INSIDE, None)
-        self._counts.restore()
+        self.counts.restore()
         for each in self._lists:
             each.restore()
         for place, part in self._places:

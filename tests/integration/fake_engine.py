@@ -88,10 +88,15 @@ class Suite:
             start=options.start,
             item_timeout=options.item_timeout,
             confirm_failures=options.confirm_failures,
+            workers=message.get("xdist") or options.workers,
         )
 
     def on_suite(self, message: Dict[str, Any]) -> None:
         mode = self.engine.options.mode
+        if message["start"] == "xdist":
+            units = [[item] for item in range(len(message["items"]))]
+            self.send("plan", mode="xdist", units=units, seconds=[-1] * len(units))
+            return
         if mode != "workers":
             self.send("plan", mode=mode, workers=0, why="asked for")
             return
@@ -121,7 +126,10 @@ class Suite:
     def on_serial(self, message: Dict[str, Any]) -> None:
         pass
 
-    on_started = on_result = on_serial
+    on_started = on_result = on_ran = on_gone = on_serial
+
+    def on_node(self, message: Dict[str, Any]) -> None:
+        self.send("pinned", worker=message["worker"], slot=message["worker"], pus=None)
 
     def on_failed(self, message: Dict[str, Any]) -> None:
         """The next one would not start either: the rest is for the workers that there are."""

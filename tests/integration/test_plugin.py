@@ -130,12 +130,22 @@ def test_auto_from_the_ini_file(suite: Suite) -> None:
     assert (ran.status, passed(ran), ran.event("suite")["start"]) == (0, 20, "fork")
 
 
-@pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "0"], ["-n", "auto", "--dist", "load"]])
-def test_explicit_wishes_stay_with_xdist(suite: Suite, arguments: List[str]) -> None:
+@pytest.mark.parametrize(
+    "asked, arguments", [(2, ["-n", "2"]), (0, ["-n", "auto", "--dist", "load"])]
+)
+def test_explicit_wishes_stay_with_xdist(suite: Suite, asked: int, arguments: List[str]) -> None:
     xdist_installed()
     ran = suite.write(test_some=TWENTY).parallel(*arguments)
     assert ran.status == 0 and "20 passed" in ran.out
-    assert in_charge(ran)
+    assert ran.event("hello")["xdist"] == asked
+    assert ran.event("suite")["start"] == "xdist"
+
+
+def test_no_workers_of_xdist_are_wished_for(suite: Suite) -> None:
+    xdist_installed()
+    ran = suite.write(test_some=TWENTY).parallel("-n", "0")
+    assert ran.status == 0 and "20 passed" in ran.out
+    assert in_charge(ran) == "-n 0"
 
 
 # How workers are started

@@ -1,0 +1,111 @@
+"""``schedctl attach``: an engine for this process, which is there already. It lives as long as we
+hold the other end of its standard input, which no worker inherits."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Dict, List, Optional
+
+from ..package import PATH
+
+_PROGRAM = "SCHEDCTL_PROGRAM"
+_PATIENCE = 30  # seconds for its line
+_END = 10  # seconds for its end
+
+
+class NotAttached(Exception):
+    """schedctl is there and does not lend us anything; the text says why."""
+
+
+def find() -> Optional[str]:
+    """The program: the one that the environment names, that of the search path, or the one that was
+    installed with this package (PREFIX/share/schedctl/python/schedctl_pytest)."""
+    named = os.environ.get(_PROGRAM)
+    if named:
+        return named
+    beside = os.path.normpath(os.path.join(PATH, *[os.pardir] * 4, "bin", "schedctl"))
+    return shutil.which("schedctl") or shutil.which(beside)
+
+
+class Attached:
+    """A running ``schedctl attach``. NotAttached where there is none.
+
+    run: its socket; environ: variables for this process.
+    """
+
+    def __init__(self, program: str) -> None:
+        self._said = tempfile.TemporaryFile()  # a pipe would have to be read meanwhile
+        try:
+            self._process = subprocess.Popen(
+                [program, "attach"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+            )
+        except OSError as error:
+            self._said.close()
+            raise NotAttached(f"{program}: {error.strerror}") from error
+        try:
+            self._take(self._line())
+        except BaseException:
+            self._process.kill()
+            self.close(quiet=True)
+            raise
+
+    def _take(self, line: bytes) -> None:
+        try:
+            said: Dict[str, Any] = json.loads(line)
+            self.run = str(said["run"])
+            environ = said.get("environ") or {}
+            self.environ = {str(name): str(value) for name, value in environ.items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise NotAttached(self._reason()) from None
+
+    def _line(self) -> bytes:
+        """What it writes up to the end of its line, or to its end."""
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        line, end = b"", time.monotonic() + _PATIENCE
+        while b"\n" not in line:
+            if not poller.poll(max(0, end - time.monotonic()) * 1000):
+                raise NotAttached(f"no CPUs within {_PATIENCE} s")
+            data = os.read(fd, 1 << 16)
+            if not data:
+                break
+            line += data
+        return line
+
+    def _reason(self) -> str:
+        try:
+            self._process.wait(_END)
+        except subprocess.TimeoutExpired:
+            return "schedctl attach says nothing that can be understood"
+        lines = [line.strip() for line in self._output() if line.strip()]
+        reason = lines[0] if lines else f"schedctl attach ended with {self._process.returncode}"
+        return reason[len("schedctl: ") :] if reason.startswith("schedctl: ") else reason
+
+    def _output(self) -> List[str]:
+        self._said.seek(0)
+        return self._said.read().decode("utf-8", "replace").splitlines()
+
+    def close(self, quiet: bool = False) -> None:
+        """Ends it, which gives back what it holds, and shows what it said meanwhile."""
+        for stream in self._process.stdin, self._process.stdout:
+            assert stream is not None
+            stream.close()
+        try:
+            self._process.wait(_END)
+        except subprocess.TimeoutExpired:
+            pass  # it has nobody left, and ends when it can
+        if not quiet:
+            sys.stderr.writelines(line + "\n" for line in self._output())
+        self._said.close()

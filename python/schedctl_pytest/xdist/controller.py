@@ -1,0 +1,185 @@
+"""The plugin in pytest-xdist's controller: has each worker pinned before anything runs in it, deals
+in the engine's order, and tells it what became of items and workers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Dict, List, Optional, Set
+
+from .. import compat, hello, outcomes
+from ..engine import Engine, EngineGone
+from ..suite.settings import of_project
+from . import grow, scopes
+from .deal import Unit
+from .gateway import Prologue
+from .link import Link, Message
+from .scheduler import SchedctlScheduling
+from .seconds import Seconds, number
+
+_EVENT = "schedctl"
+
+
+class Controller:
+    """Of one session. It has an engine from begin() on, and does nothing before."""
+
+    def __init__(self, config: Any, engine: Engine) -> None:
+        self._config = config
+        self._link = Link(engine)
+        self._begun = False
+        self._session: Any = None
+        self._xdist: Any = None  # pytest-xdist's own DSession
+        self._scheduler: Optional[SchedctlScheduling] = None
+        self._slots: Dict[str, int] = {}
+        self._gone: Set[Any] = set()
+        self._suite: List[str] = []  # the items that the engine has been told of
+        self._seconds = Seconds(lambda items: self._link.tell("ran", items=items))
+        self._started: Dict[str, float] = {}
+        self._starting = 0.0  # seconds from a worker's start to its collection
+
+    # The engine
+
+    def begin(self, asked: int) -> int:
+        """asked: how many workers the user wants, 0: the engine is to say; returns how many there
+        are to be. EngineGone where it has nothing for us."""
+        settings = of_project(self._config).hello
+        most = getattr(self._config.option, "maxprocesses", None)
+        if most and not asked:
+            settings = {**settings, "max_workers": min(most, settings.get("max_workers", most))}
+        words = hello.of_session(self._config, settings)
+        welcome = self._link.greet({**words, "xdist": asked})
+        if "workers" not in welcome:
+            raise EngineGone("this schedctl leaves pytest-xdist alone")
+        self._begun = True
+        return max(1, int(welcome["workers"]))
+
+    @property
+    def has_begun(self) -> bool:
+        return self._begun
+
+    def close(self) -> None:
+        self._link.close()
+
+    @compat.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: Any) -> None:
+        """Before pytest-xdist starts workers. Its loop calls its own worker_NAME for what lies in
+        its queue: that is how what the engine wishes comes into the loop's thread."""
+        self._xdist = self._config.pluginmanager.get_plugin("dsession")
+        if not self._begun or self._xdist is None:
+            return
+        self._session = session
+        setattr(self._xdist, "worker_" + _EVENT, self._obey)
+        self._link.start(self._post)
+
+    def _post(self, message: Message) -> None:
+        self._xdist.queue.put((_EVENT, {"message": message}))
+
+    def _obey(self, message: Message) -> None:
+        event = message["event"]
+        if event == Link.LOST:
+            sys.stderr.write(
+                f"schedctl: the run is gone ({message['why']}); pytest-xdist goes on without it\n"
+            )
+        elif event == "end" and self._scheduler is not None:
+            self._scheduler.retire(f"gw{message['worker']}")
+        elif event == "more" and self._scheduler is not None:
+            if self._scheduler.seconds_each() > self._starting:  # else it would come too late
+                grow.start(self._config, self._xdist, int(message["workers"]))
+
+    # Workers
+
+    @compat.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_xdist_newgateway(self, gateway: Any) -> None:
+        worker = number(gateway)
+        if self._session is None or worker < 0:
+            return
+        prologue = Prologue(gateway)
+        if prologue.pid is None:
+            return
+        self._started[gateway.id] = time.monotonic()
+        pinned = self._link.ask("node", "pinned", worker=worker, pid=prologue.pid)
+        environ: Dict[str, str] = {}
+        if pinned is not None and pinned.get("slot") is not None:
+            self._slots[gateway.id] = pinned["slot"]
+            environ["SCHEDCTL_SLOT"] = str(pinned["slot"])
+        prologue.end(environ)
+
+    @compat.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if node.gateway.id in self._slots:
+            node.workerinput["schedctl_slot"] = self._slots[node.gateway.id]
+
+    @compat.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        worker = number(node.gateway)
+        if self._session is not None and worker >= 0 and node not in self._gone:
+            self._gone.add(node)
+            self._link.tell("gone", worker=worker)
+
+    # Items
+
+    @compat.hookimpl(trylast=True, optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: Any, log: Any) -> Any:
+        """After all that the project has, and before pytest-xdist's own."""
+        like = scopes.like(config, log) if self._session is not None else None
+        if like is None:
+            return None
+        self._scheduler = SchedctlScheduling(
+            config, log, like.numnodes, lambda ids: self._plan(like, ids)
+        )
+        return self._scheduler
+
+    def _plan(self, like: Any, ids: List[str]) -> List[Unit]:
+        """The units in the engine's order, or in the collection's where it has none."""
+        of_items = scopes.of_items(like, ids)
+        plan = self._announce(ids, of_items)
+        units = None if plan is None else scopes.units(plan, len(ids))
+        if units is None:
+            return scopes.in_order(of_items, len(ids))
+        self._deselect(ids, units)
+        return units
+
+    def _announce(self, ids: List[str], of_items: Optional[List[int]] = None) -> Optional[Message]:
+        self._suite = ids
+        dist = self._config.getvalue("dist")
+        fields: Dict[str, Any] = {"items": [scopes.plain(dist, nodeid) for nodeid in ids]}
+        if of_items is not None:
+            fields["scopes"] = of_items
+        return self._link.ask("suite", "plan", dist=dist, start="xdist", **fields)
+
+    def _deselect(self, ids: List[str], units: List[Unit]) -> None:
+        """What is in no unit runs elsewhere."""
+        ours = {item for unit in units for item in unit.items}
+        others = [nodeid for item, nodeid in enumerate(ids) if item not in ours]
+        if not others:
+            return
+        self._session.testscollected = len(ours)
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if hasattr(terminal, "pytest_deselected"):
+            terminal.pytest_deselected(items=others)
+
+    @compat.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Any) -> None:
+        started = self._started.pop(node.gateway.id, None)
+        if started is not None:
+            self._starting = max(self._starting, time.monotonic() - started)
+        if self._session is not None and self._scheduler is None and not self._suite:
+            self._announce(list(ids))  # another scheduler deals; seconds are kept all the same
+
+    @compat.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if self._session is not None:
+            self._seconds.report(report)
+
+    @compat.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        if self._session is not None:
+            self._seconds.finish(nodeid)
+
+    @compat.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: Any) -> None:
+        if self._session is None:
+            return
+        self._seconds.flush()
+        found = outcomes.of_session(self._config, self._suite)
+        self._link.tell("result", exit=int(exitstatus), left=[], **found)
