@@ -1,5 +1,7 @@
 #include "core/estimate.h"
 
+#include <math.h>
+
 static double median_of_three(double a, double b, double c)
 {
         double low = a < b ? a : b, high = a < b ? b : a;
@@ -72,38 +74,62 @@ static void begin_anew(struct estimate *e, double wall, double cpu)
         e->spread = 0;
 }
 
+static void blend_cpu(struct estimate *e, double cpu)
+{
+        double last = e->last_speed > 0 ? e->last_cpu * e->last_speed : e->cpu;
+
+        if (e->n_samples == 1)
+                e->cpu = cpu < e->cpu ? cpu : e->cpu;
+        else
+                e->cpu += (median_of_three(e->cpu, last, cpu) - e->cpu) / 2;
+}
+
 static void blend(struct estimate *e, double wall, double cpu)
 {
-        double last_cpu = e->last_speed > 0 ? e->last_cpu * e->last_speed : e->cpu;
-
+        if (cpu >= 0)
+                blend_cpu(e, cpu);
         if (e->n_samples == 1) {
                 e->spread = distance(wall, e->wall) / 2;
                 e->wall = wall < e->wall ? wall : e->wall;
-                e->cpu = cpu < e->cpu ? cpu : e->cpu;
                 return;
         }
         e->spread += (distance(wall, e->wall) - e->spread) / 4;
         e->wall += (median_of_three(e->wall, e->last, wall) - e->wall) / 2;
-        e->cpu += (median_of_three(e->cpu, last_cpu, cpu) - e->cpu) / 2;
+}
+
+/* CPU seconds of a measurement; of wall time alone as large a part as ever. < 0: nothing is known of it. */
+static double cpu_of(const struct estimate *e, const struct estimate_sample *sample)
+{
+        if (sample->cpu >= 0)
+                return sample->cpu;
+        if (e->n_samples == 0 || e->cpu < 0)
+                return -1;
+        return e->wall > 0 ? sample->wall * e->cpu / e->wall : sample->wall;
+}
+
+/* Whether what is known is no measurement, or one of less. */
+static bool is_better(const struct estimate *e, double cpu)
+{
+        return e->n_samples == 0 || (e->cpu < 0 && (cpu >= 0 || !(e->last_speed > 0)));
 }
 
 void estimate_update(struct estimate *e, const struct estimate_sample *sample)
 {
-        double wall, cpu;
+        double wall, used = cpu_of(e, sample), cpu;
 
         e->outcome = sample->outcome;
-        if (sample->outcome == ESTIMATE_LOST || !(sample->wall >= 0) || !(sample->cpu >= 0) || !(sample->speed > 0))
+        if (sample->outcome == ESTIMATE_LOST || !(sample->wall >= 0) || isnan(sample->cpu) || !(sample->speed > 0))
                 return;
-        wall = estimate_on_fast_core(sample->wall, sample->cpu, sample->speed);
-        cpu = sample->cpu * sample->speed;
+        wall = estimate_on_fast_core(sample->wall, used < 0 ? sample->wall : used, sample->speed);
+        cpu = used < 0 ? -1 : used * sample->speed;
         update_rss(e, sample->rss);
 
-        if (e->n_samples == 0 || e->cpu < 0 || (estimate_is_stale(e, sample->source) && differs(e, wall)))
+        if (is_better(e, cpu) || (estimate_is_stale(e, sample->source) && differs(e, wall)))
                 begin_anew(e, wall, cpu);
         else
                 blend(e, wall, cpu);
         e->last = wall;
-        e->last_cpu = sample->cpu;
+        e->last_cpu = used;
         e->last_speed = sample->speed;
         e->last_class = sample->class;
         if (sample->source)

@@ -4,8 +4,10 @@
  * a busy machine say, moves nothing, and a test that really became slower is believed the second time it is seen.
  * The second sample of all replaces the first where it is shorter: a first run pays for compiling and cold caches.
  *
- * A time that was imported is replaced by the first measurement. Where the test's file has changed since the estimate
- * was made, a measurement that differs by more than noise does is believed at once.
+ * A time that was imported is replaced by the first measurement, and one of wall time alone by the first that has CPU
+ * time too. What a measurement of wall time alone does not say is taken from the estimate: it is no wait, nor none.
+ * Where the test's file has changed since the estimate was made, a measurement that differs by more than noise does is
+ * believed at once.
  */
 #pragma once
 
@@ -29,7 +31,7 @@ enum estimate_outcome {
 struct estimate {
         uint32_t n_samples;
         double wall;         /* seconds alone on a fast core, group set-ups not counted */
-        double cpu;          /* CPU seconds on a fast core, reaped children included; < 0: never measured, imported */
+        double cpu;          /* CPU seconds on a fast core, reaped children included; < 0: never measured */
         double spread;       /* mean absolute deviation of wall */
         double last;         /* the previous sample's wall */
         double last_cpu;     /* its CPU seconds, as measured */
@@ -41,7 +43,7 @@ struct estimate {
 };
 
 struct estimate_sample {
-        double wall, cpu; /* seconds as measured */
+        double wall, cpu; /* seconds as measured; cpu < 0: it was not */
         uint64_t rss;     /* KiB; 0 not measured */
         double speed;     /* of the PU it ran on, relative to a fast core alone: (0, 1] */
         uint32_t class;   /* of that PU; 0: not known */
