@@ -40,6 +40,7 @@ struct history_group {
         const char *id;     /* or HISTORY_SESSION */
         const char *parent; /* the id of the enclosing one; NULL none */
         bool loose;         /* a package */
+        bool lone;          /* parent and loose are not known: what is stored of them stays */
         double setup;       /* seconds on a fast core, mean of this run's; < 0: not measured */
 };
 

@@ -151,7 +151,9 @@ static int write_groups(struct history *h, const struct history_row *row, const 
                              " VALUES(?1, ?2, ?3 >= 0, ?3, ?4, ?5, ?6, ?7)"
                              " ON CONFLICT(project, id) DO UPDATE SET samples = samples + (?3 >= 0),"
                              " setup = CASE WHEN ?3 < 0 THEN setup WHEN setup < 0 THEN ?3"
-                             " ELSE setup + (?3 - setup) / 3 END, run = ?4, seen = ?5, parent = ?6, loose = ?7",
+                             " ELSE setup + (?3 - setup) / 3 END, run = ?4, seen = ?5,"
+                             " parent = CASE WHEN ?8 THEN parent ELSE ?6 END,"
+                             " loose = CASE WHEN ?8 THEN loose ELSE ?7 END",
                              &s))
                 return sqlite3_errcode(h->db);
         sqlite3_bind_int64(s, 1, row->key);
@@ -165,6 +167,7 @@ static int write_groups(struct history *h, const struct history_row *row, const 
                 sqlite3_bind_double(s, 3, group->setup < 0 ? -1 : group->setup);
                 sqlite3_bind_text(s, 6, group->parent ? group->parent : "", -1, SQLITE_STATIC);
                 sqlite3_bind_int(s, 7, group->loose);
+                sqlite3_bind_int(s, 8, group->lone);
                 r = history_finish_row(s);
                 if (r != SQLITE_OK)
                         return r;

@@ -61,11 +61,14 @@ static void follow_work(struct run *run)
         f->at = now;
 }
 
-static void follow_memory(struct run *run)
+static void follow_suites(struct run *run)
 {
-        for (struct run_suite *s = run->suites; s; s = s->next)
-                if (run_suite_is_active(s) && run_suite_memory_look(s) < 0)
+        for (struct run_suite *s = run->suites; s; s = s->next) {
+                if (!run_suite_is_active(s))
+                        continue;
+                if ((s->xdist ? run_xdist_look(s) : run_suite_memory_look(s)) < 0)
                         run_peer_close(s->peer);
+        }
 }
 
 static void on_time(uv_timer_t *timer)
@@ -74,7 +77,7 @@ static void on_time(uv_timer_t *timer)
 
         run_lease_begin_round(&run->lease);
         follow_work(run);
-        follow_memory(run);
+        follow_suites(run);
         run_scope_follow(run);
         if (!run_scope_weighs(&run->scope))
                 run_nice_keep("", run->nice);

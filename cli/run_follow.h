@@ -1,5 +1,6 @@
 /* What a run does once a second, while suites run or there is a service to be told: it says its work rate and expected
- * end, and what its cgroups allow it from now on, and looks at the memory that is left for its workers. */
+ * end, and what its cgroups allow it from now on, and looks at the memory that is left for its workers, or at
+ * how many of them there are. */
 #pragma once
 
 #include <stdint.h>

@@ -94,9 +94,15 @@ void run_measure_ready(struct run_measure *m, uint64_t now, uint32_t worker)
                 m->n_workers = worker + 1;
 }
 
+/* Who was not seen to wait is taken to have computed. */
+static double item_cpu(const struct run_measure_item *item)
+{
+        return item->cpu < 0 ? item->wall : item->cpu;
+}
+
 static double item_work(const struct run_measure_item *item)
 {
-        return item->speed > 0 ? estimate_on_fast_core(item->wall, item->cpu, item->speed) : 0;
+        return item->speed > 0 ? estimate_on_fast_core(item->wall, item_cpu(item), item->speed) : 0;
 }
 
 /* An item is done, whatever is known of how. */
@@ -217,7 +223,7 @@ static double item_waits(const struct run_measure_item *item)
 {
         double seconds = item_work(item);
 
-        return seconds > 0 && item->wall > item->cpu ? least(1, (item->wall - item->cpu) / seconds) : 0;
+        return seconds > 0 && item->wall > item_cpu(item) ? least(1, (item->wall - item_cpu(item)) / seconds) : 0;
 }
 
 static void describe_items(const struct run_measure *m, const struct run_listing *l, struct dispatch_item *items)

@@ -14,7 +14,7 @@
 #include "core/estimate.h"
 
 struct run_measure_item {
-        double wall, cpu; /* seconds on a PU of its own, group set-ups not counted in */
+        double wall, cpu; /* seconds on a PU of its own, group set-ups not counted in; cpu < 0: not measured */
         uint64_t rss;     /* KiB */
         double speed;     /* of the PU */
         double expected;  /* seconds on a fast core, as history has it; < 0 not known */

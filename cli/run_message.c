@@ -178,6 +178,7 @@ void run_listing_finish(struct run_listing *l)
         free(l->alone.items);
         free(l->early.items);
         run_needs_finish(&l->needs);
+        free(l->made);
         *l = (struct run_listing){0};
 }
 

@@ -47,6 +47,7 @@ struct run_listing {
         struct run_items alone; /* not to be dealt */
         struct run_items early; /* before all others */
         struct run_needs needs;
+        char *made; /* the groups' ids, where they are not the message's */
 };
 
 struct run_exited {

@@ -206,6 +206,7 @@ static uint32_t collect_groups(const struct run_suite *s, struct history_group *
                         .id = l->group_ids[i],
                         .parent = l->group_parent[i] == RUN_NO_INDEX ? NULL : l->group_ids[l->group_parent[i]],
                         .loose = l->group_loose[i],
+                        .lone = s->xdist && l->group_parent[i] == RUN_NO_INDEX, /* ids do not tell of packages */
                         .setup = mean_setup(&s->measure.groups[i]),
                 };
         groups[l->n_groups] = (struct history_group){.id = HISTORY_SESSION, .setup = mean_setup(&s->measure.session)};

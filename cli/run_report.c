@@ -75,10 +75,27 @@ static json_t *describe_workers(struct run_suite *s)
                          describe_resources(&s->listing.needs, f.in_use), "memory", describe_memory(s));
 }
 
+/* Of pytest-xdist's. */
+static json_t *describe_xdist(struct run_suite *s)
+{
+        const struct dispatch_params limits = {.min_workers = s->n_exact};
+        CLEANUP(run_measure_figures_finish) struct run_measure_figures f = {0};
+        const struct run_measure *m = &s->measure;
+
+        (void)run_measure_figures(&s->measure, &s->listing, &limits, &f);
+        return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:o}", "mode", "xdist",
+                         "dist", s->listing.why, "items", (int)m->n_items, "done", (int)m->n_done, "estimated",
+                         (int)s->n_estimated, "workers", (int)s->n_at_once, "crashes", (int)m->n_crashes, "pus",
+                         cpulist(m), "ready", seconds_until_ready(s), "seconds", f.makespan, "bound", f.bound, "serial",
+                         f.serial, "paused", s->stopped, "utilisation", utilisation(s, f.makespan));
+}
+
 static json_t *describe(struct run_suite *s)
 {
         if (s->dispatch)
                 return describe_workers(s);
+        if (s->xdist && s->xdist->planned)
+                return describe_xdist(s);
         if (s->dry_text)
                 return json_pack("{s:s, s:s, s:s, s:i, s:O}", "mode", "dry", "why", s->why_serial, "text", s->dry_text,
                                  "items", (int)s->listing.n_items, "plan", s->dry);
@@ -155,14 +172,19 @@ static const char *plural(int n)
         return n == 1 ? "" : "s";
 }
 
+static bool is_in_workers(const json_t *o)
+{
+        return strcmp(text(o, "mode"), "workers") == 0 || strcmp(text(o, "mode"), "xdist") == 0;
+}
+
 /* schedctl: 597 tests on 2 workers (CPUs 0-1): 1.01 s, bound 0.93 s (92 %), tests alone serially 1.83 s (1.8x) */
 static void print_line(const json_t *o)
 {
         double makespan = seconds(o, "seconds"), bound = seconds(o, "bound"), serial = seconds(o, "serial");
 
-        fprintf(stderr, "schedctl: %d test%s on %d worker%s (CPU%s %s)", number(o, "done"), plural(number(o, "done")),
-                number(o, "workers"), plural(number(o, "workers")), strpbrk(text(o, "pus"), ",-") ? "s" : "",
-                text(o, "pus"));
+        fprintf(stderr, "schedctl: %d test%s on %d %sworker%s (CPU%s %s)", number(o, "done"), plural(number(o, "done")),
+                number(o, "workers"), strcmp(text(o, "mode"), "xdist") ? "" : "xdist ", plural(number(o, "workers")),
+                strpbrk(text(o, "pus"), ",-") ? "s" : "", text(o, "pus"));
         if (makespan > 0)
                 fprintf(stderr, ": %.2f s, bound %.2f s (%.0f %%), tests alone serially %.2f s (%.1fx)", makespan,
                         bound, 100 * bound / makespan, serial, serial / makespan);
@@ -226,11 +248,28 @@ static void print_memory(const json_t *o)
         fputc('\n', stderr);
 }
 
-static void print_details(const json_t *o)
+static void print_busy(const json_t *o)
 {
         const json_t *share, *list = json_object_get(o, "utilisation");
         size_t i;
 
+        fputs("schedctl:   busy:", stderr);
+        json_array_foreach (list, i, share) {
+                fprintf(stderr, " gw%zu %.0f %%", i, 100 * json_real_value(share));
+        }
+        fputc('\n', stderr);
+}
+
+static void print_xdist_details(const json_t *o)
+{
+        fprintf(stderr, "schedctl:   --dist %s; times known of %d of %d; %d worker%s died\n", text(o, "dist"),
+                number(o, "estimated"), number(o, "items"), number(o, "crashes"), plural(number(o, "crashes")));
+        print_lease(o);
+        print_busy(o);
+}
+
+static void print_details(const json_t *o)
+{
         fprintf(stderr,
                 "schedctl:   workers start by %s%s%s; times known of %d of %d; %d recall%s, %d worker%s died, "
                 "%d left to pytest, %d confirmed\n",
@@ -240,11 +279,7 @@ static void print_details(const json_t *o)
         print_limits(o);
         print_lease(o);
         print_memory(o);
-        fputs("schedctl:   busy:", stderr);
-        json_array_foreach (list, i, share) {
-                fprintf(stderr, " gw%zu %.0f %%", i, 100 * json_real_value(share));
-        }
-        fputc('\n', stderr);
+        print_busy(o);
 }
 
 /* schedctl:   settings of /home/me/project: workers 4, item-timeout 2.5 */
@@ -283,6 +318,10 @@ static void print_suite(const json_t *o, bool verbose)
                 print_killed(o);
                 if (verbose)
                         print_details(o);
+        } else if (strcmp(text(o, "mode"), "xdist") == 0) {
+                print_line(o);
+                if (verbose)
+                        print_xdist_details(o);
         } else if (json_is_true(json_object_get(o, "unfit"))) {
                 fprintf(stderr, "schedctl: a pytest ran its tests serially: %s\n", text(o, "why"));
         } else if (verbose || json_is_true(json_object_get(o, "tell"))) {
@@ -374,7 +413,7 @@ static bool any_in_workers(const struct run_report *report)
         size_t i;
 
         json_array_foreach (report->suites, i, suite) {
-                if (strcmp(text(suite, "mode"), "workers") == 0)
+                if (is_in_workers(suite))
                         return true;
         }
         return false;

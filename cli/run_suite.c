@@ -6,6 +6,7 @@
 
 #include "cli/run_past.h"
 #include "cli/run_suite.h"
+#include "cli/run_xdist_message.h"
 #include "hw/oom.h"
 #include "lib/util.h"
 
@@ -53,10 +54,11 @@ static json_t *welcome_message(const struct run_suite *s, const char *uid, const
         char kills[HW_PATH_MAX] = "";
 
         (void)hw_oom_counter("", s->reporter, kills);
-        return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b, s:s*}", "event", "welcome", "version",
+        return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b, s:s*, s:o*}", "event", "welcome", "version",
                          RUN_PROTOCOL_VERSION, "run", uid, "dir", dir, "quiet", s->run->options->quiet, "start",
                          run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
-                         "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL);
+                         "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL, "workers",
+                         s->xdist ? json_integer(s->xdist->told) : NULL);
 }
 
 /* What the project's file says that cannot be is said, and does not hold. */
@@ -69,14 +71,20 @@ static void settle(struct run_suite *s, const struct run_hello *hello)
                 fprintf(stderr, "schedctl run: settings in %s: %s\n", hello->rootdir, complaint);
 }
 
+static int ask_machine(struct run_suite *s)
+{
+        return run_machine_ask(&s->run->machine, run_lease_is_connected(&s->run->lease), &s->run->lease.pus);
+}
+
 static int on_hello(struct run_suite *s, const json_t *message)
 {
         struct run_hello hello;
+        uint32_t asked;
         CLEANUP_FREE char *dir = NULL;
         char uid[33];
         int r = run_message_hello(message, &hello);
 
-        if (r < 0 || s->hello_at)
+        if (r < 0 || run_xdist_message_asked(message, &asked) < 0 || s->hello_at)
                 return -EPROTO;
         s->hello_at = run_now(s->run);
         s->rootdir = json_string(hello.rootdir);
@@ -86,6 +94,12 @@ static int on_hello(struct run_suite *s, const json_t *message)
         r = make_testrunuid(uid);
         if (r == 0)
                 r = run_suite_open_deal(s, dir);
+        /* While the reporter collects there is time to ask; pytest-xdist has to know at once. */
+        if (r == 0 && asked != RUN_NO_INDEX && hello.version == RUN_PROTOCOL_VERSION) {
+                r = ask_machine(s);
+                if (r == 0)
+                        r = run_xdist_begin(s, asked);
+        }
         if (r < 0)
                 return r;
         r = run_peer_send(s->peer, welcome_message(s, uid, dir));
@@ -93,9 +107,8 @@ static int on_hello(struct run_suite *s, const json_t *message)
                 run_suite_leave_serial(s, "its plugin is of another version");
                 return 0;
         }
-        /* While the reporter collects there is time to ask. */
         if (r == 0)
-                r = run_machine_ask(&s->run->machine, run_lease_is_connected(&s->run->lease), &s->run->lease.pus);
+                r = ask_machine(s);
         return r < 0 ? r : run_past_open(s);
 }
 
@@ -157,7 +170,7 @@ static int on_exited(struct run_suite *s, const json_t *message)
 static int on_confirm(struct run_suite *s, const json_t *message)
 {
         uint32_t item;
-        int r = run_message_item(message, s->listing.n_items, &item);
+        int r = s->xdist ? -EPROTO : run_message_item(message, s->listing.n_items, &item);
 
         return r < 0 ? r : run_suite_confirm(s, item);
 }
@@ -175,6 +188,10 @@ static int on_result(struct run_suite *s, const json_t *message)
         run_suite_read_records(s);
         run_measure_outcomes(&s->measure, &result);
         run_past_store(s); /* while the reporter writes its summary */
+        if (s->xdist && s->state == RUN_SUITE_RUNNING) {
+                s->state = RUN_SUITE_FINISHED;
+                run_share_later(s->run);
+        }
         return 0;
 }
 
@@ -184,6 +201,9 @@ int run_suite_message(struct run_suite *s, const char *event, json_t *message)
                 return on_hello(s, message);
         if (strcmp(event, "unfit") == 0)
                 return on_unfit(s, message);
+        if (strcmp(event, "node") == 0 || strcmp(event, "ran") == 0 || strcmp(event, "gone") == 0 ||
+            (s->xdist && strcmp(event, "suite") == 0))
+                return run_xdist_message(s, event, message);
         if (strcmp(event, "suite") == 0)
                 return run_suite_plan(s, message);
         if (strcmp(event, "serial") == 0)
@@ -245,7 +265,7 @@ void run_suite_set_pus(struct run_suite *s, const struct cpuset *pus)
         struct dispatch_pu *rated;
         size_t n;
 
-        if (s->dispatch && cpuset_is_empty(pus))
+        if ((s->dispatch || s->xdist) && cpuset_is_empty(pus))
                 return;
         rated = copy_rated(s, pus, &n);
         n = rated ? give_up_useless(s, rated, n) : 0;
@@ -256,6 +276,8 @@ void run_suite_set_pus(struct run_suite *s, const struct cpuset *pus)
         free(s->pus);
         s->pus = rated;
         s->n_pus = n;
+        if (s->xdist && s->state == RUN_SUITE_RUNNING)
+                run_xdist_move(s);
         if (!s->dispatch || s->state != RUN_SUITE_RUNNING)
                 return;
         event.pus = rated;
@@ -282,6 +304,7 @@ static void suite_free(struct run_suite *s)
         json_decref(s->crashed);
         json_decref(s->left);
         json_decref(s->killed);
+        free(s->xdist);
         free(s->workers);
         free(s->recalls);
         free(s->pus);

@@ -11,6 +11,8 @@
  *     run_suite_work.c    how much of its work is done
  *     run_suite_confirm.c items that are run once more when all is over
  *     run_suite_pause.c   what stood still for a while
+ *
+ * One that pytest-xdist deals has its workers told of, and its own files: run_xdist.h.
  */
 #pragma once
 
@@ -28,6 +30,7 @@
 #include "cli/run_settings.h"
 #include "cli/run_tree.h"
 #include "cli/run_worth.h"
+#include "cli/run_xdist.h"
 #include "core/dispatch.h"
 #include "hw/cgroup.h"
 
@@ -104,6 +107,7 @@ struct run_suite {
         uint32_t n_extra;        /* workers that there may be beyond one a PU */
         uint32_t n_exact;        /* workers that were asked for, whatever the PUs; 0: nobody did */
         uint32_t n_at_once;      /* the most workers that there were at a time, or the plan said */
+        struct run_xdist *xdist; /* NULL: pytest-xdist has nothing to do with it */
         char why_serial[128];
         uint32_t n_theirs; /* items that it leaves to whoever runs it serially */
         bool tell;         /* why is to be said unasked */
@@ -178,6 +182,8 @@ void run_suite_go_on(struct run_suite *suite, double seconds);
 
 /* The suite's PUs. */
 struct cpuset run_suite_pus(const struct run_suite *suite);
+/* Where a worker of it may be. */
+struct cpuset run_suite_worker_pus(const struct run_suite *suite, const struct run_worker *worker);
 /* Its items are run by the reporter or by another plugin. */
 void run_suite_leave_serial(struct run_suite *suite, const char *why);
 /* The reporter's `suite` message. */

@@ -285,6 +285,10 @@ static int serve_waiting(struct run_suite *s, uint32_t number)
 
 void run_suite_serve_waiting(struct run_suite *s)
 {
+        if (s->xdist && run_xdist_serve_waiting(s) < 0)
+                run_peer_close(s->peer);
+        if (s->xdist)
+                return;
         for (uint32_t i = 0; i < s->n_workers; i++)
                 if (serve_waiting(s, i) < 0) {
                         run_peer_close(s->peer);

@@ -35,8 +35,10 @@ void run_suite_go_on(struct run_suite *s, double seconds)
 {
         if (!s->n_handles)
                 return;
-        for (uint32_t i = 0; i < s->n_workers; i++)
+        for (uint32_t i = 0; i < s->n_workers && !s->xdist; i++)
                 note_stopped(s, i, seconds);
+        if (s->xdist)
+                run_xdist_go_on(s, seconds);
         s->stopped += seconds;
         run_deal_tell_pauses(&s->deal, s->stopped);
         s->reporter_stopped = seconds;

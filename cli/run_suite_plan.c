@@ -120,6 +120,8 @@ uint32_t run_suite_n_wanted(const struct run_suite *s)
 
         if (s->state != RUN_SUITE_RUNNING)
                 return s->confirmed != RUN_NO_INDEX;
+        if (s->xdist)
+                return run_xdist_n_wanted(s);
         return largest_of(wanted > 0 ? wanted : (uint32_t)s->n_pus, run_suite_n_alive(s));
 }
 

@@ -120,7 +120,7 @@ static int take_record(struct run_suite *s, uint64_t now, const struct run_done_
         struct run_done_record alone = *record;
         bool stopped;
 
-        if (record->worker != REPORTER && (!w || w->doomed))
+        if (s->xdist || (record->worker != REPORTER && (!w || w->doomed)))
                 return 0;
         if (!is_sound(s, record)) {
                 doom(s, record);

@@ -30,8 +30,11 @@ static bool knows_the_rest(const struct run_suite *s)
 struct run_suite_work run_suite_work(struct run_suite *s)
 {
         uint64_t now = run_now(s->run);
-        double runs = 0, left = dispatch_work_left(s->dispatch);
+        double runs = 0, left;
 
+        if (s->xdist)
+                return run_xdist_work(s);
+        left = dispatch_work_left(s->dispatch);
         for (uint32_t i = 0; i < s->n_workers; i++)
                 runs += running(s, i, now);
         left = left > runs ? left - runs : 0;

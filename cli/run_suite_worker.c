@@ -87,7 +87,7 @@ struct cpuset run_suite_pus(const struct run_suite *s)
 }
 
 /* Where a worker may be. A suite that is over has PUs no more: what it runs once more runs wherever the run may. */
-static struct cpuset pus_of(const struct run_suite *s, const struct run_worker *w)
+struct cpuset run_suite_worker_pus(const struct run_suite *s, const struct run_worker *w)
 {
         struct cpuset pus = w->also;
 
@@ -100,7 +100,7 @@ static struct cpuset pus_of(const struct run_suite *s, const struct run_worker *
 
 static json_t *start_message(const struct run_suite *s, uint32_t number, const struct run_worker *w)
 {
-        struct cpuset set = pus_of(s, w);
+        struct cpuset set = run_suite_worker_pus(s, w);
         char pus[CPUSET_TEXT_MAX];
 
         if (cpuset_format(&set, pus, sizeof(pus)) < 0)
@@ -148,7 +148,7 @@ int run_suite_start_worker(struct run_suite *s, uint32_t number, unsigned pu)
 static void pin_now(struct run_suite *s, const struct run_worker *w)
 {
         const struct run_pids none = {0};
-        struct cpuset pus = pus_of(s, w);
+        struct cpuset pus = run_suite_worker_pus(s, w);
 
         if (s->run->options->no_pin || w->pid <= 0)
                 return;

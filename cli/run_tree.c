@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -376,6 +377,22 @@ void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct c
         for (unsigned i = 0; i < LOOKS_MAX; i++)
                 if (!pin_new_processes(pid, except, pus, thorough, &pinned) || !thorough)
                         return;
+}
+
+void run_tree_nice(pid_t pid, int nice)
+{
+        CLEANUP(run_pids_finish) struct run_pids threads = {0};
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+        (void)list_numbers(path, &threads);
+        for (size_t i = 0; i < threads.n; i++) {
+                id_t thread = (id_t)threads.items[i];
+
+                errno = 0;
+                if (getpriority(PRIO_PROCESS, thread) < nice && errno == 0)
+                        (void)setpriority(PRIO_PROCESS, thread, nice);
+        }
 }
 
 bool run_tree_may_use(unsigned pu)

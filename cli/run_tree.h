@@ -50,6 +50,10 @@ int run_tree_pin(pid_t pid, const struct cpuset *pus);
  * included where `thorough`, which costs a look at all of /proc or more. */
 void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct cpuset *pus, bool thorough);
 
+/* Makes every thread of a process as nice as that, where it is not nicer already. What cannot be done stays as it is.
+ */
+void run_tree_nice(pid_t pid, int nice);
+
 /* Whether this process may be pinned to a PU; found out by trying, as cpusets change while we live. */
 bool run_tree_may_use(unsigned pu);
 

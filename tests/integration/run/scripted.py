@@ -7,23 +7,24 @@ import json
 import os
 import socket
 import struct
+import subprocess
 from typing import Any, Dict, List, Optional, Tuple
 
 DEAL = struct.Struct("=II")
 RECORD = struct.Struct("=HHIddQ")
 RUN, RUN_REPORT, END = 1, 2, 3
 READY, STARTED, DONE, WANT = 1, 2, 3, 4
-VERSION = 3
+VERSION = 4
 
 
 class Reporter:
-    def __init__(self, settings: Optional[Dict[str, Any]] = None) -> None:
+    def __init__(self, settings: Optional[Dict[str, Any]] = None, **more: Any) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(os.environ["SCHEDCTL_RUN"])
         self._partial = b""
         self._messages: List[Dict[str, Any]] = []
         fields = {"version": VERSION, "pid": os.getpid(), "python": "", "pytest": "", "argv": []}
-        self.send("hello", rootdir=os.getcwd(), settings=settings or {}, **fields)
+        self.send("hello", rootdir=os.getcwd(), settings=settings or {}, **fields, **more)
         self.welcome = self.receive("welcome")
 
     def send(self, event: str, **fields: Any) -> None:
@@ -61,6 +62,47 @@ class Reporter:
     def result(self) -> None:
         counts = {"passed": 0, "failed": 0, "skipped": 0, "errors": 0}
         self.send("result", exit=0, left=[], **counts)
+
+
+class Controller(Reporter):
+    """pytest-xdist's, with processes in its workers' place that do nothing."""
+
+    def __init__(self, asked: int, **more: Any) -> None:
+        super().__init__(xdist=asked, **more)
+        self.workers: int = self.welcome["workers"]
+        self.nodes: Dict[int, "subprocess.Popen[bytes]"] = {}
+
+    def node(self, number: int) -> Dict[str, Any]:
+        """Starts one; what the engine says of where it is."""
+        process = self.nodes[number] = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        self.send("node", worker=number, pid=process.pid)
+        pinned = self.receive("pinned")
+        assert pinned["worker"] == number
+        return pinned
+
+    def pus(self, number: int) -> List[int]:
+        """Where it may run, by the kernel."""
+        return sorted(os.sched_getaffinity(self.nodes[number].pid))
+
+    def gone(self, number: int, **more: Any) -> None:
+        self.nodes.pop(number).communicate()
+        self.send("gone", worker=number, **more)
+
+    def plan(self, items: List[str], dist: str = "load", **more: Any) -> List[List[int]]:
+        """The units."""
+        self.send("suite", items=items, dist=dist, start="xdist", **more)
+        plan = self.receive("plan")
+        assert plan["mode"] == "xdist" and len(plan["seconds"]) == len(plan["units"])
+        units: List[List[int]] = plan["units"]
+        return units
+
+    def ran(self, *items: Any, **more: Any) -> None:
+        self.send("ran", items=items, **more)
+
+    def finish(self) -> None:
+        for number in list(self.nodes):
+            self.gone(number, finished=True)
+        self.result()
 
 
 class Worker:
