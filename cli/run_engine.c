@@ -252,8 +252,10 @@ static int open_control(struct run *run, const char *socket, const char *python_
 
         if (r == 0 && python_dir)
                 r = run_env_set(run->options, socket, python_dir);
+        if (r == 0)
+                r = run_jobs_open(run);
         if (r == 0 && !run->options->no_counts)
-                r = run_counts_fill(&run->counts, (unsigned)cpuset_count(&run->lease.kept), false);
+                r = run_counts_fill(&run->counts, (unsigned)cpuset_count(&run->lease.kept), run->jobs.on);
         if (r == 0)
                 r = run_counts_apply(&run->counts);
         if (r == 0)
@@ -272,6 +274,8 @@ static int open_sources(struct run *run)
                 r = run_follow_init(run);
         if (r == 0)
                 r = run_held_watch(run);
+        if (r == 0)
+                r = run_jobs_watch(run);
         uv_prepare_init(&run->loop, &run->settle);
         run->settle.data = run;
         uv_prepare_start(&run->settle, on_settle);
@@ -285,7 +289,9 @@ static int begin(struct run *run, const char *socket, const sigset_t *command_ma
         run->begun = run_now(run);
         if (run->options->attach)
                 return run_attached_begin(run, socket);
-        run->command = run_command_start(run->options->command, command_mask, run->nice);
+        run_jobs_hand_on(run);
+        run->command = run_command_start(run_jobs_command(run), command_mask, run->nice);
+        run_jobs_handed_on(run);
         return run->command < 0 ? run->command : 0;
 }
 
@@ -297,6 +303,7 @@ static void close_sources(struct run *run)
         uv_close((uv_handle_t *)&run->settle, NULL);
         uv_close((uv_handle_t *)&run->channel_poll, NULL);
         run_held_close(run);
+        run_jobs_close(run);
         run_scope_close(run);
         run_pause_close(run);
         run_follow_close(run);
@@ -336,7 +343,7 @@ static void print_report(struct run *run)
         struct run_usage usage;
 
         run_scope_usage(run, &usage);
-        run_report_print(&run->report, &run->watch, &usage);
+        run_report_print(&run->report, &run->watch, &usage, &run->jobs);
 }
 
 /* A whole run in the order in which it happens. The guardian hears at once how COMMAND ended: whatever becomes of the
@@ -390,6 +397,7 @@ void run_engine(const struct run_options *options, const char *dir, struct run_l
         run_report_finish(&run.report);
         run_watch_finish(&run.watch);
         run_counts_finish(&run.counts);
+        run_jobs_finish(&run.jobs);
         run_share_finish(&run.share);
         run_machine_finish(&run.machine);
         run_lease_close(&run.lease);

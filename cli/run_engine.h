@@ -15,6 +15,7 @@
 #include "cli/run_attached.h"
 #include "cli/run_counts.h"
 #include "cli/run_follow.h"
+#include "cli/run_jobs.h"
 #include "cli/run_lease.h"
 #include "cli/run_machine.h"
 #include "cli/run_nice.h"
@@ -42,7 +43,8 @@ struct run {
         int channel; /* to the guardian */
         struct run_lease lease;
         struct run_machine machine;
-        struct run_share share; /* of the lease, among suites */
+        struct run_share share; /* of the lease, among suites and jobs */
+        struct run_jobs jobs;
         struct run_counts counts; /* what COMMAND is told of them */
         struct run_signals signals;
         struct run_server server;
@@ -96,8 +98,8 @@ void run_give_slot(struct run *run, unsigned slot);
 void run_serve_slots_later(struct run *run);
 /* A suite begins, or another was asked for so many workers: sees to slots for all. */
 void run_want_slots(struct run *run);
-/* Divides what is held among the suites anew, each of which hears of its own through run_suite_set_pus(): now, or,
- * for a suite in the midst of a step, when the loop comes round. */
+/* Divides what is held among the suites and jobs anew; of the suites each of which hears of its own through
+ * run_suite_set_pus(): now, or, for a suite in the midst of a step, when the loop comes round. */
 void run_share(struct run *run);
 void run_share_later(struct run *run);
 /* A PU that a suite has no more use for. */

@@ -20,28 +20,61 @@ static size_t count_active(const struct run *run)
         return n;
 }
 
+/* What it had no use for it says once: from then on it does with fewer. */
+static struct run_share_party describe_suite(struct run_suite *s)
+{
+        struct run_share_party party = run_share_party(s->number);
+
+        party.left = cpuset_and(&s->left_over, &s->share);
+        s->left_over = (struct cpuset){0};
+        if (!cpuset_is_empty(&party.left))
+                s->n_of_use = (unsigned)(cpuset_count(&s->share) - cpuset_count(&party.left));
+        if (s->n_of_use == 0) {
+                party.left = (struct cpuset){0};
+                return party;
+        }
+        party.max = s->n_of_use;
+        return party;
+}
+
+/* Jobs come behind the suites, if they are to have any. */
+static size_t describe_parties(struct run *run, struct run_share_party *parties)
+{
+        struct jobs_plan jobs = run_jobs_look(run);
+        size_t n = 0;
+
+        for (struct run_suite *s = run->suites; s; s = s->next)
+                if (run_suite_is_active(s))
+                        parties[n++] = describe_suite(s);
+        run_jobs_shared(run, jobs.max);
+        if (n > 0 && jobs.max > 0)
+                parties[n++] = (struct run_share_party){.number = RUN_SHARE_JOBS, .min = jobs.min, .max = jobs.max};
+        return n;
+}
+
 /* A run that holds nothing is paused, or is about to end: its suites keep what they had. */
 void run_share(struct run *run)
 {
+        CLEANUP_FREE struct run_share_party *parties = NULL;
         CLEANUP_FREE struct cpuset *shares = NULL;
-        CLEANUP_FREE uint32_t *suites = NULL;
-        size_t n = count_active(run), i = 0;
+        size_t most = count_active(run) + 1, n, i = 0;
 
         run->share_due = false;
-        if (n == 0 || cpuset_is_empty(&run->lease.kept))
+        if (cpuset_is_empty(&run->lease.kept))
                 return;
-        shares = calloc(n, sizeof(*shares));
-        suites = calloc(n, sizeof(*suites));
-        for (struct run_suite *s = run->suites; suites && s; s = s->next)
-                if (run_suite_is_active(s))
-                        suites[i++] = s->number;
-        if (!shares || !suites ||
-            run_share_divide(&run->share, &run->machine.machine, &run->lease.kept, suites, n, shares) < 0)
+        shares = calloc(most, sizeof(*shares));
+        parties = calloc(most, sizeof(*parties));
+        if (!shares || !parties)
                 return; /* everybody keeps what they have */
-        i = 0;
-        for (struct run_suite *s = run->suites; s; s = s->next)
-                if (run_suite_is_active(s))
-                        run_suite_set_pus(s, &shares[i++]);
+        n = describe_parties(run, parties);
+        if (n == 0 || run_share_divide(&run->share, &run->machine.machine, &run->lease.kept, parties, n, shares) < 0)
+                return;
+        for (struct run_suite *s = run->suites; s; s = s->next) {
+                if (!run_suite_is_active(s))
+                        continue;
+                s->share = shares[i];
+                run_suite_set_pus(s, &shares[i++]);
+        }
 }
 
 void run_share_later(struct run *run)
@@ -145,7 +178,12 @@ void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
         struct cpuset set = {0};
 
         cpuset_add(&set, pu);
-        if (!is_whole_command(run, suite) || cpuset_count(&run->lease.kept) <= 1)
+        if (!is_whole_command(run, suite)) {
+                cpuset_add(&suite->left_over, pu); /* others may have */
+                run_share_later(run);
+                return;
+        }
+        if (cpuset_count(&run->lease.kept) <= 1)
                 return;
         if (run_lease_lower(&run->lease, &set) == 0)
                 pin_all_but_workers(run, false);

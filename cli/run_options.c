@@ -27,7 +27,8 @@ enum {
         OPT_WEIGHT,
         OPT_SCOPE,
         OPT_JSON,
-        OPT_NO_COUNTS
+        OPT_NO_COUNTS,
+        OPT_JOBSERVER
 };
 
 static const struct option long_options[] = {
@@ -46,6 +47,7 @@ static const struct option long_options[] = {
         {"label", required_argument, NULL, OPT_LABEL},
         {"engine", required_argument, NULL, OPT_ENGINE},
         {"scope", required_argument, NULL, OPT_SCOPE},
+        {"jobserver", required_argument, NULL, OPT_JOBSERVER},
         {"item-timeout", required_argument, NULL, OPT_ITEM_TIMEOUT},
         {"confirm-failures", no_argument, NULL, OPT_CONFIRM_FAILURES},
         {"verbose", no_argument, NULL, 'v'},
@@ -75,6 +77,7 @@ static const struct {
         {"SCHEDCTL_LABEL", OPT_LABEL},
         {"SCHEDCTL_ENGINE", OPT_ENGINE},
         {"SCHEDCTL_SCOPE", OPT_SCOPE},
+        {"SCHEDCTL_JOBSERVER", OPT_JOBSERVER},
         {"SCHEDCTL_VERBOSE", 'v'},
         {"SCHEDCTL_QUIET", 'q'},
         {"SCHEDCTL_JSON", OPT_JSON},
@@ -97,6 +100,13 @@ static const char *const scope_texts[] = {
         [RUN_SCOPE_AUTO] = "auto",
         [RUN_SCOPE_YES] = "yes",
         [RUN_SCOPE_NO] = "no",
+};
+
+static const char *const jobserver_texts[] = {
+        [RUN_JOBSERVER_AUTO] = "auto",
+        [RUN_JOBSERVER_FIFO] = "fifo",
+        [RUN_JOBSERVER_PIPE] = "pipe",
+        [RUN_JOBSERVER_NO] = "no",
 };
 
 const char *run_start_text(enum run_start start)
@@ -135,6 +145,8 @@ static void print_help(void)
              "      --engine WHICH     who deals the tests: schedctl, the default, or xdist\n"
              "      --scope WHICH      a systemd scope of the run's own: auto, the default, where there\n"
              "                         is a user manager, yes or no\n"
+             "      --jobserver STYLE  how make and others that build take part: auto, the default,\n"
+             "                         fifo, pipe or no\n"
              "      --item-timeout S   end a worker whose test takes more than S seconds\n"
              "      --confirm-failures run tests that failed once more, each alone, at the end\n"
              "      --json FILE        write the summary as JSON, a line per suite\n"
@@ -317,6 +329,10 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
                 ok = parse_choice(value, scope_texts, ELEMENTSOF(scope_texts), &choice);
                 o->scope = (enum run_scope_wish)choice;
                 return ok;
+        case OPT_JOBSERVER:
+                ok = parse_choice(value, jobserver_texts, ELEMENTSOF(jobserver_texts), &choice);
+                o->jobserver = (enum run_jobserver)choice;
+                return ok;
         case OPT_NO_PIN:
                 ok = parse_switch(value, &o->no_pin);
                 o->no_pin ^= from_environment;
@@ -350,8 +366,9 @@ static const char *option_name(int option)
 /* Of a COMMAND, or of workers that are the run's own. */
 static bool needs_command(int option)
 {
-        static const int options[] = {OPT_MAX_ITEMS, OPT_MAX_WORKER_MEMORY, OPT_DRY_RUN,         OPT_START, OPT_ENGINE,
-                                      OPT_SCOPE,     OPT_ITEM_TIMEOUT,      OPT_CONFIRM_FAILURES};
+        static const int options[] = {
+                OPT_MAX_ITEMS, OPT_MAX_WORKER_MEMORY, OPT_DRY_RUN,          OPT_START,    OPT_ENGINE,
+                OPT_SCOPE,     OPT_ITEM_TIMEOUT,      OPT_CONFIRM_FAILURES, OPT_JOBSERVER};
 
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
                 if (options[i] == option)

@@ -21,6 +21,13 @@ enum run_scope_wish {
         RUN_SCOPE_NO,
 };
 
+enum run_jobserver {
+        RUN_JOBSERVER_AUTO,
+        RUN_JOBSERVER_FIFO,
+        RUN_JOBSERVER_PIPE,
+        RUN_JOBSERVER_NO,
+};
+
 enum {
         RUN_COUNT_MAX = 4096,               /* of workers or PUs; CPUSET_MAX */
         RUN_LABEL_MAX = 128,                /* bytes; the service's limit */
@@ -46,6 +53,7 @@ struct run_options {
         enum run_start start;
         enum run_engine engine;
         enum run_scope_wish scope;
+        enum run_jobserver jobserver;
         double item_timeout; /* seconds an item may take; 0: any time */
         bool confirm_failures;
         bool start_given, item_timeout_given, confirm_failures_given, max_items_given, max_worker_memory_given;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/run_jobs.h"
 #include "cli/run_report.h"
 #include "cli/run_scope.h"
 #include "cli/run_suite.h"
@@ -359,9 +360,10 @@ static void print_usage(const struct run_usage *usage, bool verbose)
 }
 
 /* What the whole run has used; what is not known is left out. */
-static json_t *describe_usage(const struct run_usage *usage)
+static json_t *describe_usage(const struct run_usage *usage, const struct run_jobs *jobs)
 {
-        json_t *o = json_pack("{s:f, s:s*}", "cpuSeconds", usage->cpu_seconds, "unit", usage->unit);
+        json_t *o = json_pack("{s:f, s:s*, s:o*}", "cpuSeconds", usage->cpu_seconds, "unit", usage->unit, "jobs",
+                              run_jobs_describe(jobs));
 
         if (usage->memory_peak != UINT64_MAX)
                 json_object_set_new(o, "memoryPeak", json_integer((json_int_t)usage->memory_peak));
@@ -370,24 +372,25 @@ static json_t *describe_usage(const struct run_usage *usage)
         return o;
 }
 
-static int write_suites(const struct run_report *report, const struct run_usage *usage, FILE *to)
+static int write_suites(const struct run_report *report, const struct run_usage *usage, const struct run_jobs *jobs,
+                        FILE *to)
 {
         json_t *suite;
         size_t i;
 
         errno = EIO; /* where nobody says more */
         json_array_foreach (report->suites, i, suite) {
-                json_object_set_new(suite, "run", describe_usage(usage));
+                json_object_set_new(suite, "run", describe_usage(usage, jobs));
                 if (json_dumpf(suite, to, JSON_COMPACT) < 0 || fputc('\n', to) == EOF)
                         return -errno;
         }
         return fflush(to) == 0 ? 0 : -errno;
 }
 
-static void write_json(const struct run_report *report, const struct run_usage *usage)
+static void write_json(const struct run_report *report, const struct run_usage *usage, const struct run_jobs *jobs)
 {
         CLEANUP_FCLOSE FILE *f = fopen(report->options->json, "we");
-        int r = f ? write_suites(report, usage, f) : -errno;
+        int r = f ? write_suites(report, usage, jobs, f) : -errno;
 
         if (r < 0)
                 fprintf(stderr, "schedctl run: %s: %s\n", report->options->json, strerror(-r));
@@ -419,13 +422,14 @@ static bool any_in_workers(const struct run_report *report)
         return false;
 }
 
-void run_report_print(struct run_report *report, const struct run_watch *watch, const struct run_usage *usage)
+void run_report_print(struct run_report *report, const struct run_watch *watch, const struct run_usage *usage,
+                      const struct run_jobs *jobs)
 {
         const json_t *suite;
         size_t i;
 
         if (report->options->json)
-                write_json(report, usage);
+                write_json(report, usage, jobs);
         if (report->options->dry_run)
                 print_plans(report);
         if (report->options->quiet || (report->options->attach && !report->options->verbose))
@@ -438,6 +442,8 @@ void run_report_print(struct run_report *report, const struct run_watch *watch, 
                 return; /* what it used is nobody's to say who did not start it */
         if (report->options->verbose || any_in_workers(report))
                 print_usage(usage, report->options->verbose);
+        if (report->options->verbose)
+                run_jobs_print(jobs);
         if (report->options->verbose && !watch->reached.n && !watch->n_seen)
                 fputs("schedctl: no pytest ran\n", stderr);
 }

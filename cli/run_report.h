@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct run_jobs;
 struct run_suite;
 struct run_options;
 struct run_usage;
@@ -24,5 +25,6 @@ void run_report_change(struct run_report *report, double seconds, unsigned n_pus
 /* Notes a suite that is over. What memory does not allow is left out. */
 void run_report_suite(struct run_report *report, struct run_suite *suite);
 /* Prints to stderr, and writes the file asked for. */
-void run_report_print(struct run_report *report, const struct run_watch *watch, const struct run_usage *usage);
+void run_report_print(struct run_report *report, const struct run_watch *watch, const struct run_usage *usage,
+                      const struct run_jobs *jobs);
 void run_report_finish(struct run_report *report);

@@ -125,6 +125,9 @@ struct run_suite {
         size_t n_recalls;
         struct dispatch_pu *pus; /* what it may use, fastest first */
         size_t n_pus;
+        struct cpuset share;     /* as it was given it last */
+        struct cpuset left_over; /* of that, what it has said since that it has no use for */
+        unsigned n_of_use;       /* PUs that it has any use for; 0: any number */
         double ran, waited;      /* seconds: lately, workers' first threads */
         uint64_t worker_memory;  /* bytes that a worker is known to need; 0 not known */
         uint64_t seen_memory;    /* of that, the most that one had in this run */

@@ -83,12 +83,22 @@ static bool read_stat(pid_t pid, char *buf, size_t size, const char **ret_fields
         return true;
 }
 
-static pid_t parent_of(pid_t pid)
+pid_t run_tree_parent(pid_t pid)
 {
         const char *fields;
         char buf[512];
 
         return read_stat(pid, buf, sizeof(buf), &fields) ? (pid_t)strtol(fields + strlen(" S "), NULL, 10) : 0;
+}
+
+size_t run_tree_count_threads(pid_t pid)
+{
+        CLEANUP(run_pids_finish) struct run_pids threads = {0};
+        char path[32];
+
+        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+        (void)list_numbers(path, &threads);
+        return threads.n;
 }
 
 char run_tree_state(pid_t pid)
@@ -115,7 +125,7 @@ static int descend_by_parents(pid_t pid, const struct run_pids *except, struct r
         int r = list_numbers("/proc", &all);
 
         for (size_t i = 0; r == 0 && i < all.n; i++)
-                r = run_pids_add(&parents, parent_of(all.items[i]));
+                r = run_pids_add(&parents, run_tree_parent(all.items[i]));
         for (pid_t parent = pid; r == 0; parent = pids->items[next++]) {
                 for (size_t i = 0; r == 0 && i < all.n; i++)
                         if (parents.items[i] == parent && !run_pids_have(except, all.items[i]))
@@ -199,10 +209,10 @@ bool run_tree_is_below(pid_t root, pid_t pid)
                 pid_t at = pid;
 
                 while (at > 1 && at != root)
-                        at = parent_of(at);
+                        at = run_tree_parent(at);
                 if (at == root)
                         return true;
-                if (parent_of(pid) == 0)
+                if (run_tree_parent(pid) == 0)
                         return false;
         }
         return false;

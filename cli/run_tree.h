@@ -54,6 +54,10 @@ void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct c
  */
 void run_tree_nice(pid_t pid, int nice);
 
+/* Its parent, or 0 where it is gone; and its threads. */
+pid_t run_tree_parent(pid_t pid);
+size_t run_tree_count_threads(pid_t pid);
+
 /* Whether this process may be pinned to a PU; found out by trying, as cpusets change while we live. */
 bool run_tree_may_use(unsigned pu);
 

@@ -74,7 +74,7 @@ def in_workers(runs: Runs, *options: object, **own: str) -> List[Dict[str, str]]
 
 def test_the_documents_table_is_the_programs(clean: Runs) -> None:
     """Every variable of the one is in the other, with a value of the same form."""
-    seen = environment(clean, "--max", 1)
+    seen = environment(clean, "--max", 1, "--jobserver", "no")
     told = json.loads(seen["SCHEDCTL_WORKER_ENV"])
     assert sorted(name for name in told if name != "MAKEFLAGS") == VARIABLES
     assert {name: seen[name] for name in VARIABLES} == {
@@ -135,7 +135,7 @@ def test_noise_left_behind_is_nothing(clean: Runs, noise: str) -> None:
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_a_worker_is_told_one(clean: Runs, start: str) -> None:
     own = {"NEXTEST_TEST_THREADS": "5", "GOFLAGS": "-v"}
-    for seen in in_workers(clean, "--start", start, **own):
+    for seen in in_workers(clean, "--jobserver", "no", "--start", start, **own):
         assert seen["NEXTEST_TEST_THREADS"] == "5"
         assert seen["GOFLAGS"] == "-v -p=1"
         ones = {name: seen[name] for name in VARIABLES if name not in own}
