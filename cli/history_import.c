@@ -40,32 +40,15 @@ void history_import_finish(struct history_import *import)
         *import = (struct history_import){0};
 }
 
-/* Makes room for one more element. */
-static int reserve(void **array, size_t n, size_t *allocated, size_t size)
-{
-        size_t wanted = *allocated ? 2 * *allocated : 64;
-        void *grown;
-
-        if (n < *allocated)
-                return 0;
-        grown = reallocarray(*array, wanted, size);
-        if (!grown)
-                return -ENOMEM;
-        *array = grown;
-        *allocated = wanted;
-        return 0;
-}
-
 int history_import_add_item(struct history_import *import, const char *id, const struct estimate *estimate)
 {
         char *copy = strdup(id);
-        void *items = import->items;
 
-        if (!copy || reserve(&items, import->n_items, &import->items_allocated, sizeof(*import->items)) < 0) {
+        if (!copy ||
+            array_reserve(&import->items, import->n_items, &import->items_allocated, sizeof(*import->items)) < 0) {
                 free(copy);
                 return -ENOMEM;
         }
-        import->items = items;
         import->items[import->n_items++] = (struct history_import_item){.id = copy, .estimate = *estimate};
         return 0;
 }
@@ -74,17 +57,15 @@ int history_import_add_group(struct history_import *import, const char *id, cons
                              double setup)
 {
         struct history_import_group group = {.loose = loose, .setup = setup};
-        void *groups = import->groups;
 
         group.id = strdup(id);
         group.parent = parent ? strdup(parent) : NULL;
         if (!group.id || (parent && !group.parent) ||
-            reserve(&groups, import->n_groups, &import->groups_allocated, sizeof(*import->groups)) < 0) {
+            array_reserve(&import->groups, import->n_groups, &import->groups_allocated, sizeof(*import->groups)) < 0) {
                 free(group.id);
                 free(group.parent);
                 return -ENOMEM;
         }
-        import->groups = groups;
         import->groups[import->n_groups++] = group;
         return 0;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
@@ -40,6 +41,24 @@ static inline void cleanup_fclosep(FILE **f)
 {
         if (*f)
                 fclose(*f);
+}
+
+/* Makes room for one element more in an array that has n; `array` points to the pointer, whatever that points to.
+ * -ENOMEM: as it was. */
+static inline int array_reserve(void *array, size_t n, size_t *allocated, size_t size)
+{
+        size_t wanted = *allocated ? 2 * *allocated : 16;
+        void *grown;
+
+        if (n < *allocated)
+                return 0;
+        memcpy(&grown, array, sizeof(grown));
+        grown = reallocarray(grown, wanted, size);
+        if (!grown)
+                return -ENOMEM;
+        memcpy(array, &grown, sizeof(grown));
+        *allocated = wanted;
+        return 0;
 }
 
 #define CLEANUP(f)     __attribute__((cleanup(f)))
