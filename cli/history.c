@@ -11,7 +11,8 @@
 #define COUNT_MAX (INT64_C(1) << 60)
 #define TIME_MAX  1e15
 
-int history_open(const char *path, struct history **ret_history, char **ret_warning)
+static int open_by(int (*open)(struct history *h, char **ret_warning), const char *path, struct history **ret_history,
+                   char **ret_warning)
 {
         CLEANUP_FREE char *warning = NULL;
         struct history *h = calloc(1, sizeof(*h));
@@ -26,7 +27,7 @@ int history_open(const char *path, struct history **ret_history, char **ret_warn
         if (r == 0 && !h->path)
                 r = (warning = strdup("no history: neither XDG_STATE_HOME nor HOME is set")) ? 0 : -ENOMEM;
         else if (r == 0)
-                r = history_file_open(h, &warning);
+                r = open(h, &warning);
         if (r < 0) {
                 history_close(h);
                 return r;
@@ -38,6 +39,16 @@ int history_open(const char *path, struct history **ret_history, char **ret_warn
         *ret_history = h;
         *ret_warning = TAKE(warning);
         return 0;
+}
+
+int history_open(const char *path, struct history **ret_history, char **ret_warning)
+{
+        return open_by(history_file_open, path, ret_history, ret_warning);
+}
+
+int history_look(const char *path, struct history **ret_history, char **ret_warning)
+{
+        return open_by(history_file_look, path, ret_history, ret_warning);
 }
 
 void history_close(struct history *h)

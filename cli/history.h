@@ -67,6 +67,8 @@ enum {
 /* path NULL: the user's. *ret_history is NULL where there is no history to be had; *ret_warning is NULL where
  * there is nothing to say. -ENOMEM. */
 int history_open(const char *path, struct history **ret_history, char **ret_warning);
+/* Likewise a file of somebody else's, which is only read, and neither upgraded nor set aside. */
+int history_look(const char *path, struct history **ret_history, char **ret_warning);
 void history_close(struct history *h);
 
 /* Fills ret_estimates (zero: unknown); returns how many are known, 0 where the file cannot be read. -ENOMEM. */
@@ -99,6 +101,7 @@ int history_store(struct history *h, const char *project, const struct history_s
 struct history_listed_item {
         char *id;
         uint32_t group; /* index of its innermost group, or ESTIMATE_NO_GROUP */
+        int64_t seen;   /* seconds since the epoch: when it was last measured */
         bool current;   /* in the latest run of the whole project, or in one since: it has not been deleted */
         struct estimate estimate;
 };
@@ -106,6 +109,7 @@ struct history_listed_item {
 struct history_listed_group {
         char *id;
         uint32_t parent; /* a lower index, or ESTIMATE_NO_GROUP */
+        int64_t seen;    /* as an item's */
         bool loose;
         double setup; /* < 0 unknown */
 };
@@ -123,6 +127,9 @@ struct history_list {
 /* 1, or 0 and nothing where the project is not known. -ENOMEM. */
 int history_list(struct history *h, const char *project, struct history_list *ret_list);
 void history_list_finish(struct history_list *list);
+
+/* The names of all projects, by name: an array to free, as are the names. -ENOMEM. */
+int history_list_projects(struct history *h, char ***ret_names, size_t *ret_n);
 
 /* The nearest known project at or above a directory (an absolute path): its root, the caller's to free, or NULL.
  * -ENOMEM. */

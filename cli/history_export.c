@@ -30,6 +30,12 @@ static void write_number(const char *name, double value, FILE *to)
         fprintf(to, ", \"%s\": %s", name, text);
 }
 
+static void write_seen(int64_t seen, FILE *to)
+{
+        if (seen > 0)
+                fprintf(to, ", \"seen\": %lld", (long long)seen);
+}
+
 /* What is no UTF-8, out of a damaged file, is escaped. */
 static int write_text(const char *text, FILE *to)
 {
@@ -53,6 +59,7 @@ static int write_item(const struct history_listed_item *item, FILE *to)
 
         fputs("{\"id\": ", to);
         r = write_text(item->id, to);
+        write_seen(item->seen, to);
         fprintf(to, ", \"samples\": %u", e->n_samples);
         write_number("wall", e->wall, to);
         if (e->cpu >= 0)
@@ -66,20 +73,21 @@ static int write_item(const struct history_listed_item *item, FILE *to)
         return r;
 }
 
-static int write_group(const char *id, const char *parent, bool loose, double setup, FILE *to)
+static int write_group(const char *id, const char *parent, const struct history_listed_group *group, FILE *to)
 {
         int r;
 
         fputs("{\"id\": ", to);
         r = write_text(id, to);
+        write_seen(group->seen, to);
         if (r == 0 && parent) {
                 fputs(", \"parent\": ", to);
                 r = write_text(parent, to);
         }
-        if (loose)
+        if (group->loose)
                 fputs(", \"loose\": true", to);
-        if (setup >= 0)
-                write_number("setup", setup, to);
+        if (group->setup >= 0)
+                write_number("setup", group->setup, to);
         fputc('}', to);
         return r;
 }
@@ -103,16 +111,16 @@ static int write_items(const struct history_list *list, FILE *to)
 
 static int write_groups(const struct history_list *list, FILE *to)
 {
+        const struct history_listed_group session = {.setup = list->session_setup};
         int r;
 
         fputs("\"groups\": [\n", to);
-        r = write_group(HISTORY_SESSION, NULL, false, list->session_setup, to);
+        r = write_group(HISTORY_SESSION, NULL, &session, to);
         for (uint32_t i = 0; i < list->n_groups && r == 0; i++) {
                 const struct history_listed_group *g = &list->groups[i];
 
                 fputs(",\n", to);
-                r = write_group(g->id, g->parent == ESTIMATE_NO_GROUP ? NULL : list->groups[g->parent].id, g->loose,
-                                g->setup, to);
+                r = write_group(g->id, g->parent == ESTIMATE_NO_GROUP ? NULL : list->groups[g->parent].id, g, to);
         }
         fputs("]}\n", to);
         return r;

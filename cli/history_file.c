@@ -10,8 +10,6 @@
 #include "cli/history.h"
 #include "lib/util.h"
 
-enum { APPLICATION_ID = 0x73636864 }; /* "schd"; file(1) and PRAGMA application_id show it */
-
 /* What a file turned out to be. */
 enum verdict {
         FILE_OURS,
@@ -152,7 +150,7 @@ static enum verdict examine(sqlite3 *db, int *ret_version)
         *ret_version = version;
         if (application == 0 && version == 0 && tables == 0)
                 return FILE_EMPTY;
-        if (application != APPLICATION_ID || version < 1)
+        if (application != HISTORY_APPLICATION_ID || version < 1)
                 return FILE_BROKEN;
         return version > SCHEMA_VERSION ? FILE_NEWER : probe(db, version);
 }
@@ -185,8 +183,8 @@ static int run_upgrades(sqlite3 *db, int version)
 
         for (; version < SCHEMA_VERSION && r == SQLITE_OK; version++)
                 r = sqlite3_exec(db, upgrades[version], NULL, NULL, NULL);
-        snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
-                 SCHEMA_VERSION);
+        snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                 HISTORY_APPLICATION_ID, SCHEMA_VERSION);
         return r == SQLITE_OK ? sqlite3_exec(db, pragmas, NULL, NULL, NULL) : r;
 }
 
@@ -338,6 +336,23 @@ int history_file_replace(struct history *h, char **ret_warning)
                 return 0;
         r = warn(ret_warning, "the history %s was damaged or not one: kept as %s, a new one begun", h->path, name);
         return r < 0 ? r : 0;
+}
+
+int history_file_look(struct history *h, char **ret_warning)
+{
+        enum verdict verdict = FILE_UNREADABLE;
+        int version = 0;
+
+        if (open_database(h, SQLITE_OPEN_READONLY) == SQLITE_OK)
+                verdict = examine(h->db, &version);
+        if (verdict == FILE_OLDER)
+                verdict = upgrade_copy(h);
+        if (verdict == FILE_OURS)
+                return 0;
+        if (verdict != FILE_BROKEN && verdict != FILE_EMPTY)
+                return refuse(h, verdict, ret_warning);
+        close_database(h);
+        return warn(ret_warning, "no history: %s is damaged or not one", h->path);
 }
 
 int history_file_open(struct history *h, char **ret_warning)

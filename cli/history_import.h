@@ -28,11 +28,13 @@ bool history_format_parse(const char *name, enum history_format *ret_format);
 
 struct history_import_item {
         char *id;
+        int64_t seen; /* seconds since the epoch: when it was measured; 0: the file does not say */
         struct estimate estimate;
 };
 
 struct history_import_group {
         char *id, *parent; /* parent NULL: none; an id may come twice */
+        int64_t seen;      /* as an item's */
         bool loose;
         double setup; /* < 0 unknown */
 };

@@ -97,6 +97,17 @@ static bool read_outcome(const json_t *object, enum estimate_outcome *ret_outcom
         return false;
 }
 
+/* Seconds since the epoch; 0: not said. */
+static bool read_seen(const json_t *object, int64_t *ret_seen)
+{
+        json_int_t seen = 0;
+
+        if (json_object_get(object, "seen") && !read_integer(object, "seen", INT64_MAX, &seen))
+                return false;
+        *ret_seen = seen;
+        return true;
+}
+
 #define REQUIRED (-2.0)
 
 static int read_item(const json_t *object, size_t index, struct history_import *import, char **ret_error)
@@ -104,31 +115,41 @@ static int read_item(const json_t *object, size_t index, struct history_import *
         const char *id = json_string_value(json_object_get(object, "id"));
         json_int_t samples, rss;
         struct estimate e = {0};
+        int64_t seen;
+        int r;
 
         if (!id || !*id || !read_integer(object, "samples", ESTIMATE_SAMPLES_MAX, &samples) ||
             !read_integer(object, "rss", INT64_MAX, &rss) || !read_number(object, "wall", REQUIRED, &e.wall) ||
             !read_number(object, "cpu", -1, &e.cpu) || !read_number(object, "spread", REQUIRED, &e.spread) ||
             !read_number(object, "last", REQUIRED, &e.last) || !read_number(object, "lastCpu", 0, &e.last_cpu) ||
-            !read_number(object, "lastSpeed", 0, &e.last_speed) || e.last_speed > 1 ||
+            !read_number(object, "lastSpeed", 0, &e.last_speed) || e.last_speed > 1 || !read_seen(object, &seen) ||
             !read_outcome(object, &e.outcome))
                 return history_import_fail(ret_error, "item %zu (%s) lacks a field, or has one that cannot be", index,
                                            id ? id : "no id");
         e.n_samples = (uint32_t)samples;
         e.rss = (uint64_t)rss;
-        return history_import_add_item(import, id, &e);
+        r = history_import_add_item(import, id, &e);
+        if (r == 0)
+                import->items[import->n_items - 1].seen = seen;
+        return r;
 }
 
 static int read_group(const json_t *object, size_t index, struct history_import *import, char **ret_error)
 {
         const char *id = json_string_value(json_object_get(object, "id"));
         const json_t *parent = json_object_get(object, "parent"), *loose = json_object_get(object, "loose");
+        int64_t seen;
         double setup;
+        int r;
 
         if (!id || (parent && !json_is_string(parent)) || (loose && !json_is_boolean(loose)) ||
-            !read_number(object, "setup", -1, &setup))
+            !read_number(object, "setup", -1, &setup) || !read_seen(object, &seen))
                 return history_import_fail(ret_error, "group %zu (%s) lacks a field, or has one that cannot be", index,
                                            id ? id : "no id");
-        return history_import_add_group(import, id, json_string_value(parent), json_is_true(loose), setup);
+        r = history_import_add_group(import, id, json_string_value(parent), json_is_true(loose), setup);
+        if (r == 0)
+                import->groups[import->n_groups - 1].seen = seen;
+        return r;
 }
 
 static int read_project(const json_t *object, struct history_import *import, char **ret_error)

@@ -82,7 +82,8 @@ static int add_group(struct read_groups *groups, sqlite3_stmt *s)
         row = &groups->rows[groups->n];
         *row = (struct read_group){.group = {.id = strdup(id ? id : ""),
                                              .loose = sqlite3_column_int(s, 2),
-                                             .setup = history_read_time(s, 3)},
+                                             .setup = history_read_time(s, 3),
+                                             .seen = sqlite3_column_int64(s, 4)},
                                    .parent = strdup(parent ? parent : "")};
         groups->n++;
         return row->group.id && row->parent ? 0 : -ENOMEM;
@@ -93,9 +94,10 @@ static int read_groups(struct history *h, int64_t key, struct read_groups *group
         CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
         int r = 0;
 
-        if (!history_prepare(
-                    h, "SELECT id, parent, loose, setup FROM fixture_group WHERE project = ? AND id != '' ORDER BY id",
-                    &s))
+        if (!history_prepare(h,
+                             "SELECT id, parent, loose, setup, seen FROM fixture_group WHERE project = ? AND id != '' "
+                             "ORDER BY id",
+                             &s))
                 return 0;
         sqlite3_bind_int64(s, 1, key);
         while (r == 0 && sqlite3_step(s) == SQLITE_ROW)
@@ -226,6 +228,7 @@ static int list_items(struct history *h, const struct history_row *row, const st
                 *item = (struct history_listed_item){
                         .id = strdup(id),
                         .group = innermost(groups, id),
+                        .seen = seen,
                         .current = sqlite3_column_int64(s, HISTORY_N_ITEM_COLUMNS) >= row->whole_run,
                         .estimate = history_read_estimate(s),
                 };
@@ -263,6 +266,29 @@ int history_list(struct history *h, const char *project, struct history_list *re
         *ret_list = list;
         list = (struct history_list){0};
         return 1;
+}
+
+int history_list_projects(struct history *h, char ***ret_names, size_t *ret_n)
+{
+        CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
+        char **names = NULL;
+        size_t n = 0, allocated = 0;
+        int r = 0;
+
+        if (!history_prepare(h, "SELECT name FROM project ORDER BY name", &s))
+                return 0;
+        while (r == 0 && sqlite3_step(s) == SQLITE_ROW) {
+                const char *name = (const char *)sqlite3_column_text(s, 0);
+
+                r = array_reserve(&names, n, &allocated, sizeof(*names));
+                if (r == 0) {
+                        names[n] = strdup(name ? name : "");
+                        r = names[n++] ? 0 : -ENOMEM;
+                }
+        }
+        *ret_names = names;
+        *ret_n = n;
+        return r;
 }
 
 int history_find_project(struct history *h, const char *directory, char **ret_project)

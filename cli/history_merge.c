@@ -57,10 +57,8 @@ static int prepare_rows(struct merging *m)
         sqlite3_bind_int64(m->read, 1, m->row.key);
         sqlite3_bind_int64(m->write, 1, m->row.key);
         sqlite3_bind_int64(m->write, 15, (int64_t)m->row.project.runs);
-        sqlite3_bind_int64(m->write, 16, m->now);
         sqlite3_bind_int64(m->write_group, 1, m->row.key);
         sqlite3_bind_int64(m->write_group, 4, (int64_t)m->row.project.runs);
-        sqlite3_bind_int64(m->write_group, 5, m->now);
         return SQLITE_OK;
 }
 
@@ -91,6 +89,7 @@ static int merge_item(struct merging *m, const struct history_import_item *item)
         }
         m->merged.n_taken++;
         history_bind_item(m->write, item->id, &item->estimate, position);
+        sqlite3_bind_int64(m->write, 16, item->seen ? item->seen : m->now);
         return history_finish_row(m->write);
 }
 
@@ -98,6 +97,7 @@ static int merge_group(struct merging *m, const struct history_import_group *gro
 {
         sqlite3_bind_text(m->write_group, 2, group->id, -1, SQLITE_STATIC);
         sqlite3_bind_double(m->write_group, 3, group->setup);
+        sqlite3_bind_int64(m->write_group, 5, group->seen ? group->seen : m->now);
         sqlite3_bind_text(m->write_group, 6, group->parent ? group->parent : "", -1, SQLITE_STATIC);
         sqlite3_bind_int(m->write_group, 7, group->loose);
         sqlite3_bind_int(m->write_group, 8, exact && m->replace);
