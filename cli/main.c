@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
         {"run", verb_run, "run a command, its tests in parallel on borrowed CPUs"},
         {"plan", verb_plan, "say how long a project's tests would take, and what would help"},
         {"history", verb_history, "show, export, import and forget what earlier runs measured"},
+        {"merge", verb_merge, "join what CI nodes have left: JUnit files, histories, coverage"},
         {"status", verb_status, "list the runs, their CPUs and who waits"},
         {"top", verb_top, "show the machine, the runs and what limits them, full screen"},
         {"explain", verb_explain, "say what limits the CPUs that are lent, and why each run has what it has"},

@@ -13,6 +13,7 @@ enum {
 int verb_run(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_history(int argc, char **argv);
+int verb_merge(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_explain(int argc, char **argv);

@@ -1,0 +1,25 @@
+/* A file that is written whole or not at all: into a temporary one beside it, which then takes its place. What is there
+ * and no plain file (/dev/stdout, a FIFO) is written to directly, "-" is standard output. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct merge_output {
+        FILE *file;
+        char *path;      /* that it gets; links are followed */
+        char *temporary; /* NULL: it is written directly */
+};
+
+/* A negative errno; the directory has to be there. */
+int merge_output_open(struct merge_output *output, const char *path);
+/* Closes it and puts it into its place. A negative errno: the old file is still there. */
+int merge_output_commit(struct merge_output *output);
+/* Gives up what has not been committed. */
+void merge_output_finish(struct merge_output *output);
+
+bool merge_output_is_stdout(const char *path);
+/* What a path leads to in the end, if that is not there then in a directory that is. A negative errno. */
+int merge_output_resolve(const char *path, char **ret_path);
+/* A file without a name to write and read, in the directory of `beside` or, NULL, in $TMPDIR. A negative errno. */
+int merge_spool_open(const char *beside, FILE **ret_spool);

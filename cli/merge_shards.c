@@ -1,0 +1,270 @@
+#include "cli/merge_shards.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+enum { SHARDS_MAX = 1000000 };
+
+static void finish_texts(struct merge_texts *texts)
+{
+        for (size_t i = 0; i < texts->n; i++)
+                free(texts->list[i]);
+        free(texts->list);
+}
+
+static void finish_shard(struct merge_shard *shard)
+{
+        free(shard->suite);
+        free(shard->collection);
+        free(shard->split);
+}
+
+void merge_shards_finish(struct merge_shards *shards)
+{
+        for (size_t i = 0; i < shards->n; i++)
+                finish_shard(&shards->list[i]);
+        free(shards->list);
+        finish_texts(&shards->missing);
+        finish_texts(&shards->problems);
+        *shards = (struct merge_shards){0};
+}
+
+__attribute__((format(printf, 2, 3))) static int add_text(struct merge_texts *texts, const char *format, ...)
+{
+        CLEANUP_FREE char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
+        va_end(args);
+        if (!text || array_reserve(&texts->list, texts->n, &texts->allocated, sizeof(*texts->list)) < 0)
+                return -ENOMEM;
+        texts->list[texts->n++] = TAKE(text);
+        return 0;
+}
+
+/* Reading the marks */
+
+static bool read_number(const char *text, uint64_t most, uint64_t *ret_number)
+{
+        char *end;
+
+        if (!text || *text < '0' || *text > '9')
+                return false;
+        errno = 0;
+        *ret_number = strtoull(text, &end, 10);
+        return !errno && !*end && *ret_number <= most;
+}
+
+static bool read_shard(const char *text, struct merge_shard *shard)
+{
+        const char *slash = strchr(text, '/');
+        char index[16] = {0};
+        uint64_t i, n;
+
+        if (!slash || slash - text >= (ptrdiff_t)sizeof(index))
+                return false;
+        memcpy(index, text, (size_t)(slash - text));
+        if (!read_number(index, SHARDS_MAX, &i) || !read_number(slash + 1, SHARDS_MAX, &n) || i < 1 || i > n)
+                return false;
+        shard->index = (unsigned)i;
+        shard->count = (unsigned)n;
+        return true;
+}
+
+static char *copy_mark(const struct merge_attributes *marks, const char *name)
+{
+        const char *value = merge_attributes_find(marks, name);
+
+        return strdup(value ? value : "");
+}
+
+static int add_suite(struct merge_shards *shards, unsigned input, const struct merge_suite *suite)
+{
+        const char *text = merge_attributes_find(&suite->marks, "schedctl.shard");
+        struct merge_shard shard = {.input = input};
+
+        if (!text || !read_shard(text, &shard))
+                return 0;
+        if (!read_number(merge_attributes_find(&suite->marks, "schedctl.tests"), UINT64_MAX, &shard.tests))
+                shard.tests = 0;
+        if (!read_number(merge_attributes_find(&suite->marks, "schedctl.dealt"), UINT64_MAX, &shard.dealt))
+                shard.dealt = 0;
+        shard.suite = strdup(suite->path);
+        shard.collection = copy_mark(&suite->marks, "schedctl.collection");
+        shard.split = copy_mark(&suite->marks, "schedctl.split");
+        if (!shard.suite || !shard.collection || !shard.split ||
+            array_reserve(&shards->list, shards->n, &shards->allocated, sizeof(shard)) < 0) {
+                finish_shard(&shard);
+                return -ENOMEM;
+        }
+        shards->list[shards->n++] = shard;
+        return 0;
+}
+
+int merge_shards_add(struct merge_shards *shards, unsigned input, const struct merge_suites *suites)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; i < suites->n && r == 0; i++)
+                r = add_suite(shards, input, &suites->list[i]);
+        return r;
+}
+
+/* Judging: of each suite's shards, which are next to each other in the list. */
+
+static int compare_shards(const void *a, const void *b)
+{
+        const struct merge_shard *x = a, *y = b;
+        int r = strcmp(x->suite, y->suite);
+
+        if (r == 0)
+                r = (x->index > y->index) - (x->index < y->index);
+        return r ? r : (x->input > y->input) - (x->input < y->input);
+}
+
+static bool are_of_one_split(const struct merge_shard *a, const struct merge_shard *b)
+{
+        return a->count == b->count && strcmp(a->collection, b->collection) == 0 && strcmp(a->split, b->split) == 0;
+}
+
+/* The split that most of them are of; of several the first one's. */
+static const struct merge_shard *find_split(const struct merge_shard *list, size_t n)
+{
+        const struct merge_shard *most = NULL;
+        size_t n_most = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                size_t n_same = 0;
+
+                for (size_t j = 0; j < n; j++)
+                        n_same += are_of_one_split(&list[i], &list[j]);
+                if (n_same > n_most) {
+                        n_most = n_same;
+                        most = &list[i];
+                }
+        }
+        return most;
+}
+
+static const char *say_difference(const struct merge_shard *shard, const struct merge_shard *most)
+{
+        if (shard->count != most->count)
+                return "is of another number of shards than the others";
+        if (strcmp(shard->collection, most->collection) != 0)
+                return "was split from other tests than the others: they did not collect the same";
+        return "was split by another history than the others";
+}
+
+static int judge_split(struct merge_shards *shards, struct merge_shard *list, size_t n, const char *const *paths)
+{
+        const struct merge_shard most = *find_split(list, n);
+        int r = 0;
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                list[i].odd = !are_of_one_split(&list[i], &most);
+                if (list[i].odd)
+                        r = add_text(&shards->problems, "%s: shard %u/%u %s", paths[list[i].input], list[i].index,
+                                     list[i].count, say_difference(&list[i], &most));
+        }
+        return r;
+}
+
+/* How often each shard is there; index 0: the least often, from 0 on, that any is. */
+static unsigned *count_shards(const struct merge_shard *list, size_t n, unsigned count)
+{
+        unsigned *times = calloc(count + (size_t)1, sizeof(*times));
+
+        if (!times)
+                return NULL;
+        for (size_t i = 0; i < n; i++)
+                if (list[i].index <= count)
+                        times[list[i].index]++;
+        times[0] = times[1];
+        for (unsigned i = 2; i <= count; i++)
+                times[0] = times[i] < times[0] ? times[i] : times[0];
+        return times;
+}
+
+static int judge_times(struct merge_shards *shards, const struct merge_shard *list, size_t n, unsigned count)
+{
+        CLEANUP_FREE unsigned *times = count_shards(list, n, count);
+        unsigned sets = times && times[0] > 1 ? times[0] : 1;
+        int r = times ? 0 : -ENOMEM;
+
+        for (unsigned i = 1; i <= count && r == 0; i++) {
+                if (times[i] == 0) {
+                        r = add_text(&shards->missing, "%u/%u", i, count);
+                        if (r == 0)
+                                r = add_text(&shards->problems, "shard %u/%u is missing", i, count);
+                } else if (times[i] > sets) {
+                        r = add_text(&shards->problems, "shard %u/%u is there %u times", i, count, times[i]);
+                }
+        }
+        if (sets > 1)
+                shards->exclusive = false;
+        return r;
+}
+
+static int judge_dealt(struct merge_shards *shards, struct merge_tests *tests, const struct merge_shard *shard,
+                       const char *path)
+{
+        uint64_t n = 0;
+        int r = shard->dealt ? merge_tests_count_different(tests, &shard->input, 1, &n) : 0;
+
+        if (r == 0 && n < shard->dealt)
+                r = add_text(&shards->problems, "%s: shard %u/%u has %llu of its %llu tests", path, shard->index,
+                             shard->count, (unsigned long long)n, (unsigned long long)shard->dealt);
+        return r;
+}
+
+static int judge_never(struct merge_shards *shards, struct merge_tests *tests, const struct merge_shard *list, size_t n)
+{
+        CLEANUP_FREE unsigned *inputs = calloc(n, sizeof(*inputs));
+        uint64_t most = 0, n_ran = 0;
+        int r;
+
+        if (!inputs)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                inputs[i] = list[i].input;
+                most = list[i].tests > most ? list[i].tests : most;
+        }
+        r = merge_tests_count_different(tests, inputs, n, &n_ran);
+        if (r < 0 || n_ran >= most)
+                return r;
+        shards->n_never += most - n_ran;
+        return add_text(&shards->problems, "%llu of %llu tests never ran", (unsigned long long)(most - n_ran),
+                        (unsigned long long)most);
+}
+
+static int judge_suite(struct merge_shards *shards, struct merge_tests *tests, struct merge_shard *list, size_t n,
+                       const char *const *paths)
+{
+        unsigned count = find_split(list, n)->count;
+        int r = judge_split(shards, list, n, paths);
+
+        if (r == 0)
+                r = judge_times(shards, list, n, count);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = judge_dealt(shards, tests, &list[i], paths[list[i].input]);
+        return r == 0 ? judge_never(shards, tests, list, n) : r;
+}
+
+int merge_shards_judge(struct merge_shards *shards, struct merge_tests *tests, const char *const *paths)
+{
+        int r = 0;
+
+        qsort(shards->list, shards->n, sizeof(*shards->list), compare_shards);
+        shards->exclusive = shards->n > 0;
+        for (size_t i = 0, end; i < shards->n && r == 0; i = end) {
+                for (end = i + 1; end < shards->n && strcmp(shards->list[i].suite, shards->list[end].suite) == 0; end++)
+                        ;
+                r = judge_suite(shards, tests, &shards->list[i], end - i, paths);
+        }
+        return r;
+}
