@@ -38,6 +38,8 @@ int verb_attach(int argc, char **argv)
         case RUN_OPTIONS_OK:
                 break;
         }
+        if (!run_shard_settle("attach", true, &options))
+                return VERB_USAGE;
         options.attach = parent;
         if (!options.label) {
                 label_by_parent(parent, label);

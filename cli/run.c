@@ -31,5 +31,7 @@ int verb_run(int argc, char **argv)
         }
         if (run_join_is_inside())
                 return run_join(options.command);
+        if (!run_shard_settle("run", false, &options))
+                return VERB_USAGE;
         return run_begin(&options, find_python_dir(python, sizeof(python)));
 }

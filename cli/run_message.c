@@ -132,39 +132,59 @@ static int read_constraints(const json_t *message, struct run_listing *l)
         return 0;
 }
 
-int run_message_suite(const json_t *message, struct run_listing *ret_listing)
+/* What there is: items, groups, and who goes together. */
+static int read_listing(const json_t *message, struct run_listing *l)
 {
         const json_t *ids = json_object_get(message, "items"), *group = json_object_get(message, "group");
         const json_t *groups = json_object_get(message, "groups");
-        struct run_listing l = {.start = run_message_text(message, "start"), .why = run_message_text(message, "why")};
         int r;
 
         if (!json_is_array(ids) || !json_is_array(group) || !json_is_array(groups) ||
             json_array_size(ids) > RUN_ITEMS_MAX || json_array_size(group) != json_array_size(ids) ||
-            json_array_size(groups) > json_array_size(ids) + RUN_ITEMS_MAX ||
-            (strcmp(l.start, "fork") != 0 && strcmp(l.start, "spawn") != 0))
+            json_array_size(groups) > json_array_size(ids) + RUN_ITEMS_MAX)
                 return -EPROTO;
-        l.n_items = (uint32_t)json_array_size(ids);
-        l.n_groups = (uint32_t)json_array_size(groups);
-        r = reserve_listing(&l);
+        l->n_items = (uint32_t)json_array_size(ids);
+        l->n_groups = (uint32_t)json_array_size(groups);
+        r = reserve_listing(l);
         if (r == 0)
-                r = read_groups(groups, &l);
+                r = read_groups(groups, l);
         if (r == 0)
-                r = read_items(ids, group, &l);
-        if (r == 0)
-                r = read_constraints(message, &l);
+                r = read_items(ids, group, l);
+        return r == 0 ? read_constraints(message, l) : r;
+}
+
+static int take_listing(int r, struct run_listing *l, struct run_listing *ret_listing)
+{
+        if (r < 0)
+                run_listing_finish(l);
+        else
+                *ret_listing = *l;
+        return r;
+}
+
+int run_message_suite(const json_t *message, struct run_listing *ret_listing)
+{
+        struct run_listing l = {.start = run_message_text(message, "start"), .why = run_message_text(message, "why")};
+        int r;
+
+        if (strcmp(l.start, "fork") != 0 && strcmp(l.start, "spawn") != 0)
+                return -EPROTO;
+        r = read_listing(message, &l);
         if (r == 0)
                 r = read_items_if_any(message, "alone", l.n_items, &l.alone);
         if (r == 0)
                 r = read_items_if_any(message, "early", l.n_items, &l.early);
         if (r == 0)
                 r = run_needs_read(message, l.n_items, &l.needs);
-        if (r < 0) {
-                run_listing_finish(&l);
-                return r;
-        }
-        *ret_listing = l;
-        return 0;
+        return take_listing(r, &l, ret_listing);
+}
+
+int run_message_collected(const json_t *message, struct run_listing *ret_listing)
+{
+        struct run_listing l = {.start = "", .why = ""};
+        int r = read_listing(message, &l);
+
+        return take_listing(r, &l, ret_listing);
 }
 
 void run_listing_finish(struct run_listing *l)

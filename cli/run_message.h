@@ -66,6 +66,8 @@ struct run_result {
 
 int run_message_hello(const json_t *message, struct run_hello *ret_hello);
 int run_message_suite(const json_t *message, struct run_listing *ret_listing);
+/* The same of what was collected, of which nothing is known but what there is. */
+int run_message_collected(const json_t *message, struct run_listing *ret_listing);
 void run_listing_finish(struct run_listing *listing);
 /* Of a confirm: an item. */
 int run_message_item(const json_t *message, uint32_t n_items, uint32_t *ret_item);

@@ -26,6 +26,7 @@ enum {
         OPT_PRIORITY,
         OPT_WEIGHT,
         OPT_SCOPE,
+        OPT_SHARD,
         OPT_JSON,
         OPT_NO_COUNTS,
         OPT_JOBSERVER
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
         {"engine", required_argument, NULL, OPT_ENGINE},
         {"scope", required_argument, NULL, OPT_SCOPE},
         {"jobserver", required_argument, NULL, OPT_JOBSERVER},
+        {"shard", required_argument, NULL, OPT_SHARD},
         {"item-timeout", required_argument, NULL, OPT_ITEM_TIMEOUT},
         {"confirm-failures", no_argument, NULL, OPT_CONFIRM_FAILURES},
         {"verbose", no_argument, NULL, 'v'},
@@ -78,6 +80,7 @@ static const struct {
         {"SCHEDCTL_ENGINE", OPT_ENGINE},
         {"SCHEDCTL_SCOPE", OPT_SCOPE},
         {"SCHEDCTL_JOBSERVER", OPT_JOBSERVER},
+        {"SCHEDCTL_SHARD", OPT_SHARD},
         {"SCHEDCTL_VERBOSE", 'v'},
         {"SCHEDCTL_QUIET", 'q'},
         {"SCHEDCTL_JSON", OPT_JSON},
@@ -147,6 +150,8 @@ static void print_help(void)
              "                         is a user manager, yes or no\n"
              "      --jobserver STYLE  how make and others that build take part: auto, the default,\n"
              "                         fifo, pipe or no\n"
+             "      --shard I/N        run the Ith of N parts of each suite, on one of N nodes; auto, the\n"
+             "                         default, and ci: as CI says; no: all of it\n"
              "      --item-timeout S   end a worker whose test takes more than S seconds\n"
              "      --confirm-failures run tests that failed once more, each alone, at the end\n"
              "      --json FILE        write the summary as JSON, a line per suite\n"
@@ -333,6 +338,8 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
                 ok = parse_choice(value, jobserver_texts, ELEMENTSOF(jobserver_texts), &choice);
                 o->jobserver = (enum run_jobserver)choice;
                 return ok;
+        case OPT_SHARD:
+                return run_shard_parse(value, from_environment ? "SCHEDCTL_SHARD" : "--shard", &o->shard);
         case OPT_NO_PIN:
                 ok = parse_switch(value, &o->no_pin);
                 o->no_pin ^= from_environment;
@@ -363,6 +370,12 @@ static const char *option_name(int option)
         return "?";
 }
 
+/* What it takes, where that is easily mistaken. */
+static const char *hint(int option)
+{
+        return option == OPT_SHARD ? ": 1/3 is the first of three shards, 3/3 the last; or auto, ci, no" : "";
+}
+
 /* Of a COMMAND, or of workers that are the run's own. */
 static bool needs_command(int option)
 {
@@ -385,8 +398,9 @@ static bool read_environment(const char *verb, bool attach, struct run_options *
                 if (!value || !*value || (attach && needs_command(equivalents[i].option)))
                         continue;
                 if (!apply(o, equivalents[i].option, value, true)) {
-                        fprintf(stderr, "schedctl %s: %s is '%s', which --%s does not take\n", verb,
-                                equivalents[i].variable, value, option_name(equivalents[i].option));
+                        fprintf(stderr, "schedctl %s: %s is '%s', which --%s does not take%s\n", verb,
+                                equivalents[i].variable, value, option_name(equivalents[i].option),
+                                hint(equivalents[i].option));
                         return false;
                 }
         }
@@ -417,7 +431,8 @@ static enum run_options_result complain(const char *verb, int option, char *cons
         else if (option == '?')
                 fprintf(stderr, "schedctl %s: option '%s' is not known; see 'schedctl %s --help'\n", verb, word, verb);
         else
-                fprintf(stderr, "schedctl %s: --%s does not take '%s'\n", verb, option_name(option), optarg);
+                fprintf(stderr, "schedctl %s: --%s does not take '%s'%s\n", verb, option_name(option), optarg,
+                        hint(option));
         return RUN_OPTIONS_USAGE;
 }
 

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "cli/run_shard.h"
+
 enum run_start {
         RUN_START_AUTO,
         RUN_START_FORK,
@@ -59,6 +61,7 @@ struct run_options {
         bool start_given, item_timeout_given, confirm_failures_given, max_items_given, max_worker_memory_given;
         bool priority_given;
         bool dry_run; /* say what would run where, and run nothing */
+        struct run_shard shard;
         bool no_pin;
         bool no_counts; /* OMP_NUM_THREADS and so on */
         bool verbose;

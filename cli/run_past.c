@@ -90,6 +90,18 @@ static int load_times(struct run_suite *s, const struct run_listing *l, struct r
                               seconds, spread);
 }
 
+int run_past_times(struct run_suite *s, const struct run_listing *l, double *ret_seconds, double *ret_setups)
+{
+        CLEANUP_FREE struct estimate *estimates = calloc(l->n_items + (size_t)1, sizeof(*estimates));
+        int r = estimates ? history_load(s->history, project_of(s), l->ids, l->n_items, estimates) : -ENOMEM;
+
+        if (r >= 0)
+                r = history_load_groups(s->history, project_of(s), l->group_ids, l->n_groups, ret_setups);
+        for (uint32_t i = 0; r >= 0 && i < l->n_items; i++)
+                ret_seconds[i] = estimates[i].n_samples ? estimates[i].wall : -1;
+        return r < 0 ? r : 0;
+}
+
 static void mark(const struct run_listing *l, struct run_past *past)
 {
         for (size_t i = 0; i < l->alone.n; i++)
@@ -220,7 +232,7 @@ static void describe(const struct run_suite *s, struct history_suite *suite)
         suite->wall = (double)(run_now(s->run) - s->hello_at) / 1e6;
         suite->collection = (double)(s->suite_at - s->hello_at) / 1e6;
         suite->serial = suite->wall - (m->begun && m->ended > m->begun ? (double)(m->ended - m->begun) / 1e6 : 0);
-        suite->n_collected = s->listing.n_items;
+        suite->n_collected = s->shard.tests > s->listing.n_items ? s->shard.tests : s->listing.n_items;
         suite->worker_memory = s->seen_memory;
         suite->now = time(NULL);
         suite->speeds = s->run->machine.known ? &s->run->machine.speeds : NULL;

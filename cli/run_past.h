@@ -25,5 +25,8 @@ bool run_past_is_known(const struct run_past *past, uint32_t n_items);
 int run_past_load(struct run_suite *suite, struct run_past *ret_past);
 void run_past_finish(struct run_past *past);
 
+/* What the history says of these items, and of their groups' set-ups: seconds, < 0 unknown. -ENOMEM. */
+int run_past_times(struct run_suite *suite, const struct run_listing *listing, double *ret_seconds, double *ret_setups);
+
 /* Once a suite; what cannot be stored is said on stderr. */
 void run_past_store(struct run_suite *suite);

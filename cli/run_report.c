@@ -115,6 +115,7 @@ static void add_result(json_t *o, const struct run_suite *s)
                                               s->result.skipped, "errors", s->result.errors));
         if (s->rootdir)
                 json_object_set(o, "rootdir", s->rootdir);
+        json_object_set_new(o, "shard", run_suite_describe_shard(s)); /* nothing where that is NULL */
         if (json_object_size(s->settings.of_file) > 0)
                 json_object_set(o, "settings", s->settings.of_file);
 }
@@ -396,17 +397,19 @@ static void write_json(const struct run_report *report, const struct run_usage *
                 fprintf(stderr, "schedctl run: %s: %s\n", report->options->json, strerror(-r));
 }
 
-static void print_missed(const struct run_watch *watch)
+static void print_missed(const struct run_watch *watch, bool sharded)
 {
+        const char *whole = sharded ? ", and all of them, in each shard" : "";
+
         for (enum run_missed why = 0; why < RUN_MISSED_N; why++) {
                 size_t n = run_watch_missed(watch, why);
 
                 if (n == 1)
-                        fprintf(stderr, "schedctl: a pytest could not be reached (%s): its tests ran serially\n",
-                                run_missed_text(why));
+                        fprintf(stderr, "schedctl: a pytest could not be reached (%s): its tests ran serially%s\n",
+                                run_missed_text(why), whole);
                 else if (n > 1)
-                        fprintf(stderr, "schedctl: %zu pytests could not be reached (%s): their tests ran serially\n",
-                                n, run_missed_text(why));
+                        fprintf(stderr, "schedctl: %zu pytests could not be reached (%s): their tests ran serially%s\n",
+                                n, run_missed_text(why), whole);
         }
 }
 
@@ -437,7 +440,7 @@ void run_report_print(struct run_report *report, const struct run_watch *watch, 
         json_array_foreach (report->suites, i, suite) {
                 print_suite(suite, report->options->verbose);
         }
-        print_missed(watch);
+        print_missed(watch, report->options->shard.count > 0);
         if (report->options->attach)
                 return; /* what it used is nobody's to say who did not start it */
         if (report->options->verbose || any_in_workers(report))

@@ -51,14 +51,22 @@ void run_suite_leave_serial(struct run_suite *s, const char *why)
 
 static json_t *welcome_message(const struct run_suite *s, const char *uid, const char *dir)
 {
-        char kills[HW_PATH_MAX] = "";
+        const struct run_shard *shard = &s->run->options->shard;
+        char kills[HW_PATH_MAX] = "", shard_text[RUN_SHARD_TEXT_MAX];
+        json_t *message;
 
+        run_shard_text(shard, shard_text);
         (void)hw_oom_counter("", s->reporter, kills);
-        return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b, s:s*, s:o*}", "event", "welcome", "version",
-                         RUN_PROTOCOL_VERSION, "run", uid, "dir", dir, "quiet", s->run->options->quiet, "start",
-                         run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
-                         "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL, "workers",
-                         s->xdist ? json_integer(s->xdist->told) : NULL);
+        message = json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:f, s:b, s:s*, s:o*}", "event", "welcome", "version",
+                            RUN_PROTOCOL_VERSION, "run", uid, "dir", dir, "quiet", s->run->options->quiet, "start",
+                            run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
+                            "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL, "workers",
+                            s->xdist ? json_integer(s->xdist->told) : NULL);
+        if (message && shard->count > 0) {
+                json_object_set_new(message, "shard", json_string(shard_text));
+                json_object_set_new(message, "shard_asked", json_boolean(shard->asked));
+        }
+        return message;
 }
 
 /* What the project's file says that cannot be is said, and does not hold. */
@@ -105,6 +113,8 @@ static int on_hello(struct run_suite *s, const json_t *message)
         r = run_peer_send(s->peer, welcome_message(s, uid, dir));
         if (r == 0 && hello.version != RUN_PROTOCOL_VERSION) {
                 run_suite_leave_serial(s, "its plugin is of another version");
+                snprintf(s->shard.why, sizeof(s->shard.why), "%s", s->why_serial);
+                run_suite_tell_shard(s);
                 return 0;
         }
         if (r == 0)
@@ -119,6 +129,8 @@ static int on_unfit(struct run_suite *s, const json_t *message)
                 return -EPROTO;
         s->hello_at = run_now(s->run);
         s->unfit = true;
+        snprintf(s->shard.why, sizeof(s->shard.why), "%s", run_message_text(message, "why"));
+        run_suite_tell_shard(s);
         run_suite_leave_serial(s, run_message_text(message, "why"));
         return 0;
 }
@@ -132,6 +144,7 @@ static int on_serial(struct run_suite *s, const json_t *message)
                 return -EPROTO;
         s->n_theirs = (uint32_t)items;
         s->tell = json_is_true(json_object_get(message, "tell"));
+        run_suite_tell_shard(s);
         run_suite_leave_serial(s, run_message_text(message, "why"));
         return 0;
 }
@@ -204,6 +217,10 @@ int run_suite_message(struct run_suite *s, const char *event, json_t *message)
         if (strcmp(event, "node") == 0 || strcmp(event, "ran") == 0 || strcmp(event, "gone") == 0 ||
             (s->xdist && strcmp(event, "suite") == 0))
                 return run_xdist_message(s, event, message);
+        if (strcmp(event, "collected") == 0)
+                return run_suite_collected(s, message);
+        if (strcmp(event, "undivided") == 0)
+                return run_suite_undivided(s, message);
         if (strcmp(event, "suite") == 0)
                 return run_suite_plan(s, message);
         if (strcmp(event, "serial") == 0)

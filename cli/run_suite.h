@@ -1,6 +1,7 @@
 /* One suite of a run: a reporter's connection, the dispatcher that decides, the workers that the reporter starts.
  *
  *     run_suite.c         from hello to the end: the reporter's messages
+ *     run_suite_shard.c   which part of it is this run's
  *     run_suite_plan.c    whether workers are worth it, and how many there may be
  *     run_suite_deal.c    the dispatcher's actions and events: records out, workers' ends
  *     run_suite_worker.c  workers: where they are, how they start, move and end
@@ -83,6 +84,16 @@ struct run_worker {
         bool has_run;               /* an item, to its end */
 };
 
+/* A suite of which this run has a part. */
+struct run_suite_shard {
+        uint32_t tests, dealt;        /* that were collected, and are this run's; 0 where it was not divided */
+        uint32_t known;               /* tests of which the history knows the time */
+        double seconds;               /* that this part should take */
+        uint64_t collection, split;   /* digests: see core/shard.h */
+        char why[RUN_SHARD_NOTE_MAX]; /* it was not divided; "" it was, or nobody asked yet */
+        bool divided, told;
+};
+
 struct history;
 
 struct run_suite {
@@ -96,6 +107,7 @@ struct run_suite {
         json_t *message;             /* the suite's: owner of the listing's texts */
         json_t *rootdir;             /* of hello; a string */
         struct run_settings settings;
+        struct run_suite_shard shard;
         struct run_listing listing;
         struct run_measure measure;
         struct run_result result;
@@ -189,6 +201,15 @@ struct cpuset run_suite_pus(const struct run_suite *suite);
 struct cpuset run_suite_worker_pus(const struct run_suite *suite, const struct run_worker *worker);
 /* Its items are run by the reporter or by another plugin. */
 void run_suite_leave_serial(struct run_suite *suite, const char *why);
+/* The reporter's `collected`, which is answered by what of it is this run's, and `undivided`. */
+int run_suite_collected(struct run_suite *suite, const json_t *message);
+int run_suite_undivided(struct run_suite *suite, const json_t *message);
+/* Divides what was collected among the shards: per item whether it is this run's. -ENOMEM. */
+int run_suite_divide(struct run_suite *suite, const struct run_listing *listing, bool *ret_keep);
+/* A line on stderr, once a suite, once pytest has said what it has collected. */
+void run_suite_tell_shard(struct run_suite *suite);
+/* For the summary: an object, or NULL where there are no shards. */
+json_t *run_suite_describe_shard(const struct run_suite *suite);
 /* The reporter's `suite` message. */
 int run_suite_plan(struct run_suite *suite, json_t *message);
 /* Workers that there are, or wait for a slot. */

@@ -221,6 +221,7 @@ int run_suite_plan(struct run_suite *s, json_t *message)
                 return r;
         s->message = json_incref(message);
         s->suite_at = run_now(s->run);
+        run_suite_tell_shard(s);
         r = run_measure_init(&s->measure, &s->listing);
         if (r == 0)
                 r = run_past_load(s, &past);

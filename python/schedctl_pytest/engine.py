@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 VERSION = 4
 MESSAGE_MAX = 64 << 20
@@ -26,6 +26,7 @@ class Engine:
             raise
         self._partial = bytearray()
         self._ready: List[Dict[str, Any]] = []
+        self._welcome: Optional[Dict[str, Any]] = None
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -64,6 +65,16 @@ class Engine:
         if message.get("event") != event:
             raise EngineGone(f"expected {event}, got {message.get('event')}")
         return message
+
+    def welcome(self) -> Dict[str, Any]:
+        """What the engine answered to ``hello``, for each who asks. EngineGone where another
+        version of it answers."""
+        if self._welcome is None:
+            welcome = self.expect("welcome")
+            if welcome.get("version") != VERSION:
+                raise EngineGone("another version of schedctl answers")
+            self._welcome = welcome
+        return self._welcome
 
     @staticmethod
     def _parse(text: bytearray) -> Dict[str, Any]:

@@ -126,6 +126,21 @@ class Participant:
             self._controller.begin(workers)
 
     @compat.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: Any) -> None:
+        if self._engine is None or hasattr(session.config, "workerinput"):
+            return
+        try:
+            welcome = self._engine.welcome()
+        except EngineGone as error:
+            self._lose(error)
+            return
+        if "shard" in welcome:
+            from .suite.shard import Shards
+
+            shards = Shards(self._engine, self._settings, welcome["shard_asked"], self._lose)
+            session.config.pluginmanager.register(shards, "schedctl-shards")
+
+    @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> Optional[bool]:
         self._watch.stop()
         if self._engine is None or self._controller is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import alone, dependent, marks, safety, serial
-from ..engine import VERSION, Engine, EngineGone
+from ..engine import Engine
 from .groups import Groups, of_items
 from .settings import Settings
 from .watch import Watch
@@ -38,9 +38,7 @@ class Suite:
 def announce(session: Any, engine: Engine, watch: Watch, settings: Settings) -> Suite:
     """Tells the engine what there is to run. EngineGone where it is not there, or another version
     of it."""
-    welcome = engine.expect("welcome")
-    if welcome.get("version") != VERSION:
-        raise EngineGone("another version of schedctl answers")
+    welcome = engine.welcome()
     config = session.config
     start, why = safety.decide(welcome["start"], config, watch, [engine.fileno()])
     wishes = _Wishes(session.items, config, settings)
