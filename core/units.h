@@ -6,6 +6,10 @@
  * (guided self-scheduling: Polychronopoulos, Kuck 1987), cut where a module ends if that is near: what is dealt so is
  * never dealt worse than in equal shares.
  *
+ * Short items of one module that are collected one after the other make one unit, UNITS_SHORT_SECONDS long at most and
+ * no more than one part in UNITS_SHORT_PART of a worker's work: what costs next to nothing then costs no set-ups
+ * either, whether or not anything is known of these.
+ *
  * Items with a scope (dispatch_item's `serial`) stay together. Without scopes, those of a group whose set-up is worth
  * it do, its inner groups with it, unless parts of it, each with a set-up of its own, shorten the run by more than
  * UNITS_GAIN. Pure; same input, same units.
@@ -20,6 +24,9 @@
 #define UNITS_WASTE 0.02
 /* What splitting a group has to save of the makespan: it shows what depends on an order for next to nothing. */
 #define UNITS_GAIN  0.03
+
+#define UNITS_SHORT_SECONDS 0.2
+enum { UNITS_SHORT_PART = 8 };
 
 struct units_params {
         const struct dispatch_item *items; /* their seconds, group and serial count; index = collection order */
