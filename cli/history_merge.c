@@ -62,11 +62,6 @@ static int prepare_rows(struct merging *m)
         return SQLITE_OK;
 }
 
-static bool was_measured_here(const struct estimate *e)
-{
-        return e->n_samples > 0 && e->cpu >= 0;
-}
-
 static int merge_item(struct merging *m, const struct history_import_item *item)
 {
         int64_t position = m->row.items + m->n_new;
@@ -83,7 +78,7 @@ static int merge_item(struct merging *m, const struct history_import_item *item)
         if (r != SQLITE_ROW && r != SQLITE_DONE)
                 return r;
         m->n_new += r == SQLITE_DONE;
-        if (was_measured_here(&known) && !m->replace) {
+        if (estimate_is_measured(&known) && !m->replace) {
                 m->merged.n_kept++;
                 return SQLITE_OK;
         }

@@ -51,15 +51,14 @@ static void print_item(const struct history_listed_item *item)
 {
         const struct estimate *e = &item->estimate;
         char seconds[24] = "-", spread[24] = "-", waits[8] = "-", memory[24] = "-", times[16] = "-";
-        bool measured = e->n_samples > 0 && e->cpu >= 0;
 
         if (e->n_samples > 0)
                 (void)snprintf(seconds, sizeof(seconds), "%.3f", e->wall);
         if (e->n_samples > 1)
                 (void)snprintf(spread, sizeof(spread), "%.3f", e->spread);
-        if (measured)
+        if (e->n_samples > 0 && e->cpu >= 0)
                 (void)snprintf(waits, sizeof(waits), "%.0f%%", 100 * estimate_waits(e));
-        if (measured)
+        if (estimate_is_measured(e))
                 (void)snprintf(times, sizeof(times), "%u", e->n_samples);
         if (e->rss > 0)
                 (void)snprintf(memory, sizeof(memory), "%.0f MB", (double)e->rss * 1024 / 1e6);
@@ -117,7 +116,7 @@ int history_show_table(const char *project, const struct history_list *list, con
 static json_t *item_json(const struct history_listed_item *item)
 {
         const struct estimate *e = &item->estimate;
-        json_t *o = json_pack("{s:s, s:i, s:s, s:b}", "id", item->id, "times", (int)(e->cpu >= 0 ? e->n_samples : 0),
+        json_t *o = json_pack("{s:s, s:i, s:s, s:b}", "id", item->id, "times", (int)(estimate_is_measured(e) ? e->n_samples : 0),
                               "outcome", history_outcome_text(e->outcome), "current", item->current);
 
         if (o && e->n_samples > 0)

@@ -193,14 +193,23 @@ static int on_node(struct run_suite *s, const json_t *message)
         return serve(s, node.worker);
 }
 
-/* A PU for which nobody is left, and nobody will come. */
-static void give_up(struct run_suite *s, unsigned pu)
+static bool is_used(const struct run_suite *s, unsigned pu)
 {
         for (uint32_t i = 0; i < s->n_workers; i++)
                 if (is_there(&s->workers[i]) && s->workers[i].pu == pu)
-                        return;
-        run_measure_spare(&s->measure, pu);
-        run_spare(s->run, s, pu);
+                        return true;
+        return false;
+}
+
+/* PUs for which nobody is there, nor will come; the worst first, as the last one stays. */
+static void give_up_unused(struct run_suite *s)
+{
+        for (size_t i = s->n_pus; i-- > 0;) {
+                if (is_used(s, s->pus[i].os))
+                        continue;
+                run_measure_spare(&s->measure, s->pus[i].os);
+                run_spare(s->run, s, s->pus[i].os);
+        }
         run_share_later(s->run);
 }
 
@@ -208,16 +217,14 @@ static int on_gone(struct run_suite *s, const json_t *message)
 {
         struct run_xdist_gone gone;
         int r = run_xdist_message_gone(message, &gone);
-        unsigned pu;
 
         if (r < 0 || gone.worker >= s->n_workers || !is_there(&s->workers[gone.worker]))
                 return -EPROTO;
-        pu = s->workers[gone.worker].pu;
         run_suite_end_worker(s, gone.worker);
         s->measure.n_crashes += s->xdist->planned && !gone.finished && !s->workers[gone.worker].retired;
         settle(s, false);
-        if (gone.finished && pu != DISPATCH_FLOATING && run_suite_n_alive(s) > 0)
-                give_up(s, pu);
+        if (gone.finished && run_suite_n_alive(s) > 0)
+                give_up_unused(s);
         return 0;
 }
 
@@ -252,22 +259,47 @@ static int end_one(struct run_suite *s)
 static int ask_for_more(struct run_suite *s, uint32_t n)
 {
         s->xdist->more += n;
+        s->xdist->asked_at = run_now(s->run);
         run_want_slots(s->run);
         return run_peer_send(s->peer, json_pack("{s:s, s:i}", "event", "more", "workers", (int)n));
+}
+
+/* Whoever has not come until now has other plans. */
+static void give_up_waiting(struct run_suite *s)
+{
+        uint64_t patience = (uint64_t)RUN_XDIST_PATIENCE_LOOKS * RUN_FOLLOW_EVERY_MS * 1000 + s->suite_at - s->hello_at;
+
+        if (s->xdist->more == 0 || run_now(s->run) < s->xdist->asked_at + patience)
+                return;
+        s->xdist->more = 0;
+        s->xdist->refused = true;
+}
+
+static unsigned count_look(unsigned looks, bool found)
+{
+        return found ? looks + 1 : 0;
 }
 
 static int adjust(struct run_suite *s)
 {
         struct run_xdist *x = s->xdist;
-        uint32_t staying = n_staying(s), wanted = n_of_use(s), there = staying + x->more;
+        uint32_t staying = n_staying(s), wanted = n_of_use(s), there;
+        bool few, more;
         int r = 0;
 
-        x->over = staying > wanted ? x->over + 1 : 0;
-        x->under = there < wanted && staying > 0 && run_xdist_is_worth_one_more(s, wanted) ? x->under + 1 : 0;
+        give_up_waiting(s);
+        there = staying + x->more;
+        few = staying > 0 && there < wanted;
+        more = few && !x->refused && run_xdist_is_worth_one_more(s, wanted);
+        x->over = count_look(x->over, staying > wanted);
+        x->under = count_look(x->under, more);
+        x->idle = count_look(x->idle, few && !more);
         for (; r == 0 && x->over >= RUN_XDIST_LOOKS && staying > wanted; staying--)
                 r = end_one(s);
         if (r == 0 && x->under >= RUN_XDIST_LOOKS)
                 r = ask_for_more(s, wanted - there);
+        if (r == 0 && x->idle >= RUN_XDIST_LOOKS && x->more == 0)
+                give_up_unused(s);
         return r;
 }
 

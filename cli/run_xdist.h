@@ -23,6 +23,9 @@ enum {
         /* So many looks, a second apart, have to find too many or too few workers: a worker that is started begins with
          * collecting, and CPUs come and go. */
         RUN_XDIST_LOOKS = 2,
+        /* So many more, and as much as starting the first workers took, is how long one that was asked for may take to
+         * come. Who has not come by then does not, and its CPU is given back. */
+        RUN_XDIST_PATIENCE_LOOKS = 10,
 };
 
 struct run_xdist {
@@ -30,6 +33,9 @@ struct run_xdist {
         uint32_t told;        /* workers, as the controller heard first */
         uint32_t more;        /* that it was asked for since and that have not come */
         unsigned over, under; /* looks in a row that found too many workers, or too few */
+        unsigned idle;        /* likewise CPUs for which there is no worker, nor will be */
+        uint64_t asked_at;    /* µs: when it was asked for more */
+        bool refused;         /* it does not start more */
         bool planned;
 };
 

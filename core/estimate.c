@@ -107,10 +107,15 @@ static double cpu_of(const struct estimate *e, const struct estimate_sample *sam
         return e->wall > 0 ? sample->wall * e->cpu / e->wall : sample->wall;
 }
 
+bool estimate_is_measured(const struct estimate *e)
+{
+        return e->n_samples > 0 && (e->cpu >= 0 || e->last_speed > 0);
+}
+
 /* Whether what is known is no measurement, or one of less. */
 static bool is_better(const struct estimate *e, double cpu)
 {
-        return e->n_samples == 0 || (e->cpu < 0 && (cpu >= 0 || !(e->last_speed > 0)));
+        return !estimate_is_measured(e) || (e->cpu < 0 && cpu >= 0);
 }
 
 void estimate_update(struct estimate *e, const struct estimate_sample *sample)
@@ -129,7 +134,7 @@ void estimate_update(struct estimate *e, const struct estimate_sample *sample)
         else
                 blend(e, wall, cpu);
         e->last = wall;
-        e->last_cpu = used;
+        e->last_cpu = used < 0 ? 0 : used;
         e->last_speed = sample->speed;
         e->last_class = sample->class;
         if (sample->source)

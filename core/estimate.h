@@ -34,7 +34,7 @@ struct estimate {
         double cpu;          /* CPU seconds on a fast core, reaped children included; < 0: never measured */
         double spread;       /* mean absolute deviation of wall */
         double last;         /* the previous sample's wall */
-        double last_cpu;     /* its CPU seconds, as measured */
+        double last_cpu;     /* its CPU seconds, as measured; 0: they were not */
         double last_speed;   /* of the PU that it ran on; 0: not known */
         uint32_t last_class; /* of that PU, as core/speeds.h numbers them; 0: not known */
         uint64_t rss;        /* KiB, peak; rises at once and falls slowly */
@@ -64,6 +64,8 @@ void estimate_update(struct estimate *e, const struct estimate_sample *sample);
 bool estimate_is_stale(const struct estimate *e, uint64_t source);
 /* Spread of the next run's wall time: wider where the test's file has changed. */
 double estimate_spread(const struct estimate *e, uint64_t source);
+/* Whether it comes from a run here, and was not only imported. */
+bool estimate_is_measured(const struct estimate *e);
 /* Share of the wall time in which no CPU is used: [0, 1]; 0 where that was never measured. */
 double estimate_waits(const struct estimate *e);
 

@@ -357,6 +357,36 @@ static void test_bound_of_serial_groups(void)
         CHECK(near(bound, 3));
 }
 
+/* Wall time alone, as pytest-xdist's reports have it. */
+static void test_without_cpu_time(void)
+{
+        struct estimate e = {.n_samples = 1, .wall = 9, .cpu = -1, .last = 9}; /* imported */
+        struct estimate_sample wall_only = {.wall = 2, .cpu = -1, .speed = 0.5, .outcome = ESTIMATE_PASSED};
+        struct estimate_sample both = {.wall = 4, .cpu = 1, .speed = 1, .outcome = ESTIMATE_PASSED};
+
+        CHECK(!estimate_is_measured(&e));
+        estimate_update(&e, &wall_only);
+        CHECK(e.wall == 1 && e.cpu < 0 && e.n_samples == 1 && estimate_is_measured(&e)); /* all of it computing */
+        CHECK(estimate_waits(&e) == 0);
+        estimate_update(&e, &wall_only);
+        CHECK(e.wall == 1 && e.cpu < 0 && e.n_samples == 2);
+        estimate_update(&e, &both);
+        CHECK(e.wall == 4 && e.cpu == 1 && e.n_samples == 1);
+        /* From then on it waits as much as it did. */
+        wall_only.speed = 1;
+        wall_only.wall = 8;
+        for (unsigned i = 0; i < 8; i++)
+                estimate_update(&e, &wall_only);
+        CHECK(e.wall > 7 && e.wall <= 8);
+        CHECK(estimate_waits(&e) > 0.74 && estimate_waits(&e) < 0.76);
+        /* Whoever took no time at all computes. */
+        e = (struct estimate){0};
+        both.wall = both.cpu = 0;
+        estimate_update(&e, &both);
+        estimate_update(&e, &wall_only);
+        CHECK(estimate_waits(&e) == 0);
+}
+
 int main(void)
 {
         test_first_run_is_forgotten();
@@ -377,5 +407,6 @@ int main(void)
         test_guesses_from_other_parameters();
         test_bound_is_never_above_the_optimum();
         test_bound_by_hand();
+        test_without_cpu_time();
         return 0;
 }

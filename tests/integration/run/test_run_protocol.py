@@ -40,10 +40,14 @@ class Scripts:
         self.runs.expect_clean()
         return [json.loads(line) for line in ran.stdout.splitlines()]
 
-    def history(self) -> Dict[str, float]:
+    def ask(self, query: str) -> List[Any]:
+        """The history."""
         (database,) = Path(self.runs.environment["XDG_STATE_HOME"]).rglob("history.db")
         with closing(sqlite3.connect(database)) as history:
-            return dict(history.execute("SELECT id, wall FROM item"))
+            return list(history.execute(query))
+
+    def history(self) -> Dict[str, float]:
+        return dict(self.ask("SELECT id, wall FROM item"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from .conftest import Runs
+from .conftest import BUILD, PATIENCE, Runs
 from .scripted_service import CPUS, Service
 from .test_run_protocol import PREFACE, Scripts
 from .test_run_suites import ONE_CPU
@@ -49,3 +49,217 @@ controller.finish()
     assert scripts.summary["mode"] == "xdist" and scripts.summary["done"] == 1
     assert f"1 test on {chosen + 1} xdist workers" in scripts.stderr
     assert scripts.history() == {"a.py::a": 0.5}
+
+
+def test_an_exact_number(scripts: Scripts) -> None:
+    """More than CPUs: one each, and the others float. What was asked for is neither more nor less."""
+    (workers, pus) = scripts.play(
+        f"""
+controller = Controller({len(CPUS) + 2})
+print(json.dumps(controller.workers))
+print(json.dumps([controller.node(n)["pus"] for n in range(controller.workers)]))
+controller.plan(["a.py::a", "a.py::b"])
+controller.ran([0, 0, 0.5], [1, 1, 0.25])
+controller.finish()
+"""
+    )
+    assert workers == len(CPUS) + 2
+    assert sorted(map(int, pus[:-2])) == CPUS
+    assert pus[-1] == pus[-2] != pus[0]
+
+
+def test_only_processes_of_its_own_are_moved(scripts: Scripts) -> None:
+    """A gateway on another machine has a number that means somebody else here."""
+    (pinned, where) = scripts.play(
+        """
+controller = Controller(2)
+def tell(pid):
+    controller.send("node", worker=tell.number, pid=pid)
+    tell.number += 1
+    return controller.receive("pinned")["pus"]
+tell.number = 0
+print(json.dumps([tell(os.getppid()), tell(1), tell(os.getpid()), tell(4194304)]))
+print(json.dumps([sorted(os.sched_getaffinity(pid)) for pid in (0, os.getppid())]))
+controller.plan(["a.py::a"])
+controller.finish()
+"""
+    )
+    assert pinned == [None] * 4
+    assert where == [CPUS] * 2
+
+
+@needs_two_cpus
+def test_no_pin(scripts: Scripts) -> None:
+    (pus, where) = scripts.play(
+        """
+controller = Controller(2)
+print(json.dumps(controller.node(0)["pus"]))
+print(json.dumps(controller.pus(0)))
+controller.plan(["a.py::a"])
+controller.finish()
+""",
+        "--no-pin",
+    )
+    assert (pus, where) == (None, CPUS)
+
+
+@needs_two_cpus
+def test_a_cpu_that_cannot_be_used(scripts: Scripts) -> None:
+    refused = max(CPUS)
+    library = scripts.runs.directory / "refuse-pu.so"  # LD_PRELOAD takes no path with a space
+    library.symlink_to(BUILD / "tests" / "refuse-pu.so")
+    scripts.runs.environment.update(
+        LD_PRELOAD=str(library), REFUSED_PU=str(refused), ASAN_OPTIONS="verify_asan_link_order=0"
+    )
+    (pinned,) = scripts.play(
+        """
+controller = Controller(2)
+print(json.dumps([controller.node(0)["pus"], controller.node(1)["pus"]]))
+controller.plan(["a.py::a"])
+controller.finish()
+"""
+    )
+    assert str(refused) not in pinned
+
+
+ITEMS = ["a.py::A::x", "a.py::A::y[p::q]", "a.py::z", "b.py::x"]
+
+
+def test_history_orders_the_next_run(scripts: Scripts) -> None:
+    script = f"""
+controller = Controller(2)
+controller.node(0)
+print(json.dumps(controller.plan({ITEMS})))
+controller.ran([0, 0, 0.5], [1, 0, 2.0, 1.0], setups=[["a.py::A", 0, 0.125], ["", 0, 0.25], ["c.py", 0, 9]])
+controller.ran([2, 0, 1.0], [3, 0, 4.0])
+controller.finish()
+"""
+    (first,) = scripts.play(script)
+    assert sum(first, []) == [0, 1, 2, 3]
+    (second,) = scripts.play(script)
+    assert sum(second, []) == [3, 0, 1, 2]  # the class's set-up is worth keeping it together
+    assert scripts.summary["estimated"] == 4
+    assert scripts.history() == dict(zip(ITEMS, (0.5, 2.0, 1.0, 4.0)))
+    groups = scripts.ask("SELECT id, parent, setup FROM fixture_group ORDER BY id")
+    assert groups == [
+        ("", "", 0.25),
+        ("a.py", "", -1),
+        ("a.py::A", "a.py", 0.125),
+        ("b.py", "", -1),
+    ]
+    # What nobody measured is no wait.
+    assert scripts.ask("SELECT cpu FROM item ORDER BY position") == [(-1,), (1.0,), (-1,), (-1,)]
+
+
+def test_our_own_workers_and_xdist_share_history(scripts: Scripts) -> None:
+    scripts.play(
+        """
+reporter = Reporter()
+reporter.suite(["a.py::x", "a.py::y"])
+workers = [reporter.start(), reporter.start()]
+for worker, seconds in zip(workers, (1.0, 3.0)):
+    worker.work(seconds, seconds / 2)
+for worker in workers:
+    reporter.exited(worker)
+reporter.receive("finished")
+reporter.result()
+""",
+        "-w",
+        2,
+    )
+    scripts.play(
+        """
+controller = Controller(1)
+controller.node(0)
+controller.plan(["a.py::x", "a.py::y"])
+controller.ran([0, 0, 2.0], [1, 0, 2.0])
+controller.finish()
+"""
+    )
+    assert scripts.summary["estimated"] == 2
+    for _, wall, cpu in scripts.ask("SELECT id, wall, cpu FROM item"):
+        assert cpu == pytest.approx(wall / 2)
+
+
+def test_scopes_stay_whole(scripts: Scripts) -> None:
+    (units,) = scripts.play(
+        """
+controller = Controller(2)
+controller.node(0)
+print(json.dumps(controller.plan(["a", "b", "c", "d"], "loadgroup", scopes=[1, 0, 1, 2])))
+controller.finish()
+"""
+    )
+    assert units == [[0, 2], [1], [3]]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'send("node", worker=0)',
+        'send("node", worker=-1, pid=1)',
+        'send("node", worker=65535, pid=1)',
+        'send("node", worker="gw0", pid=1)',
+        'node(0); controller.send("node", worker=0, pid=1)',
+        'send("gone", worker=0)',
+        'node(0); controller.send("gone", worker=0, finished=1)',
+        'send("ran", items=[])',
+        'send("suite", items=["a"])',
+        'send("suite", items=["a"], dist="load", scopes=[1])',
+        'send("suite", items=["a"], dist="load", scopes=[-1])',
+        'send("suite", items=["a", 1], dist="load")',
+        'plan(["a"]); controller.send("suite", items=["a"], dist="load")',
+        'plan(["a"]); controller.ran([0, 0, 1.0])',
+        'node(0); controller.plan(["a"]); controller.ran([1, 0, 1.0])',
+        'node(0); controller.plan(["a"]); controller.ran([0, 1, 1.0])',
+        'node(0); controller.plan(["a"]); controller.ran([0, 0, -1.0])',
+        'node(0); controller.plan(["a"]); controller.ran([0, 0])',
+        'node(0); controller.plan(["a"]); controller.ran(setups=[["", 7, 1.0]])',
+        'node(0); controller.plan(["a"]); controller.ran(setups=[[0, 0, 1.0]])',
+        'send("started", worker=0, pid=1)',
+        'send("confirm", item=0)',
+        'result(); controller.send("confirm", item=0)',
+        'result(); controller.send("node", worker=0, pid=1)',
+    ],
+)
+def test_what_cannot_be_ends_the_connection(scripts: Scripts, message: str) -> None:
+    (line,) = scripts.play(
+        f"""
+controller = Controller(2)
+controller.{message}
+try:
+    controller.receive()
+except EOFError:
+    print(json.dumps("closed"))
+"""
+    )
+    assert line == "closed"
+
+
+@pytest.mark.parametrize("asked", ["-1", "4097", '"2"', "1.5"])
+def test_numbers_that_cannot_be_asked_for(scripts: Scripts, asked: str) -> None:
+    (line,) = scripts.play(
+        f"""
+try:
+    Controller({asked})
+except EOFError:
+    print(json.dumps("closed"))
+Reporter()
+"""
+    )
+    assert line == "closed"
+
+
+@pytest.mark.parametrize("event", ["node", "gone", "ran"])
+def test_other_suites_have_no_nodes(scripts: Scripts, event: str) -> None:
+    (line,) = scripts.play(
+        f"""
+reporter = Reporter()
+reporter.send("{event}", worker=0, pid=1, items=[])
+try:
+    reporter.receive()
+except EOFError:
+    print(json.dumps("closed"))
+"""
+    )
+    assert line == "closed"
