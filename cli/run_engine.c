@@ -245,6 +245,15 @@ int run_engine_listen(struct run *run, const char *socket)
         return r < 0 ? r : run_server_start(&run->server, &run->loop, socket, &server_events, run);
 }
 
+/* Below a jobserver COMMAND has one job, and what it takes itself; a make in it that is told a number leaves it. */
+static int fill_counts(struct run *run)
+{
+        bool client = run_tokens_is_client(run->tokens);
+
+        return run_counts_fill(&run->counts, client ? 1 : (unsigned)cpuset_count(&run->lease.kept),
+                               client || run->jobs.on);
+}
+
 /* What has to be there before COMMAND starts. Until it does, a signal that is to end it ends the run. */
 static int open_control(struct run *run, const char *socket, const char *python_dir, pid_t guardian)
 {
@@ -255,7 +264,7 @@ static int open_control(struct run *run, const char *socket, const char *python_
         if (r == 0)
                 r = run_jobs_open(run);
         if (r == 0 && !run->options->no_counts)
-                r = run_counts_fill(&run->counts, (unsigned)cpuset_count(&run->lease.kept), run->jobs.on);
+                r = fill_counts(run);
         if (r == 0)
                 r = run_counts_apply(&run->counts);
         if (r == 0)
@@ -276,6 +285,8 @@ static int open_sources(struct run *run)
                 r = run_held_watch(run);
         if (r == 0)
                 r = run_jobs_watch(run);
+        if (r == 0)
+                r = run_usable_watch(run);
         uv_prepare_init(&run->loop, &run->settle);
         run->settle.data = run;
         uv_prepare_start(&run->settle, on_settle);
@@ -304,6 +315,7 @@ static void close_sources(struct run *run)
         uv_close((uv_handle_t *)&run->channel_poll, NULL);
         run_held_close(run);
         run_jobs_close(run);
+        run_usable_close(run);
         run_scope_close(run);
         run_pause_close(run);
         run_follow_close(run);
@@ -386,14 +398,15 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
 }
 
 void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, struct run_nice *nice,
-                const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
+                struct run_tokens *tokens, const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
                 const sigset_t *command_mask)
 {
         struct run run = {
-                .options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = nice, .scope = *scope};
+                .options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = nice, .tokens = tokens, .scope = *scope};
 
         run.report.options = options;
         live(&run, python_dir, guardian, command_mask);
+        run_tokens_close(run.tokens);
         run_report_finish(&run.report);
         run_watch_finish(&run.watch);
         run_counts_finish(&run.counts);

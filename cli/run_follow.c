@@ -78,6 +78,7 @@ static void on_time(uv_timer_t *timer)
         run_lease_begin_round(&run->lease);
         follow_work(run);
         follow_suites(run);
+        run_usable_follow(run);
         run_scope_follow(run);
         if (!run_scope_weighs(&run->scope))
                 run_nice_keep("", run->nice);

@@ -13,6 +13,7 @@
 #include "cli/run_guardian.h"
 #include "cli/run_nice.h"
 #include "cli/run_signals.h"
+#include "cli/run_tokens.h"
 #include "cli/run_tree.h"
 #include "lib/util.h"
 
@@ -71,7 +72,8 @@ static _Noreturn void end_like(int status)
         _exit(128 + sig);
 }
 
-static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice *nice)
+static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice *nice,
+                            struct run_tokens *tokens)
 {
         int engine_status = wait_for_engine(engine), status;
         bool told = recv(channel, &status, sizeof(status), MSG_DONTWAIT) == (ssize_t)sizeof(status);
@@ -81,6 +83,7 @@ static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct r
         if (!told || WIFSIGNALED(engine_status))
                 fputs("schedctl run: its engine was killed; everything below it is ended\n", stderr);
         run_tree_end(0);
+        run_tokens_close(tokens);
         run_dir_remove(dir);
         run_nice_restore(nice);
         end_like(status);
@@ -97,7 +100,8 @@ static void allow_terminal_stop(void)
         sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-int run_guardian_split(const char *dir, struct run_nice *nice, int *ret_channel, sigset_t *ret_before)
+int run_guardian_split(const char *dir, struct run_nice *nice, struct run_tokens *tokens, int *ret_channel,
+                       sigset_t *ret_before)
 {
         int channel[2];
         pid_t engine;
@@ -118,7 +122,7 @@ int run_guardian_split(const char *dir, struct run_nice *nice, int *ret_channel,
         }
         close(channel[1]);
         allow_terminal_stop();
-        guard(engine, channel[0], dir, nice);
+        guard(engine, channel[0], dir, nice, tokens);
 }
 
 void run_guardian_report(int channel, int wait_status)

@@ -53,13 +53,12 @@ static size_t describe_parties(struct run *run, struct run_share_party *parties)
 }
 
 /* A run that holds nothing is paused, or is about to end: its suites keep what they had. */
-void run_share(struct run *run)
+static void divide(struct run *run)
 {
         CLEANUP_FREE struct run_share_party *parties = NULL;
         CLEANUP_FREE struct cpuset *shares = NULL;
         size_t most = count_active(run) + 1, n, i = 0;
 
-        run->share_due = false;
         if (cpuset_is_empty(&run->lease.kept))
                 return;
         shares = calloc(most, sizeof(*shares));
@@ -67,7 +66,7 @@ void run_share(struct run *run)
         if (!shares || !parties)
                 return; /* everybody keeps what they have */
         n = describe_parties(run, parties);
-        if (n == 0 || run_share_divide(&run->share, &run->machine.machine, &run->lease.kept, parties, n, shares) < 0)
+        if (n == 0 || run_share_divide(&run->share, &run->machine.machine, &run->usable.pus, parties, n, shares) < 0)
                 return;
         for (struct run_suite *s = run->suites; s; s = s->next) {
                 if (!run_suite_is_active(s))
@@ -75,6 +74,14 @@ void run_share(struct run *run)
                 s->share = shares[i];
                 run_suite_set_pus(s, &shares[i++]);
         }
+}
+
+void run_share(struct run *run)
+{
+        run->share_due = false;
+        run_usable_fit(run);
+        divide(run);
+        run_usable_settle(run);
 }
 
 void run_share_later(struct run *run)
@@ -96,6 +103,11 @@ static void pin_all_but_workers(struct run *run, bool thorough)
         run_tree_pin_below(getpid(), &workers, &run->lease.kept, thorough);
 }
 
+void run_held_pin(struct run *run)
+{
+        pin_all_but_workers(run, false);
+}
+
 /* All is stopped, and then returned. */
 static void pause_run(struct run *run)
 {
@@ -105,6 +117,7 @@ static void pause_run(struct run *run)
         held = run->lease.pus;
         if (run->pause.on && !cpuset_is_empty(&held))
                 (void)run_lease_return(&run->lease, &held);
+        run_usable_changed(run);
 }
 
 static void note_change(struct run *run, const struct cpuset *before)
@@ -173,11 +186,20 @@ static bool is_whole_command(const struct run *run, const struct run_suite *suit
         return (run->options->attach || suite->reporter == run->command) && run->suites == suite && !suite->next;
 }
 
+bool run_held_is_whole_command(const struct run *run)
+{
+        return run->suites && is_whole_command(run, run->suites);
+}
+
 void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
 {
         struct cpuset set = {0};
 
         cpuset_add(&set, pu);
+        if (run_tokens_is_client(run->tokens)) {
+                run_usable_spare(run, pu);
+                return;
+        }
         if (!is_whole_command(run, suite)) {
                 cpuset_add(&suite->left_over, pu); /* others may have */
                 run_share_later(run);

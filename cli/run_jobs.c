@@ -279,6 +279,8 @@ static const char *why_none(const struct run *run)
                 return "it was not asked for";
         if (run->options->dry_run)
                 return "nothing is to be run";
+        if (run_tokens_is_client(run->tokens))
+                return "that of the make above is there";
         if (makeflags && run_make_has_jobs(makeflags))
                 return "MAKEFLAGS has a number of jobs already";
         return NULL;

@@ -274,7 +274,7 @@ int run_lease_refuse(struct run_lease *l, const struct cpuset *pus)
         return give(l, pus, schedctl_lease_unusable, &l->said.refused, &l->unsaid.refused);
 }
 
-static int set_max(struct run_lease *l, unsigned max)
+int run_lease_set_max(struct run_lease *l, unsigned max)
 {
         int r = run_lease_is_connected(l) ? client_lease_set_max(l->lease, max) : -ENOTCONN;
 
@@ -287,7 +287,7 @@ static int set_max(struct run_lease *l, unsigned max)
 int run_lease_lower(struct run_lease *l, const struct cpuset *pus)
 {
         struct cpuset left = cpuset_andnot(&l->pus, pus);
-        int r = set_max(l, cpuset_count(&left));
+        int r = run_lease_set_max(l, cpuset_count(&left));
 
         return r < 0 ? r : run_lease_return(l, pus);
 }
@@ -361,7 +361,7 @@ static void say_unsaid(struct run_lease *l)
         if (l->slots_wanted > l->n_slots)
                 (void)schedctl_lease_set_slots(l->lease, l->slots_wanted);
         if (unsaid.max)
-                (void)set_max(l, unsaid.max);
+                (void)run_lease_set_max(l, unsaid.max);
         (void)run_lease_return(l, &unsaid.returned);
         (void)run_lease_refuse(l, &unsaid.refused);
 }

@@ -67,6 +67,8 @@ int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
 /* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
+/* The most that are to be lent to it from now on. */
+int run_lease_set_max(struct run_lease *lease, unsigned max);
 /* What the run says of itself, as lib/client.h has it. -ENOTCONN where no service is there to be told. The first three
  * are said in rounds; they fail likewise in one that begins while the service has yet to answer: it may be stopped, and
  * is not to hear of every second when it goes on. */

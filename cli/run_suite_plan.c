@@ -24,6 +24,8 @@ static bool may_have_two(const struct run_suite *s)
 
         if (s->n_pus > 1)
                 return true;
+        if (run_tokens_is_client(run->tokens))
+                return run_usable_may_have_two(run);
         if (!run_lease_is_connected(&run->lease) || run->options->max == 1)
                 return false;
         return run->machine.n_usable != 1;
@@ -66,8 +68,8 @@ static uint32_t extra_workers(struct run_suite *s)
 {
         uint32_t n_pus = (uint32_t)s->n_pus, most = s->settings.max_workers;
 
-        if (s->settings.workers || s->listing.ordered || s->n_pus == 0)
-                return 0;
+        if (s->settings.workers || s->listing.ordered || s->n_pus == 0 || run_tokens_is_client(s->run->tokens))
+                return 0; /* a worker is a job, also while it waits */
         if (!most)
                 most = run_worth_most_workers(n_pus);
         most = least_of(least_of(most, s->n_parts), DISPATCH_WORKERS_MAX);
@@ -175,7 +177,7 @@ static int begin_workers(struct run_suite *s, const struct run_past *past, uint3
 /* A suite that has to be watched while others have all PUs: one worker, beside theirs. */
 static int begin_as_guest(struct run_suite *s, const struct run_past *past)
 {
-        run_suite_set_pus(s, &s->run->lease.kept);
+        run_suite_set_pus(s, &s->run->usable.pus);
         return begin_workers(s, past, 1);
 }
 

@@ -187,6 +187,7 @@ void run_suite_end_worker(struct run_suite *s, uint32_t number)
 
         run_give_slot(s->run, w->slot);
         w->state = RUN_WORKER_NONE;
+        run_usable_changed(s->run);
         run_deal_drop_worker(&s->deal, number);
 }
 
