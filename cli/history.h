@@ -97,6 +97,25 @@ int history_list_speeds(struct history *h, struct history_listed_speed **ret_spe
 /* 0, also where nothing could be stored and *ret_warning says why. -ENOMEM. */
 int history_store(struct history *h, const char *project, const struct history_suite *suite, char **ret_warning);
 
+/* Which split of a suite is meant. */
+struct history_split {
+        const char *project;
+        const char *build;   /* what all nodes of one build have in common; "" where nobody says */
+        uint32_t n_shards;   /* up to UINT16_MAX */
+        uint64_t collection; /* a digest of its items */
+        int64_t now;         /* seconds since the epoch */
+};
+
+enum {
+        HISTORY_SPLIT_SECONDS =
+                600,             /* since it was needed last, where no build is known: another run may come by now */
+        HISTORY_SPLIT_DAYS = 30, /* that a build may take */
+};
+
+/* Nodes that share this file have to divide a suite in the same way, though each changes the history when it ends: the
+ * first one's split, the shard of each item, is kept. True: `places` has been replaced by another node's. */
+bool history_share_split(struct history *h, const struct history_split *key, uint16_t *places, uint32_t n);
+
 /* Everything that is known of a project. */
 struct history_listed_item {
         char *id;

@@ -43,6 +43,10 @@ static const char *const upgrades[] = {
         " seen INTEGER NOT NULL, PRIMARY KEY(machine, class)) WITHOUT ROWID;",
 
         "ALTER TABLE project ADD COLUMN worker_memory INTEGER NOT NULL DEFAULT 0;",
+
+        "CREATE TABLE split(project TEXT NOT NULL, build TEXT NOT NULL, shards INTEGER NOT NULL,"
+        " collection INTEGER NOT NULL, made INTEGER NOT NULL, used INTEGER NOT NULL, places BLOB NOT NULL,"
+        " PRIMARY KEY(project, build, shards, collection)) WITHOUT ROWID;",
 };
 enum { SCHEMA_VERSION = ELEMENTSOF(upgrades) };
 

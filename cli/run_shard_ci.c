@@ -275,3 +275,19 @@ enum run_shard_found run_shard_ci_find(char *const *environ, struct run_shard_ci
         *ret = ci;
         return found;
 }
+
+const char *run_shard_ci_build(char *const *environ)
+{
+        static const char *const names[] = {"CIRCLE_WORKFLOW_ID",    "BUILDKITE_BUILD_ID", "BUILD_BUILDID",
+                                            "SEMAPHORE_WORKFLOW_ID", "CI_PIPELINE_ID",     "BITBUCKET_BUILD_NUMBER",
+                                            "CIRRUS_BUILD_ID",       "HEROKU_TEST_RUN_ID", "GITHUB_RUN_ID",
+                                            "SLURM_ARRAY_JOB_ID",    "SLURM_JOB_ID"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const char *value = variable(environ, names[i]);
+
+                if (value)
+                        return value - strlen(names[i]) - 1;
+        }
+        return "";
+}

@@ -30,6 +30,10 @@ struct run_shard_ci {
  * row that says of more than one node counts. */
 enum run_shard_found run_shard_ci_find(char *const *environ, struct run_shard_ci *ret);
 
+/* What all nodes of this build have in common and no other build has, as "VARIABLE=value"; "" where nobody says. Points
+ * into `environ`. */
+const char *run_shard_ci_build(char *const *environ);
+
 /* The table, for who wants to look at it: false where there is no such row. `first` is the index of the first node. */
 struct run_shard_row {
         const char *who, *index, *count;

@@ -88,7 +88,7 @@ struct run_worker {
 struct run_suite_shard {
         uint32_t tests, dealt;        /* that were collected, and are this run's; 0 where it was not divided */
         uint32_t known;               /* tests of which the history knows the time */
-        double seconds;               /* that this part should take */
+        double seconds;               /* of the dealt ones, as far as it knows */
         uint64_t collection, split;   /* digests: see core/shard.h */
         char why[RUN_SHARD_NOTE_MAX]; /* it was not divided; "" it was, or nobody asked yet */
         bool divided, told;

@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "cli/history.h"
 #include "cli/run_past.h"
+#include "cli/run_shard_ci.h"
 #include "cli/run_suite.h"
 #include "core/shard.h"
 #include "lib/util.h"
@@ -29,18 +32,68 @@ static void touch_status_file(void)
                 fprintf(stderr, "schedctl: TEST_SHARD_STATUS_FILE: %s: %s\n", path, strerror(errno));
 }
 
-static void note(struct run_suite *s, const struct run_listing *l, const struct shard_split *split, const bool *keep)
+/* Items in the order of their ids, which all nodes have. */
+
+struct named {
+        const char *id;
+        uint32_t item;
+};
+
+static int by_id(const void *pa, const void *pb)
+{
+        const struct named *a = pa, *b = pb;
+
+        return strcmp(a->id, b->id);
+}
+
+static struct named *sort_items(const struct run_listing *l)
+{
+        struct named *named = calloc(l->n_items + (size_t)1, sizeof(*named));
+
+        for (uint32_t i = 0; named && i < l->n_items; i++)
+                named[i] = (struct named){.id = l->ids[i], .item = i};
+        if (named)
+                qsort(named, l->n_items, sizeof(*named), by_id);
+        return named;
+}
+
+/* Where nodes share a history the first one's split holds for all. */
+static int share(struct run_suite *s, const struct run_listing *l, struct shard_split *split, uint32_t *shards)
+{
+        const struct history_split key = {.project = json_string_value(s->rootdir),
+                                          .build = run_shard_ci_build(environ),
+                                          .n_shards = s->run->options->shard.count,
+                                          .collection = split->collection,
+                                          .now = time(NULL)};
+        CLEANUP_FREE struct named *named = sort_items(l);
+        CLEANUP_FREE uint16_t *places = calloc(l->n_items + (size_t)1, sizeof(*places));
+
+        if (!named || !places)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < l->n_items; i++)
+                places[i] = (uint16_t)shards[named[i].item];
+        if (!history_share_split(s->history, &key, places, l->n_items))
+                return 0;
+        for (uint32_t i = 0; i < l->n_items; i++)
+                shards[named[i].item] = places[i];
+        split->split = shard_digest(l->ids, shards, l->n_items, key.n_shards);
+        return 0;
+}
+
+static void note(struct run_suite *s, const struct run_listing *l, const struct shard_split *split,
+                 const double *seconds, const bool *keep)
 {
         struct run_suite_shard *shard = &s->shard;
 
         *shard = (struct run_suite_shard){.tests = l->n_items,
                                           .known = split->n_known,
-                                          .seconds = split->seconds[s->run->options->shard.index - 1],
                                           .collection = split->collection,
                                           .split = split->split,
                                           .divided = true};
-        for (uint32_t i = 0; i < l->n_items; i++)
+        for (uint32_t i = 0; i < l->n_items; i++) {
                 shard->dealt += keep[i];
+                shard->seconds += keep[i] && seconds[i] > 0 ? seconds[i] : 0;
+        }
 }
 
 int run_suite_divide(struct run_suite *s, const struct run_listing *l, bool *ret_keep)
@@ -65,11 +118,13 @@ int run_suite_divide(struct run_suite *s, const struct run_listing *l, bool *ret
                                                       .seconds = seconds,
                                                       .n_shards = shard->count},
                                 shards, &split);
+        if (r == 0)
+                r = share(s, l, &split, shards);
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < l->n_items; i++)
                 ret_keep[i] = shards[i] == shard->index - 1;
-        note(s, l, &split, ret_keep);
+        note(s, l, &split, seconds, ret_keep);
         touch_status_file();
         return 0;
 }

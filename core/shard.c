@@ -213,20 +213,27 @@ static void finish(struct sharding *s)
         free(s->load);
 }
 
-/* Sums, so that the order is none. */
+/* A sum, so that the order is none. */
+uint64_t shard_digest(const char *const *ids, const uint32_t *shards, uint32_t n_items, uint32_t n_shards)
+{
+        uint64_t places = 0;
+
+        for (uint32_t i = 0; i < n_items; i++)
+                places += shard_mix(shard_hash(ids[i]) ^ (shards[i] + UINT64_C(1)));
+        return shard_mix(places ^ n_shards);
+}
+
 static void tell(const struct sharding *s, uint32_t *ret_shard, struct shard_split *split)
 {
-        uint64_t ids = 0, places = 0;
+        const struct estimate_suite *tests = &s->suite->tests;
+        uint64_t ids = 0;
 
-        for (uint32_t i = 0; i < s->suite->tests.n_items; i++) {
-                uint64_t hash = shard_hash(s->suite->tests.ids[i]);
-
+        for (uint32_t i = 0; i < tests->n_items; i++) {
                 ret_shard[i] = s->atoms[s->atom_of[i]].shard;
-                ids += hash;
-                places += shard_mix(hash ^ (ret_shard[i] + UINT64_C(1)));
+                ids += shard_hash(tests->ids[i]);
         }
         split->collection = shard_mix(ids);
-        split->split = shard_mix(places ^ s->n_shards);
+        split->split = shard_digest(tests->ids, ret_shard, tests->n_items, s->n_shards);
         for (uint32_t i = 0; i < s->n_shards; i++)
                 split->seconds[i] = (double)s->load[i] / 1e6;
 }

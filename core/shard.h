@@ -45,10 +45,13 @@ struct shard_suite {
 
 struct shard_split {
         uint64_t collection; /* a digest of the ids, in any order */
-        uint64_t split;      /* of which item is in which shard, and of how many there are */
+        uint64_t split;      /* as shard_digest() makes it */
         double *seconds;  /* per shard what it should take, each known set-up once; 1 an item where nothing is known */
         uint32_t n_known; /* items of which a time is known */
 };
+
+/* A digest of which item is in which shard, and of how many there are. */
+uint64_t shard_digest(const char *const *ids, const uint32_t *shards, uint32_t n_items, uint32_t n_shards);
 
 /* Fills ret_shard, per item 0 to n_shards - 1. -EINVAL where a number is out of range, -ENOMEM. */
 int shard_split(const struct shard_suite *suite, uint32_t *ret_shard, struct shard_split *ret_split);

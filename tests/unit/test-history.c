@@ -313,7 +313,7 @@ static void test_newer(void)
         history_close(h);
         run_sql(path, "PRAGMA user_version = 99");
         CHECK(!open_warned(path, "newer version"));
-        run_sql(path, "PRAGMA user_version = 3");
+        run_sql(path, "PRAGMA user_version = 4");
         history_close(open_quietly(path));
 }
 
@@ -441,6 +441,40 @@ static void test_none(void)
         history_close(NULL);
 }
 
+/* Nodes that share a history divide a suite as the first of them did: within a build, or within a short time. */
+static void test_splits_are_shared(void)
+{
+        struct history *h = open_quietly(path_of("splits.db"));
+        struct history_split key = {.project = "/p", .build = "", .n_shards = 3, .collection = UINT64_MAX, .now = 1000};
+        uint16_t first[] = {0, 1, 2, 0}, other[] = {2, 2, 1, 0}, of_two[] = {1, 1, 0, 0};
+
+        CHECK(!history_share_split(h, &key, first, 4));
+        key.now += HISTORY_SPLIT_SECONDS - 1;
+        CHECK(history_share_split(h, &key, other, 4)); /* was used now… */
+        CHECK(memcmp(first, other, sizeof(first)) == 0);
+        key.now += HISTORY_SPLIT_SECONDS - 1;
+        other[0] = 1;
+        CHECK(history_share_split(h, &key, other, 4)); /* …and so is still current */
+        CHECK_INT(other[0], 0);
+        key.n_shards = 2; /* another split */
+        CHECK(!history_share_split(h, &key, of_two, 4));
+        key.n_shards = 3;
+        CHECK(!history_share_split(h, &key, other, 3)); /* of so many items there is none */
+        key.now += HISTORY_SPLIT_SECONDS;
+        CHECK(!history_share_split(h, &key, other, 3)); /* another run */
+
+        key.build = "CI_PIPELINE_ID=7";
+        CHECK(!history_share_split(h, &key, first, 4));
+        key.now += (int64_t)24 * 3600;
+        other[0] = 1;
+        CHECK(history_share_split(h, &key, other, 4)); /* an array's last task may begin a day later */
+        CHECK_INT(other[0], 0);
+        key.build = "CI_PIPELINE_ID=8";
+        CHECK(!history_share_split(h, &key, other, 4));
+        CHECK(!history_share_split(NULL, &key, other, 4));
+        history_close(h);
+}
+
 int main(void)
 {
         char command[PATH_SIZE];
@@ -462,6 +496,7 @@ int main(void)
         test_read_only();
         test_disk_full();
         test_default_path();
+        test_splits_are_shared();
         snprintf(command, sizeof(command), "rm -rf '%s'", dir);
         return system(command) == 0 ? 0 : 1;
 }
