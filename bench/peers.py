@@ -35,6 +35,8 @@ FOLDERS = {
     "zygote": ("pytest-zygote",),
     "parallex": ("pytest-parallex",),
     "forked": ("pytest-forked",),
+    "ninja": ("ninja",),
+    "cmake": ("cmake",),
 }
 """By folder, the packages in it; what they need besides is in requirements.txt."""
 
@@ -74,6 +76,20 @@ def with_peers(tools: Tools, *folders: str) -> dict[str, str]:
     path = ":".join(map(str, paths))
     programs = ":".join([*(f"{p}/bin" for p in paths), environment(tools)["PATH"]])
     return environment(tools) | {"PYTHONPATH": path, "PATH": programs}
+
+
+def with_xdist(tools: Tools) -> dict[str, str]:
+    return with_peers(tools, "xdist")
+
+
+def with_plugin(tools: Tools) -> dict[str, str]:
+    """pytest-xdist and schedctl's plugin, as whoever has installed both; schedctl is in PATH."""
+    env = with_xdist(tools)
+    python, programs = tools.build / "python", tools.build / "cli"
+    return env | {
+        "PYTHONPATH": f"{python}:{env['PYTHONPATH']}",
+        "PATH": f"{programs}:{env['PATH']}",
+    }
 
 
 def run(tools: Tools, peer: Peer, job: Job) -> Sample:

@@ -34,6 +34,7 @@ import sharing
 import simulated
 import suites
 import waiting
+import ways_in
 from contenders import Extent, Job, Tools
 
 QUICK_SCALE = 0.2
@@ -52,6 +53,7 @@ MEASURED: dict[str, tuple[str, Callable[[Tools, Extent], str]]] = {
     "micro": ("What schedctl itself costs", micro.run),
     "memory": ("Memory of a run", memory.run),
     "sharing": ("Several runs at once", sharing.run),
+    "ways-in": ("Other ways in", ways_in.run),
 }
 REPORTING = "What the reporting process pays for an item"
 GROUPS = (*TITLES, *MEASURED, "reporting")

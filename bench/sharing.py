@@ -27,6 +27,10 @@ import suites
 from contenders import Extent, Job, Tools
 
 TOGETHER = (2, 4)
+HEAD = [
+    *("runs", "", "total, s", "slowdown", "worst", "tick p99, µs", "latest, µs", "peak, MiB"),
+    *("total/auto", "p99/auto", "peak/auto"),
+]
 GENERATED = "heavy-tail"
 REAL = "more-itertools"
 IDLE_S = 3.0
@@ -36,7 +40,7 @@ IDLE_S = 3.0
 class Way:
     name: str
     command: Callable[[Tools, Job], list[str]]
-    folders: tuple[str, ...] = ()
+    environment: Callable[[Tools], dict[str, str]] = contenders.environment
 
 
 def xdist(tools: Tools, job: Job) -> list[str]:
@@ -44,8 +48,12 @@ def xdist(tools: Tools, job: Job) -> list[str]:
 
 
 WAYS = (
-    Way("pytest -n auto", xdist, ("xdist",)),
-    Way("nice pytest -n auto", lambda tools, job: ["nice", *xdist(tools, job)], ("xdist",)),
+    Way("pytest -n auto", xdist, peers.with_xdist),
+    Way(
+        "nice pytest -n auto",
+        lambda tools, job: ["nice", *xdist(tools, job)],
+        peers.with_xdist,
+    ),
     Way(
         "schedctl run",
         lambda tools, job: contenders.run_command(tools, contenders.pytest_command(tools, job)),
@@ -82,7 +90,7 @@ def ticking(tools: Tools, found: dict[str, float]) -> Iterator[None]:
 
 def walls(tools: Tools, way: Way, job: Job, n: int) -> list[float]:
     """Starts n at once; what each took."""
-    env = peers.with_peers(tools, *way.folders)
+    env = way.environment(tools)
     start = time.perf_counter()
     running = [contenders.launch(way.command(tools, job), job.folder, env) for _ in range(n)]
     taken = {}
@@ -101,7 +109,7 @@ def walls(tools: Tools, way: Way, job: Job, n: int) -> list[float]:
 
 def peak(tools: Tools, way: Way, job: Job, n: int) -> float:
     """MiB: the largest sum of all processes' proportional set sizes, seen in passes over them."""
-    env = peers.with_peers(tools, *way.folders)
+    env = way.environment(tools)
     running = [contenders.launch(way.command(tools, job), job.folder, env) for _ in range(n)]
     largest = 0
     while any(process.poll() is None for process in running):
@@ -176,7 +184,5 @@ def run(tools: Tools, extent: Extent) -> str:
             ]
             found += rows(job.name, n, rounds)
     contenders.forget(tools)
-    head = ["runs", "", "total, s", "slowdown", "worst", "tick p99, µs", "latest, µs", "peak, MiB"]
-    ratios = ["total/auto", "p99/auto", "peak/auto"]
     beside = f"The ticker alone: p99 {quiet['p99']:.0f} µs, latest {quiet['max']:.0f} µs."
-    return f"{report.table([*head, *ratios], found)}\n\n{beside}"
+    return f"{report.table(HEAD, found)}\n\n{beside}"
