@@ -119,20 +119,24 @@ static int read_number(sqlite3 *db, const char *sql, int *ret_number)
 }
 
 /* A truncated file keeps its header: reading one row of each table touches their roots. */
-static const char *const probes[] = {
-        "SELECT count(*) FROM (SELECT 1 FROM project LIMIT 1)",
-        "SELECT count(*) FROM (SELECT 1 FROM item LIMIT 1)",
-        "SELECT count(*) FROM (SELECT 1 FROM fixture_group LIMIT 1)",
-        "SELECT count(*) FROM (SELECT 1 FROM speed LIMIT 1)",
+static const struct {
+        int since; /* version */
+        const char *sql;
+} probes[] = {
+        {1, "SELECT count(*) FROM (SELECT 1 FROM project LIMIT 1)"},
+        {1, "SELECT count(*) FROM (SELECT 1 FROM item LIMIT 1)"},
+        {1, "SELECT count(*) FROM (SELECT 1 FROM fixture_group LIMIT 1)"},
+        {2, "SELECT count(*) FROM (SELECT 1 FROM speed LIMIT 1)"},
+        {4, "SELECT count(*) FROM (SELECT 1 FROM split LIMIT 1)"},
 };
 
 static enum verdict probe(sqlite3 *db, int version)
 {
-        size_t n = version == 1 ? ELEMENTSOF(probes) - 1 : ELEMENTSOF(probes);
         int r = SQLITE_OK, found;
 
-        for (size_t i = 0; i < n && r == SQLITE_OK; i++)
-                r = read_number(db, probes[i], &found);
+        for (size_t i = 0; i < ELEMENTSOF(probes) && r == SQLITE_OK; i++)
+                if (version >= probes[i].since)
+                        r = read_number(db, probes[i].sql, &found);
         if (r == SQLITE_OK)
                 return version < SCHEMA_VERSION ? FILE_OLDER : FILE_OURS;
         return r == SQLITE_ERROR || history_file_is_broken(r) ? FILE_BROKEN : FILE_UNREADABLE;

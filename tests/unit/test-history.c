@@ -293,7 +293,7 @@ static void test_damaged_inside(void)
         memset(junk, 0xa5, sizeof(junk));
         fd = open(path, O_WRONLY | O_CLOEXEC);
         CHECK(fd >= 0 && fstat(fd, &st) == 0);
-        for (off_t at = 7 * 4096; at < st.st_size; at += 4096)
+        for (off_t at = (off_t)8 * 4096; at < st.st_size; at += 4096)
                 CHECK_INT(pwrite(fd, junk, sizeof(junk), at), sizeof(junk));
         close(fd);
 
