@@ -4,6 +4,7 @@ import os
 import sys
 
 from .counts import Counts
+from .jobserver import Jobserver
 from .pythonpath import OWN
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ class Surroundings(object):
     def __init__(self):
         # type: () -> None
         os.environ[INSIDE] = "1"
+        self._jobserver = Jobserver(os.environ)
         self.counts = Counts(os.environ)
         self._lists = [_List(*given) for given in _LISTS]
         self._places = [
@@ -45,6 +47,7 @@ class Surroundings(object):
         did."""
         os.environ.pop(INSIDE, None)
         self.counts.restore()
+        self._jobserver.restore()
         for each in self._lists:
             each.restore()
         for place, part in self._places:
