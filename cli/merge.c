@@ -127,14 +127,19 @@ static int read_input(struct merge *m, unsigned index)
         return r;
 }
 
+/* Where nothing is written of what the JUnit files say they are read all the same. */
 static int open_spool(struct merge *m)
 {
         int r = 0;
 
-        if (!m->junit)
-                m->spool = fopen("/dev/null", "we");
-        else
+        if (m->junit)
                 r = merge_spool_open(merge_output_is_stdout(m->junit) ? NULL : m->junit, &m->spool);
+        if (r < 0) {
+                r = add_error(m, "%s: %s", m->junit, strerror(-r));
+                m->junit = NULL;
+        }
+        if (r == 0 && !m->spool)
+                m->spool = fopen("/dev/null", "we");
         return r == 0 && !m->spool ? -errno : r;
 }
 
@@ -268,7 +273,7 @@ static int merge(struct merge *m, char *const *paths, size_t n)
         if (r == 0)
                 r = tell(m);
         if (r < 0) {
-                fprintf(stderr, "schedctl merge: %s\n", strerror(-r));
+                fprintf(stderr, "schedctl merge: %s\n", r == -EIO ? "temporary files cannot be written" : strerror(-r));
                 return VERB_FAILED;
         }
         if (merge_report_has_errors(&m->report))

@@ -12,6 +12,7 @@
 
 #include "cli/history_export.h"
 #include "cli/history_file.h"
+#include "cli/merge_xml.h"
 #include "lib/text.h"
 #include "lib/util.h"
 
@@ -77,7 +78,10 @@ static bool is_junit(const char *head, size_t size)
                 return false;
         XML_SetUserData(parser, &parser);
         XML_SetStartElementHandler(parser, on_root);
+        XML_SetUnknownEncodingHandler(parser, merge_xml_on_encoding, NULL);
         found = XML_Parse(parser, head, (int)size, XML_FALSE) == XML_STATUS_SUSPENDED && XML_GetUserData(parser);
+        if (XML_GetErrorCode(parser) == XML_ERROR_UNKNOWN_ENCODING)
+                found = true; /* so that it is said */
         XML_ParserFree(parser);
         return found;
 }

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <expat.h>
-#include <iconv.h>
 #include <string.h>
 
 #include "cli/merge_junit.h"
@@ -453,26 +452,6 @@ static void on_doctype(void *user, const XML_Char *name, const XML_Char *system,
         refuse(user, "a document type declaration, which no JUnit file has");
 }
 
-/* Encodings of one byte a character that expat does not know (windows-1252…), by what iconv says of each. */
-static int on_encoding(void *user, const XML_Char *name, XML_Encoding *info)
-{
-        iconv_t converter = iconv_open("UTF-32LE", name);
-
-        if (converter == (iconv_t)-1)
-                return XML_STATUS_ERROR;
-        for (int i = 0; i < 256; i++) {
-                unsigned char byte = (unsigned char)i, code[8] = {0};
-                char *in = (char *)&byte, *out = (char *)code;
-                size_t n_in = 1, n_out = sizeof(code);
-                bool known = iconv(converter, &in, &n_in, &out, &n_out) != (size_t)-1 && n_out == sizeof(code) - 4;
-
-                info->map[i] = known ? (int)(code[0] | code[1] << 8 | code[2] << 16) : -1;
-                iconv(converter, NULL, NULL, NULL, NULL);
-        }
-        iconv_close(converter);
-        return XML_STATUS_OK;
-}
-
 /* The file */
 
 static bool is_cut_off(enum XML_Error code)
@@ -546,7 +525,7 @@ int merge_junit_read(FILE *file, FILE *spool, struct merge_tests *tests, unsigne
         XML_SetCommentHandler(r.parser, on_comment);
         XML_SetProcessingInstructionHandler(r.parser, on_instruction);
         XML_SetStartDoctypeDeclHandler(r.parser, on_doctype);
-        XML_SetUnknownEncodingHandler(r.parser, on_encoding, NULL);
+        XML_SetUnknownEncodingHandler(r.parser, merge_xml_on_encoding, NULL);
         error = parse(&r, file, ret_error);
         if (error < 0)
                 return error;

@@ -7,7 +7,7 @@
 
 struct merge_output {
         FILE *file;
-        char *path;      /* that it gets; links are followed */
+        char *path;      /* that it gets; links to what is there are followed */
         char *temporary; /* NULL: it is written directly */
 };
 

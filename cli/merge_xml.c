@@ -1,5 +1,6 @@
 #include "cli/merge_xml.h"
 
+#include <iconv.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -51,4 +52,23 @@ void merge_xml_attribute(FILE *to, const char *name, const char *value)
         fprintf(to, " %s=\"", name);
         write_escaped(to, value, strlen(value), true);
         fputc('"', to);
+}
+
+int merge_xml_on_encoding(void *user, const XML_Char *name, XML_Encoding *info)
+{
+        iconv_t converter = iconv_open("UTF-32LE", name);
+
+        if (converter == (iconv_t)-1)
+                return XML_STATUS_ERROR;
+        for (int i = 0; i < 256; i++) {
+                unsigned char byte = (unsigned char)i, code[8] = {0};
+                char *in = (char *)&byte, *out = (char *)code;
+                size_t n_in = 1, n_out = sizeof(code);
+                bool known = iconv(converter, &in, &n_in, &out, &n_out) != (size_t)-1 && n_out == sizeof(code) - 4;
+
+                info->map[i] = known ? (int)(code[0] | code[1] << 8 | code[2] << 16) : -1;
+                iconv(converter, NULL, NULL, NULL, NULL);
+        }
+        iconv_close(converter);
+        return XML_STATUS_OK;
 }

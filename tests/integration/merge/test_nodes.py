@@ -1,0 +1,280 @@
+"""What nodes leave besides JUnit files: shards that are there or not, histories, coverage."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Place
+
+MARKED = """<testsuites><testsuite name="pytest" tests="{n}"><properties>
+<property name="schedctl.shard" value="{index}/{count}"/>
+<property name="schedctl.tests" value="{tests}"/><property name="schedctl.dealt" value="{dealt}"/>
+<property name="schedctl.collection" value="{collection}"/>
+<property name="schedctl.split" value="{split}"/></properties>{cases}</testsuite></testsuites>
+"""
+
+
+def shard(place: Place, index: int, names: str, name: str = "", **more: Any) -> str:
+    """A shard of three that ran these tests, a letter each, of nine."""
+    cases = "".join(f'<testcase classname="t" name="{letter}"/>' for letter in names)
+    facts: dict[str, Any] = dict(
+        count=3, tests=9, dealt=3, collection="c0", split="5p", n=len(names)
+    )
+    text = MARKED.format(index=index, cases=cases, **{**facts, **more})
+    return place.write(name or f"nodes/{index}.xml", text).name
+
+
+def complaints(place: Place) -> list[str]:
+    return [str(text) for text in place.facts("nodes", status=3)["problems"]]
+
+
+def test_all_shards_are_there(place: Place) -> None:
+    for index, names in enumerate(["abc", "def", "ghi"], 1):
+        shard(place, index, names)
+    facts = place.facts("--junit", "all.xml", "nodes")
+    assert facts["complete"] and facts["missing"] == [] and facts["never"] == 0
+    assert [(s["index"], s["count"], s["dealt"]) for s in facts["shards"]] == [
+        (i, 3, 3) for i in (1, 2, 3)
+    ]
+    marks = [
+        p.get("value")
+        for p in place.tree("all.xml").iter("property")
+        if p.get("name") == "schedctl.shard"
+    ]
+    assert marks == ["1/3", "2/3", "3/3"]
+    place.facts("all.xml", status=3)  # one file says no more who was there
+
+
+def test_a_shard_is_missing(place: Place) -> None:
+    shard(place, 1, "abc")
+    shard(place, 3, "ghi")
+    done = place.schedctl("merge", "--junit", "all.xml", "nodes")
+    assert done.returncode == 3
+    assert (
+        done.stderr
+        == "schedctl merge: shard 2/3 is missing\nschedctl merge: 3 of 9 tests never ran\n"
+    )
+    assert len(place.cases("all.xml")) == 6
+    facts = place.facts("nodes", status=3)
+    assert (facts["complete"], facts["missing"], facts["never"]) == (False, ["2/3"], 3)
+
+
+def test_a_shard_stopped_early(place: Place) -> None:
+    for index, names in enumerate(["abc", "d", "ghi"], 1):
+        shard(place, index, names)
+    assert complaints(place) == [
+        "nodes/2.xml: shard 2/3 has 1 of its 3 tests",
+        "2 of 9 tests never ran",
+    ]
+
+
+def test_shards_of_different_splits(place: Place) -> None:
+    shard(place, 1, "abc")
+    shard(place, 2, "def", split="0ther")
+    shard(place, 3, "ghi", collection="0ther", split="third")
+    assert complaints(place) == [
+        "nodes/2.xml: shard 2/3 was split by another history than the others",
+        "nodes/3.xml: shard 3/3 was split from other tests than the others:"
+        " they did not collect the same",
+    ]
+    shard(place, 4, "xyz", count=4)
+    assert "nodes/4.xml: shard 4/4 is of another number of shards than the others" in complaints(
+        place
+    )
+
+
+def test_tests_in_two_shards(place: Place) -> None:
+    for index, names in enumerate(["abc", "cde", "fgh"], 1):
+        shard(place, index, names, tests=8)
+    done = place.schedctl("merge", "nodes")
+    assert done.returncode == 3
+    assert "t c: passed in nodes/1.xml, passed in nodes/2.xml" in done.stderr
+
+
+def test_a_shard_that_came_twice(place: Place) -> None:
+    for index, names in enumerate(["abc", "def", "ghi"], 1):
+        shard(place, index, names)
+    shard(place, 2, "def", "nodes/2-again.xml")
+    assert complaints(place) == ["shard 2/3 is there 2 times"]
+    for index, names in ((1, "abc"), (3, "ghi")):
+        shard(place, index, names, f"nodes/{index}-again.xml")
+    place.merge("nodes")  # two pytests in each run
+
+
+# Histories
+
+
+def item(name: str, wall: float, **more: Any) -> dict[str, Any]:
+    facts = dict(
+        samples=1, cpu=wall, spread=0, last=wall, lastCpu=wall, lastSpeed=1, rss=1, outcome="passed"
+    )
+    return {"id": name, "wall": wall, **facts, **more}
+
+
+def history(place: Place, name: str, *items: dict[str, Any], runs: int = 1) -> str:
+    groups = [{"id": "", "setup": 0.5}, {"id": "a.py", "setup": 0.25, "seen": runs}]
+    text = {"schedctlHistory": 1, "runs": runs, "wall": 1, "collection": 1, "serial": 1}
+    place.write(name, json.dumps({**text, "items": list(items), "groups": groups}))
+    return name
+
+
+def test_histories_in_any_order(place: Place) -> None:
+    names = [
+        history(
+            place, "1.json", item("a.py::1", 1, seen=30), item("b.py::1", 1, seen=10, samples=9)
+        ),
+        history(place, "2.json", item("a.py::2", 2, seen=10), item("b.py::1", 2, seen=20), runs=7),
+        history(
+            place,
+            "3.json",
+            item("a.py::3", 3),
+            item("a.py::1", 3, seen=20),
+            item("b.py::1", 3, seen=20),
+        ),
+    ]
+    del (other := item("c.py::1", 9, seen=99))["cpu"]  # was imported
+    names.append(history(place, "4.json", other, item("a.py::2", 1, seen=10)))
+    results = set()
+    for order in itertools.permutations(names):
+        place.merge("--history", "all.json", *order)
+        text = (place.directory / "all.json").read_text()
+        results.add("".join(line for line in text.splitlines(True) if '"a.py::3"' not in line))
+    assert len(results) == 1
+    joined = json.loads(text)
+    assert joined["runs"] == 7
+    assert [(i["id"], i["wall"]) for i in joined["items"]] == [
+        ("a.py::1", 1),
+        ("a.py::2", 2),
+        ("a.py::3", 3),
+        ("b.py::1", 3),
+        ("c.py::1", 9),
+    ]
+    assert joined["groups"][1] == {"id": "a.py", "seen": 7, "setup": 0.25}
+
+
+def test_a_joined_history_is_imported_as_it_is(place: Place) -> None:
+    history(place, "1.json", item("a.py::1", 1, seen=30), item("b.py::1", 1, seen=10))
+    history(place, "2.json", item("a.py::2", 1, seen=30))
+    place.merge("--history", "all.json", "1.json", "2.json")
+    place.merge("--history", "again.json", "all.json")
+    text = (place.directory / "all.json").read_text()
+    assert (place.directory / "again.json").read_text() == text
+    done = place.schedctl("history", "import", "all.json")
+    assert done.returncode == 0, done
+    assert place.schedctl("history", "export").stdout == text
+
+
+def test_databases(place: Place) -> None:
+    """They are read where they are, and neither upgraded nor touched."""
+    history(place, "1.json", item("a.py::1", 1, seen=30))
+    place.schedctl("history", "import", "1.json")
+    database = place.directory / "state" / "schedctl" / "history.db"
+    old = database.read_bytes()
+    place.merge("--history", "all.json", "state")
+    assert [i["id"] for i in json.loads((place.directory / "all.json").read_text())["items"]] == [
+        "a.py::1"
+    ]
+    assert database.read_bytes() == old and [p.name for p in database.parent.iterdir()] == [
+        "history.db"
+    ]
+
+    with sqlite3.connect(database) as db:
+        db.execute("UPDATE project SET name = '/elsewhere'")
+    place.merge("--history", "all.json", "state")
+    with sqlite3.connect(database) as db:
+        db.execute(
+            "INSERT INTO project(key, name, runs, items, wall, collection, serial)"
+            " SELECT 9, '/another', runs, items, wall, collection, serial FROM project"
+        )
+    said = place.merge("--history", "all.json", "state", status=1)
+    assert "2 projects are in this history, none of them at or above" in said
+    place.write("cut.db", old[:5000])
+    assert "cut.db is damaged or not one" in place.merge("cut.db", status=1)
+    assert sorted(p.name for p in place.directory.glob("cut*")) == ["cut.db"]
+
+
+def test_broken_exports(place: Place) -> None:
+    history(place, "1.json", item("a.py::1", 1))
+    place.write("2.json", '{"schedctlHistory": 1,\n "runs": }')
+    said = place.merge("--history", "all.json", "1.json", "2.json", status=1)
+    assert said == "schedctl merge: 2.json: line 2, column 10: unexpected token near '}'\n"
+    assert len(json.loads((place.directory / "all.json").read_text())["items"]) == 1
+
+
+# Coverage
+
+CODE = """
+def choose(n):
+    if n == 1:
+        return "one"
+    if n == 2:
+        return "two"
+    return "many"
+"""
+TESTS = """
+from code_under_test import choose
+
+def test_one(): assert choose(1) == "one"
+def test_two(): assert choose(2) == "two"
+def test_many(): assert choose(3) == "many"
+"""
+
+
+def lines(place: Place, name: str) -> Any:
+    done = place.call(sys.executable, "-m", "coverage", "json", "-q", "-o", "-", COVERAGE_FILE=name)
+    return json.loads(done.stdout)["files"]
+
+
+def cover(place: Place, data: str, tests: str) -> None:
+    measure = [sys.executable, "-m", "coverage", "run", "--branch", "--source=."]
+    command = [*measure, "-m", "pytest", "-q", "-k", tests]
+    done = place.call(*command, "-p", "no:cacheprovider", COVERAGE_FILE=data)
+    assert done.returncode == 0, done
+
+
+@pytest.fixture
+def covered(place: Place) -> Place:
+    pytest.importorskip("coverage")
+    place.write("code_under_test.py", CODE)
+    place.write("test_choose.py", TESTS)
+    (place.directory / "nodes").mkdir()
+    for i, test in enumerate(["one", "two", "many"]):
+        cover(place, f"nodes/.coverage.{i}", test)
+    return place
+
+
+def test_coverage(covered: Place) -> None:
+    cover(covered, "whole", "one or two or many")
+    before = {p.name: p.read_bytes() for p in (covered.directory / "nodes").iterdir()}
+    assert covered.merge("--coverage", "joined", "nodes") == "joined: 3 data files\n"
+    whole, joined = lines(covered, "whole"), lines(covered, "joined")
+    assert joined == whole and len(whole) == 2
+    assert {p.name: p.read_bytes() for p in (covered.directory / "nodes").iterdir()} == before
+    assert not list(covered.directory.glob("joined.*"))
+
+
+def test_coverage_that_is_damaged(covered: Place) -> None:
+    broken = covered.directory / "nodes" / ".coverage.1"
+    broken.write_bytes(broken.read_bytes()[:9000])
+    said = covered.merge("--coverage", "joined", "nodes", status=1)
+    assert said == "schedctl merge: nodes/.coverage.1: database disk image is malformed\n"
+    assert (covered.directory / "joined").exists()
+
+
+def test_no_coverage(covered: Place) -> None:
+    covered.write("joined", "old")
+    said = covered.merge("--coverage", "joined", "nodes", status=1, PYTHON="/nowhere/python")
+    assert "cannot run /nowhere/python (PYTHON says which): No such file or directory" in said
+    bare = covered.write("bare", f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    said = covered.merge("--coverage", "joined", "nodes", status=1, PYTHON=str(bare))
+    assert "-m coverage combine' failed: " in said and "No module named coverage" in said
+    assert (covered.directory / "joined").read_text() == "old"
+    assert not list(Path(covered.directory).glob("joined.*"))
