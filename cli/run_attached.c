@@ -13,13 +13,13 @@
 /* What the process is to set for itself and for all that it starts. */
 static json_t *environ_of(const struct run *run, unsigned workers)
 {
-        json_t *environ = run_counts_environ(&run->counts);
+        json_t *variables = run_counts_environ(&run->counts);
         char number[16];
 
         snprintf(number, sizeof(number), "%u", workers);
-        if (environ && json_object_set_new(environ, "PYTEST_XDIST_AUTO_NUM_WORKERS", json_string(number)) == 0)
-                return environ;
-        json_decref(environ);
+        if (variables && json_object_set_new(environ, "PYTEST_XDIST_AUTO_NUM_WORKERS", json_string(number)) == 0)
+                return variables;
+        json_decref(variables);
         return NULL;
 }
 
