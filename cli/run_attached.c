@@ -17,7 +17,7 @@ static json_t *environ_of(const struct run *run, unsigned workers)
         char number[16];
 
         snprintf(number, sizeof(number), "%u", workers);
-        if (variables && json_object_set_new(environ, "PYTEST_XDIST_AUTO_NUM_WORKERS", json_string(number)) == 0)
+        if (variables && json_object_set_new(variables, "PYTEST_XDIST_AUTO_NUM_WORKERS", json_string(number)) == 0)
                 return variables;
         json_decref(variables);
         return NULL;
