@@ -321,7 +321,7 @@ static void suite_free(struct run_suite *s)
         json_decref(s->crashed);
         json_decref(s->left);
         json_decref(s->killed);
-        free(s->xdist);
+        run_xdist_free(s->xdist);
         free(s->workers);
         free(s->recalls);
         free(s->pus);

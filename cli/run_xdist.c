@@ -84,7 +84,14 @@ static void settle_newcomer(struct run_suite *s, uint32_t number)
                 run_share(s->run);
 }
 
-/* Beginning */
+/* Beginning and end */
+
+void run_xdist_free(struct run_xdist *x)
+{
+        if (x)
+                free(x->kept);
+        free(x);
+}
 
 int run_xdist_begin(struct run_suite *s, uint32_t asked)
 {

@@ -37,7 +37,9 @@ struct run_xdist {
         uint64_t asked_at;    /* µs: when it was asked for more */
         bool refused;         /* it does not start more */
         bool planned;
+        bool *kept; /* per item, whether it is this shard's; NULL: all are */
 };
+void run_xdist_free(struct run_xdist *xdist);
 
 /* `hello` asks for so many workers, 0: as many as are of use. From now on the suite holds PUs. */
 int run_xdist_begin(struct run_suite *suite, uint32_t asked);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cli/run_dry.h"
 #include "cli/run_past.h"
 #include "cli/run_suite.h"
 #include "cli/run_xdist.h"
@@ -52,8 +53,29 @@ static int send_plan(struct run_suite *s, const struct units *units)
                 json_array_append_new(lists, list);
                 json_array_append_new(seconds, json_real(units->seconds[u]));
         }
-        return run_peer_send(s->peer, json_pack("{s:s, s:s, s:o, s:o}", "event", "plan", "mode", "xdist", "units",
-                                                lists, "seconds", seconds));
+        return run_peer_send(s->peer, json_pack("{s:s, s:s, s:o, s:o, s:o*}", "event", "plan", "mode", "xdist", "units",
+                                                lists, "seconds", seconds, "shard", run_suite_describe_shard(s)));
+}
+
+/* What the workers have collected is another shard's in part. */
+static int keep_shard(struct run_suite *s, struct run_past *past)
+{
+        bool *kept;
+        int r;
+
+        if (!s->run->options->shard.count)
+                return 0;
+        kept = s->xdist->kept = calloc(s->listing.n_items + (size_t)1, sizeof(*kept));
+        r = kept ? run_suite_divide(s, &s->listing, kept) : -ENOMEM;
+        for (uint32_t i = 0; r == 0 && i < s->listing.n_items; i++)
+                past->items[i].alone = !kept[i];
+        run_suite_tell_shard(s);
+        return r;
+}
+
+static bool is_ours(const struct run_suite *s, uint32_t item)
+{
+        return !s->xdist->kept || s->xdist->kept[item];
 }
 
 static int begin(struct run_suite *s, const struct run_past *past)
@@ -73,6 +95,24 @@ static int begin(struct run_suite *s, const struct run_past *past)
         r = send_plan(s, &units);
         units_finish(&units);
         return r;
+}
+
+/* Nothing is run: what is shown is how our own workers would run so many at a time. */
+static int begin_dry(struct run_suite *s, const struct run_past *past)
+{
+        const struct dispatch_params params = {.items = past->items,
+                                               .n_items = s->listing.n_items,
+                                               .groups = past->groups,
+                                               .n_groups = s->listing.n_groups,
+                                               .max_workers = s->xdist->told,
+                                               .min_workers = s->n_exact,
+                                               .default_seconds = RUN_DEFAULT_SECONDS,
+                                               .overhead = RUN_SEND_SECONDS,
+                                               .session_setup = past->session_setup};
+        int r = run_dry_plan(s, &params, past->n_known);
+
+        run_suite_leave_serial(s, "nothing is to be run");
+        return r < 0 ? r : run_peer_send(s->peer, json_pack("{s:s, s:s}", "event", "plan", "mode", "dry"));
 }
 
 int run_xdist_plan(struct run_suite *s, json_t *message)
@@ -95,7 +135,10 @@ int run_xdist_plan(struct run_suite *s, json_t *message)
         s->n_estimated = past.n_known;
         run_measure_expect(&s->measure, past.items);
         run_priority_add(s->run, run_past_is_known(&past, s->listing.n_items), past.total, s->listing.n_items);
-        return begin(s, &past);
+        r = keep_shard(s, &past);
+        if (r < 0)
+                return r;
+        return s->run->options->dry_run ? begin_dry(s, &past) : begin(s, &past);
 }
 
 /* What ran */
@@ -185,6 +228,8 @@ static double seconds_left(const struct run_suite *s)
         for (uint32_t i = 0; i < s->measure.n_items; i++) {
                 const struct run_measure_item *item = &s->measure.items[i];
 
+                if (!is_ours(s, i))
+                        continue;
                 if (!item->done && item->expected >= 0)
                         left += item->expected;
                 else if (!item->done)
@@ -209,7 +254,10 @@ struct run_suite_work run_xdist_work(struct run_suite *s)
 bool run_xdist_is_worth_one_more(struct run_suite *s, uint32_t n_workers)
 {
         double start = (double)(s->suite_at - s->hello_at) / 1e6, left = seconds_left(s);
-        uint32_t n_left = s->listing.n_items - s->measure.n_done;
+        uint32_t n_left = 0;
+
+        for (uint32_t i = 0; i < s->measure.n_items; i++)
+                n_left += is_ours(s, i) && !s->measure.items[i].done;
 
         return left / n_workers > 2 * start && n_left > 2 * n_workers;
 }

@@ -102,6 +102,8 @@ static uint32_t number_item(struct units_making *m, struct numbering *n, const s
 {
         uint32_t top = item->group == DISPATCH_NONE ? DISPATCH_NONE : m->groups[item->group].top;
 
+        if (item->alone)
+                return DISPATCH_NONE;
         if (item->serial > 0) {
                 if (!n->of_scope[item->serial])
                         n->of_scope[item->serial] = ++m->n_units;
@@ -123,7 +125,7 @@ static int number_items(struct units_making *m)
         int r = n.of_scope && n.of_group && n.passed && n.n_passed ? 0 : -ENOMEM;
 
         for (uint32_t i = 0; i < p->n_items; i++)
-                n.n_unknown += p->items[i].seconds < 0;
+                n.n_unknown += p->items[i].seconds < 0 && !p->items[i].alone;
         for (uint32_t i = 0; r == 0 && i < p->n_items; i++)
                 m->unit_of[i] = number_item(m, &n, &p->items[i]);
         free(n.of_scope);
@@ -186,8 +188,11 @@ static int fill(const struct units_making *m, struct unit *units, uint32_t *item
         if (!seen)
                 return -ENOMEM;
         for (uint32_t i = 0; i < m->p->n_items; i++) {
-                struct unit *u = &units[m->unit_of[i]];
+                uint32_t unit = m->unit_of[i];
+                struct unit *u = unit == DISPATCH_NONE ? NULL : &units[unit];
 
+                if (!u)
+                        continue;
                 if (u->n == 0)
                         u->first = i;
                 items[u->from + u->n++] = i;
@@ -207,7 +212,8 @@ static void place(const struct units_making *m, struct unit *units)
         uint32_t from = 0;
 
         for (uint32_t i = 0; i < m->p->n_items; i++)
-                units[m->unit_of[i]].n++;
+                if (m->unit_of[i] != DISPATCH_NONE)
+                        units[m->unit_of[i]].n++;
         for (uint32_t k = 0; k < m->n_units; k++) {
                 units[k].from = from;
                 from += units[k].n;

@@ -29,7 +29,8 @@
 enum { UNITS_SHORT_PART = 8 };
 
 struct units_params {
-        const struct dispatch_item *items; /* their seconds, group and serial count; index = collection order */
+        const struct dispatch_item *items; /* their seconds, group and serial count; `alone`: in no unit; index =
+                                            * collection order */
         uint32_t n_items;
         const struct dispatch_group *groups;
         uint32_t n_groups;
@@ -39,7 +40,7 @@ struct units_params {
 
 struct units {
         uint32_t n;
-        uint32_t *items; /* all items, unit by unit, each unit's in collection order */
+        uint32_t *items; /* unit by unit, each unit's in collection order */
         uint32_t *first; /* n + 1: where each unit begins in items */
         double *seconds; /* of each unit on a fast core, set-ups included; < 0 unknown */
 };

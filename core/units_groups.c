@@ -17,6 +17,8 @@ static void sum_up(struct units_making *m)
         for (uint32_t i = 0; i < p->n_items; i++) {
                 const struct dispatch_item *item = &p->items[i];
 
+                if (item->alone)
+                        continue;
                 m->total += units_known(item->seconds);
                 if (item->group == DISPATCH_NONE || item->serial > 0)
                         continue;
@@ -198,7 +200,7 @@ static int list_singles(struct units_making *m)
         for (uint32_t i = 0; i < p->n_items; i++) {
                 const struct dispatch_item *item = &p->items[i];
 
-                if ((item->group == DISPATCH_NONE || m->groups[item->group].top == DISPATCH_NONE) &&
+                if (!item->alone && (item->group == DISPATCH_NONE || m->groups[item->group].top == DISPATCH_NONE) &&
                     item->seconds > small_seconds(m))
                         m->blocks[m->n_single++] = item->seconds;
         }

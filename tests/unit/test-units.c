@@ -145,6 +145,20 @@ static void test_a_package(void)
         CHECK_STR(made(), "0 1 2");
 }
 
+static void test_another_shards(void)
+{
+        uint32_t module;
+
+        begin(1);
+        module = add_group(DISPATCH_NONE, 0);
+        for (unsigned i = 0; i < 6; i++) {
+                add(i < 4 ? (double)i : -1, module, 0);
+                items[i].alone = i % 2;
+        }
+        CHECK_STR(made(), "4 2 0");
+        CHECK_INT(units.first[units.n], 3);
+}
+
 static void test_seats(void)
 {
         const struct dispatch_pu pus[] = {{.os = 4}, {.os = 2}, {.os = 7}};
@@ -178,6 +192,7 @@ int main(void)
         test_short_ones_of_a_module();
         test_a_module_that_is_dear();
         test_a_package();
+        test_another_shards();
         test_seats();
         units_finish(&units);
         return 0;
