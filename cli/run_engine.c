@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/run_answer.h"
 #include "cli/run_command.h"
 #include "cli/run_dir.h"
 #include "cli/run_engine.h"
@@ -124,6 +125,10 @@ static int on_message(void *context, struct run_peer *peer, const char *event, j
         if (strcmp(event, "join") == 0) {
                 run_watch_joined(&run->watch, peer->pid);
                 return 0;
+        }
+        if (strcmp(event, "held") == 0) {
+                run_watch_joined(&run->watch, peer->pid);
+                return run_answer_held(run, peer);
         }
         suite = peer->user ? peer->user : add_suite(run, peer);
         return suite ? run_suite_message(suite, event, message) : -ENOMEM;

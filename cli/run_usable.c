@@ -182,6 +182,17 @@ void run_usable_settle(struct run *run)
         wait_for_tokens(run);
 }
 
+struct cpuset run_usable_pus(const struct run *run)
+{
+        struct cpuset pus = run->usable.pus;
+
+        if (!is_client(run))
+                return run->lease.kept;
+        if (cpuset_is_empty(&pus) && run->lease.n_order > 0)
+                cpuset_add(&pus, run->lease.order[0]);
+        return pus;
+}
+
 void run_usable_spare(struct run *run, unsigned pu)
 {
         cpuset_add(&run->usable.spared, pu);

@@ -40,6 +40,8 @@ void run_usable_close(struct run *run);
 void run_usable_fit(struct run *run);
 /* When they have heard of it: what is of no use goes back to the service. */
 void run_usable_settle(struct run *run);
+/* What they may use now, also before any of them has begun. */
+struct cpuset run_usable_pus(const struct run *run);
 /* A suite has no more use for one. */
 void run_usable_spare(struct run *run, unsigned pu);
 /* A worker more or less. */
