@@ -90,6 +90,7 @@ class Runs:
         self.environment.update(
             SCHEDCTL_SOCKET=str(directory / "schedd.sock"),
             SCHEDCTL_TEST_MARK=str(directory),
+            SCHEDCTL_SHARD="no",  # the tests may run on a CI node
             SCHEDCTL_SCOPE="no",  # for root the system's manager would be asked for one
             XDG_RUNTIME_DIR=str(runtime),
             XDG_STATE_HOME=str(directory / ".state"),  # not for pytest to look into
