@@ -144,27 +144,27 @@ int run_counts_put(struct run_counts *c, const char *variable, const char *value
 
 json_t *run_counts_environ(const struct run_counts *c)
 {
-        json_t *environ = c->environ ? json_copy(c->environ) : json_object();
+        json_t *made = c->environ ? json_copy(c->environ) : json_object();
         CLEANUP_FREE char *workers = c->workers ? json_dumps(c->workers, JSON_COMPACT) : NULL;
 
-        if (c->workers && json_object_set_new(environ, RUN_COUNTS_WORKERS, json_string(workers)) < 0) {
-                json_decref(environ);
+        if (c->workers && json_object_set_new(made, RUN_COUNTS_WORKERS, json_string(workers)) < 0) {
+                json_decref(made);
                 return NULL;
         }
-        return environ;
+        return made;
 }
 
 int run_counts_apply(const struct run_counts *c)
 {
-        CLEANUP_JSON json_t *environ = run_counts_environ(c);
+        CLEANUP_JSON json_t *variables = run_counts_environ(c);
         const char *variable;
         json_t *value;
 
-        if (!environ)
+        if (!variables)
                 return -ENOMEM;
         if (!c->workers)
                 unsetenv(RUN_COUNTS_WORKERS); /* of a run that is over */
-        json_object_foreach (environ, variable, value)
+        json_object_foreach (variables, variable, value)
                 if (setenv(variable, json_string_value(value), 1) < 0)
                         return -errno;
         return 0;

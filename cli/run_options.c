@@ -179,6 +179,7 @@ static void print_attach_help(void)
              "                         otherwise interactive while it is short\n"
              "      --weight N         its share against your other runs, 100 by default\n"
              "      --no-pin           set nobody's CPU affinity\n"
+             "      --no-counts        hand on none of the variables by which programs count CPUs\n"
              "      --label TEXT       shown by 'schedctl status'; otherwise the process's command\n"
              "      --json FILE        write the summary as JSON, a line per suite\n"
              "  -v, --verbose          a summary at the end\n"
