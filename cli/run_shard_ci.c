@@ -14,38 +14,38 @@ struct row {
         const char *marker; /* a variable that has to be set; NULL: none */
         bool said;
         /* Why a node that says so may not be one of several that share the tests; NULL where it is. NULL: it is. */
-        const char *(*doubt)(char *const *environ);
+        const char *(*doubt)(char *const *env);
 };
 
-static const char *variable(char *const *environ, const char *name)
+static const char *variable(char *const *env, const char *name)
 {
         size_t length = strlen(name);
 
-        for (; *environ; environ++)
-                if (strncmp(*environ, name, length) == 0 && (*environ)[length] == '=')
-                        return (*environ)[length + 1] ? *environ + length + 1 : NULL;
+        for (; *env; env++)
+                if (strncmp(*env, name, length) == 0 && (*env)[length] == '=')
+                        return (*env)[length + 1] ? *env + length + 1 : NULL;
         return NULL;
 }
 
 /* Azure counts the jobs of a matrix too; only those of `parallel: N` are alike. */
-static const char *doubt_azure(char *const *environ)
+static const char *doubt_azure(char *const *env)
 {
-        const char *type = variable(environ, "SYSTEM_PARALLELEXECUTIONTYPE");
+        const char *type = variable(env, "SYSTEM_PARALLELEXECUTIONTYPE");
 
         return type && strcmp(type, "MultiMachine") == 0 ? NULL : "this is one job of a matrix";
 }
 
 /* Any steps may be parallel, a linter beside the tests. */
-static const char *doubt_bitbucket(char *const *environ)
+static const char *doubt_bitbucket(char *const *env)
 {
-        (void)environ;
+        (void)env;
         return "parallel steps may do different things";
 }
 
 /* "test 1/3" is one of `parallel: 3`, "test: [3.11, linux]" of a matrix. */
-static const char *doubt_gitlab(char *const *environ)
+static const char *doubt_gitlab(char *const *env)
 {
-        const char *name = variable(environ, "CI_JOB_NAME");
+        const char *name = variable(env, "CI_JOB_NAME");
 
         return name && name[strlen(name) - 1] == ']' ? "this is one job of a matrix" : NULL;
 }
@@ -86,9 +86,9 @@ __attribute__((format(printf, 2, 3))) static enum run_shard_found nonsense(struc
 }
 
 /* A variable that is set has to be a number; ret_number stays as it was where it is not set. */
-static bool read_number(char *const *environ, const char *name, unsigned *ret_number, struct run_shard_ci *ci)
+static bool read_number(char *const *env, const char *name, unsigned *ret_number, struct run_shard_ci *ci)
 {
-        const char *text = variable(environ, name);
+        const char *text = variable(env, name);
         unsigned long number;
         char *end;
 
@@ -129,16 +129,16 @@ static enum run_shard_found check(const struct row *row, unsigned index, unsigne
         return RUN_SHARD_FOUND;
 }
 
-static enum run_shard_found read_row(const struct row *row, char *const *environ, struct run_shard_ci *ci)
+static enum run_shard_found read_row(const struct row *row, char *const *env, struct run_shard_ci *ci)
 {
-        bool has_index = variable(environ, row->names.index), has_count = variable(environ, row->names.count);
+        bool has_index = variable(env, row->names.index), has_count = variable(env, row->names.count);
         unsigned index = 0, count = 0;
         enum run_shard_found found;
         const char *doubt;
 
-        if (row->marker && !variable(environ, row->marker))
+        if (row->marker && !variable(env, row->marker))
                 return RUN_SHARD_NOTHING;
-        if (!read_number(environ, row->names.index, &index, ci) || !read_number(environ, row->names.count, &count, ci))
+        if (!read_number(env, row->names.index, &index, ci) || !read_number(env, row->names.count, &count, ci))
                 return RUN_SHARD_NONSENSE;
         if (!has_index && !has_count)
                 return RUN_SHARD_NOTHING;
@@ -147,7 +147,7 @@ static enum run_shard_found read_row(const struct row *row, char *const *environ
         found = check(row, index, count, ci);
         if (found != RUN_SHARD_FOUND || count == 1)
                 return found == RUN_SHARD_FOUND && !row->said ? RUN_SHARD_NOTHING : found;
-        doubt = row->doubt ? row->doubt(environ) : NULL;
+        doubt = row->doubt ? row->doubt(env) : NULL;
         if (!doubt)
                 return RUN_SHARD_FOUND;
         snprintf(ci->why, sizeof(ci->why), "%s", doubt);
@@ -156,17 +156,17 @@ static enum run_shard_found read_row(const struct row *row, char *const *environ
 
 /* Kubernetes tells a pod of an indexed job its number, and not how many there are. Who says that with
  * SCHEDCTL_SHARD_TOTAL gives no index. */
-static enum run_shard_found read_kubernetes(char *const *environ, struct run_shard_ci *ci)
+static enum run_shard_found read_kubernetes(char *const *env, struct run_shard_ci *ci)
 {
         static const struct row row = {
                 {"Kubernetes", "JOB_COMPLETION_INDEX", "SCHEDCTL_SHARD_TOTAL", 0}, NULL, true, NULL};
-        const char *index = variable(environ, row.names.index);
+        const char *index = variable(env, row.names.index);
 
         if (!index)
                 return RUN_SHARD_NOTHING;
-        *ci = (struct run_shard_ci){.who = row.names.who, .said = variable(environ, row.names.count)};
+        *ci = (struct run_shard_ci){.who = row.names.who, .said = variable(env, row.names.count)};
         if (ci->said)
-                return read_row(&row, environ, ci);
+                return read_row(&row, env, ci);
         snprintf(ci->why, sizeof(ci->why), "%s is %.16s, and SCHEDCTL_SHARD_TOTAL does not say of how many",
                  row.names.index, index);
         return RUN_SHARD_UNSURE;
@@ -177,17 +177,16 @@ struct part {
         unsigned index, count;
 };
 
-static enum run_shard_found read_array(char *const *environ, struct part *ret_part, struct run_shard_ci *ci)
+static enum run_shard_found read_array(char *const *env, struct part *ret_part, struct run_shard_ci *ci)
 {
         unsigned id = 0, min = 0, max = 0, count = 0, step = 0;
 
-        if (!variable(environ, "SLURM_ARRAY_TASK_ID"))
+        if (!variable(env, "SLURM_ARRAY_TASK_ID"))
                 return RUN_SHARD_NOTHING;
-        if (!read_number(environ, "SLURM_ARRAY_TASK_ID", &id, ci) ||
-            !read_number(environ, "SLURM_ARRAY_TASK_MIN", &min, ci) ||
-            !read_number(environ, "SLURM_ARRAY_TASK_MAX", &max, ci) ||
-            !read_number(environ, "SLURM_ARRAY_TASK_COUNT", &count, ci) ||
-            !read_number(environ, "SLURM_ARRAY_TASK_STEP", &step, ci))
+        if (!read_number(env, "SLURM_ARRAY_TASK_ID", &id, ci) || !read_number(env, "SLURM_ARRAY_TASK_MIN", &min, ci) ||
+            !read_number(env, "SLURM_ARRAY_TASK_MAX", &max, ci) ||
+            !read_number(env, "SLURM_ARRAY_TASK_COUNT", &count, ci) ||
+            !read_number(env, "SLURM_ARRAY_TASK_STEP", &step, ci))
                 return RUN_SHARD_NONSENSE;
         if (count == 1)
                 return RUN_SHARD_NOTHING;
@@ -201,17 +200,16 @@ static enum run_shard_found read_array(char *const *environ, struct part *ret_pa
 
 /* Only `srun` sets the number of a step's tasks: a batch script with --ntasks=4 is one process, which has to run
  * everything. One that was submitted from within a step inherits that step's number, beside its own of tasks. */
-static enum run_shard_found read_step(char *const *environ, struct part *ret_part, struct run_shard_ci *ci)
+static enum run_shard_found read_step(char *const *env, struct part *ret_part, struct run_shard_ci *ci)
 {
         unsigned task = 0, count = 0, tasks;
 
-        if (!variable(environ, "SLURM_STEP_NUM_TASKS") || !variable(environ, "SLURM_PROCID"))
+        if (!variable(env, "SLURM_STEP_NUM_TASKS") || !variable(env, "SLURM_PROCID"))
                 return RUN_SHARD_NOTHING;
-        if (!read_number(environ, "SLURM_STEP_NUM_TASKS", &count, ci) ||
-            !read_number(environ, "SLURM_PROCID", &task, ci))
+        if (!read_number(env, "SLURM_STEP_NUM_TASKS", &count, ci) || !read_number(env, "SLURM_PROCID", &task, ci))
                 return RUN_SHARD_NONSENSE;
         tasks = count;
-        if (!read_number(environ, "SLURM_NTASKS", &tasks, ci))
+        if (!read_number(env, "SLURM_NTASKS", &tasks, ci))
                 return RUN_SHARD_NONSENSE;
         if (tasks != count || count == 1)
                 return RUN_SHARD_NOTHING;
@@ -222,14 +220,14 @@ static enum run_shard_found read_step(char *const *environ, struct part *ret_par
 }
 
 /* A step in each of an array's tasks: the tasks of all steps. */
-static enum run_shard_found read_slurm(char *const *environ, struct run_shard_ci *ci)
+static enum run_shard_found read_slurm(char *const *env, struct run_shard_ci *ci)
 {
         struct part array = {.count = 1}, step = {.count = 1};
         enum run_shard_found in_array, in_step;
 
         *ci = (struct run_shard_ci){.who = "Slurm"};
-        in_array = read_array(environ, &array, ci);
-        in_step = in_array == RUN_SHARD_NONSENSE ? in_array : read_step(environ, &step, ci);
+        in_array = read_array(env, &array, ci);
+        in_step = in_array == RUN_SHARD_NONSENSE ? in_array : read_step(env, &step, ci);
         if (in_step == RUN_SHARD_NONSENSE)
                 return RUN_SHARD_NONSENSE;
         if (in_array == RUN_SHARD_NOTHING && in_step == RUN_SHARD_NOTHING)
@@ -242,33 +240,33 @@ static enum run_shard_found read_slurm(char *const *environ, struct run_shard_ci
         return RUN_SHARD_FOUND;
 }
 
-static enum run_shard_found find(char *const *environ, struct run_shard_ci *ci)
+static enum run_shard_found find(char *const *env, struct run_shard_ci *ci)
 {
         enum run_shard_found found;
         const char *owned = "";
         size_t first = 0;
 
         /* The total alone is for Kubernetes. */
-        if (!variable(environ, "SCHEDCTL_SHARD_INDEX") && variable(environ, "JOB_COMPLETION_INDEX"))
+        if (!variable(env, "SCHEDCTL_SHARD_INDEX") && variable(env, "JOB_COMPLETION_INDEX"))
                 first = 1;
         for (size_t i = first; i < ELEMENTSOF(rows); i++) {
                 if (strcmp(rows[i].names.index, owned) == 0)
                         continue;
                 *ci = (struct run_shard_ci){.who = rows[i].names.who, .said = rows[i].said};
-                found = read_row(&rows[i], environ, ci);
+                found = read_row(&rows[i], env, ci);
                 if (found != RUN_SHARD_NOTHING)
                         return found;
-                if (rows[i].marker && variable(environ, rows[i].marker))
+                if (rows[i].marker && variable(env, rows[i].marker))
                         owned = rows[i].names.index; /* nobody else's then */
         }
-        found = read_slurm(environ, ci);
-        return found == RUN_SHARD_NOTHING ? read_kubernetes(environ, ci) : found;
+        found = read_slurm(env, ci);
+        return found == RUN_SHARD_NOTHING ? read_kubernetes(env, ci) : found;
 }
 
-enum run_shard_found run_shard_ci_find(char *const *environ, struct run_shard_ci *ret)
+enum run_shard_found run_shard_ci_find(char *const *env, struct run_shard_ci *ret)
 {
         struct run_shard_ci ci = {0};
-        enum run_shard_found found = find(environ, &ci);
+        enum run_shard_found found = find(env, &ci);
 
         if (found == RUN_SHARD_NOTHING)
                 ci = (struct run_shard_ci){0};
@@ -276,7 +274,7 @@ enum run_shard_found run_shard_ci_find(char *const *environ, struct run_shard_ci
         return found;
 }
 
-const char *run_shard_ci_build(char *const *environ)
+const char *run_shard_ci_build(char *const *env)
 {
         static const char *const names[] = {"CIRCLE_WORKFLOW_ID",    "BUILDKITE_BUILD_ID", "BUILD_BUILDID",
                                             "SEMAPHORE_WORKFLOW_ID", "CI_PIPELINE_ID",     "BITBUCKET_BUILD_NUMBER",
@@ -284,7 +282,7 @@ const char *run_shard_ci_build(char *const *environ)
                                             "SLURM_ARRAY_JOB_ID",    "SLURM_JOB_ID"};
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                const char *value = variable(environ, names[i]);
+                const char *value = variable(env, names[i]);
 
                 if (value)
                         return value - strlen(names[i]) - 1;

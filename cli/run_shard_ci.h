@@ -26,13 +26,13 @@ struct run_shard_ci {
         char why[RUN_SHARD_WHY_MAX];
 };
 
-/* `environ` as the process has it: "NAME=value", NULL-terminated. An empty variable is one that is not set. The first
- * row that says of more than one node counts. */
-enum run_shard_found run_shard_ci_find(char *const *environ, struct run_shard_ci *ret);
+/* `env` is an environment as the process has it: "NAME=value", NULL-terminated. An empty variable is one that is not
+ * set. The first row that says of more than one node counts. */
+enum run_shard_found run_shard_ci_find(char *const *env, struct run_shard_ci *ret);
 
 /* What all nodes of this build have in common and no other build has, as "VARIABLE=value"; "" where nobody says. Points
- * into `environ`. */
-const char *run_shard_ci_build(char *const *environ);
+ * into `env`. */
+const char *run_shard_ci_build(char *const *env);
 
 /* The table, for who wants to look at it: false where there is no such row. `first` is the index of the first node. */
 struct run_shard_row {

@@ -9,7 +9,7 @@
 enum { VARIABLES_MAX = 10 };
 
 struct scene {
-        const char *environ[VARIABLES_MAX];
+        const char *env[VARIABLES_MAX];
         enum run_shard_found found;
         const char *who; /* NULL with NOTHING */
         unsigned index, count;
@@ -102,7 +102,7 @@ static void test_what_ci_says(void)
                 const struct scene *s = &scenes[i];
                 struct run_shard_ci ci;
 
-                CHECK_INT(run_shard_ci_find((char *const *)(const void *)s->environ, &ci), s->found);
+                CHECK_INT(run_shard_ci_find((char *const *)(const void *)s->env, &ci), s->found);
                 CHECK((ci.who == NULL) == (s->who == NULL));
                 if (s->who)
                         CHECK_STR(ci.who, s->who);
@@ -119,8 +119,8 @@ static void test_every_row(void)
 {
         struct run_shard_row row;
         char index[64], count[64];
-        char *const environ[] = {index, count, (char *)(const void *)"GITLAB_CI=true",
-                                 (char *)(const void *)"SYSTEM_PARALLELEXECUTIONTYPE=MultiMachine", NULL};
+        char *const env[] = {index, count, (char *)(const void *)"GITLAB_CI=true",
+                             (char *)(const void *)"SYSTEM_PARALLELEXECUTIONTYPE=MultiMachine", NULL};
         struct run_shard_ci ci;
 
         for (size_t i = 0; run_shard_ci_row(i, &row); i++) {
@@ -129,7 +129,7 @@ static void test_every_row(void)
                 snprintf(count, sizeof(count), "%s=5", row.count);
                 for (unsigned node = 0; node < 5; node++) {
                         snprintf(index, sizeof(index), "%s=%u", row.index, node + row.first);
-                        CHECK(run_shard_ci_find(environ, &ci) >= RUN_SHARD_FOUND);
+                        CHECK(run_shard_ci_find(env, &ci) >= RUN_SHARD_FOUND);
                         CHECK_INT(ci.index, node + 1);
                         CHECK_INT(ci.count, 5);
                         CHECK_STR(ci.who, row.who);
