@@ -37,20 +37,19 @@ struct prospect {
 static struct prospect look_for_manager(void)
 {
         struct prospect p = {.inside = run_join_is_inside(), .why = "it would be part of a run"};
+        pid_t pid;
         int r;
 
         if (p.inside)
                 return p;
         run_manager_find(p.socket, p.why);
-        if (*p.socket && run_scope_leaves_for(p.socket, sizeof(p.why), p.why))
-                p.socket[0] = '\0';
         if (!*p.socket)
                 return p;
-        r = run_manager_probe(p.socket);
-        if (r < 0) {
+        r = run_manager_probe(p.socket, &pid);
+        if (r < 0)
                 (void)snprintf(p.why, sizeof(p.why), "the manager at %s: %s", p.socket, strerror(-r));
+        if (r < 0 || run_scope_leaves_for(pid, sizeof(p.why), p.why))
                 p.socket[0] = '\0';
-        }
         return p;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,6 +123,27 @@ int run_manager_open(uv_loop_t *loop, const char *path, const struct run_manager
         make_address(path, m->address);
         *ret_manager = m;
         return 0;
+}
+
+static int peer_of(struct bus *bus, pid_t *ret_pid)
+{
+        struct ucred peer;
+        socklen_t length = sizeof(peer);
+        int fd = sd_bus_get_fd(bus_connection(bus));
+
+        if (fd < 0)
+                return fd;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+                return -errno;
+        *ret_pid = peer.pid;
+        return 0;
+}
+
+int run_manager_peer(struct run_manager *m, pid_t *ret_pid)
+{
+        int r = connect_to(m);
+
+        return r < 0 ? r : peer_of(m->bus, ret_pid);
 }
 
 void run_manager_close(struct run_manager *m)
@@ -253,7 +275,7 @@ static int ask_version(uv_loop_t *loop, struct bus *bus, struct probe *probe)
         return probe->result;
 }
 
-int run_manager_probe(const char *path)
+int run_manager_probe(const char *path, pid_t *ret_pid)
 {
         struct probe probe = {.result = -ECONNREFUSED};
         char address[ADDRESS_MAX];
@@ -271,6 +293,8 @@ int run_manager_probe(const char *path)
         r = bus_open(&loop, address, on_probe_gone, &probe, &bus);
         if (r >= 0)
                 r = ask_version(&loop, bus, &probe);
+        if (r >= 0)
+                r = peer_of(bus, ret_pid);
         bus_close(bus);
         uv_close((uv_handle_t *)&timer, NULL);
         uv_run(&loop, UV_RUN_DEFAULT);

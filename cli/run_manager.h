@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "core/cpuset.h"
@@ -54,6 +55,10 @@ int run_manager_open(uv_loop_t *loop, const char *path, const struct run_manager
 /* At once, and without a word to the manager. Takes NULL. */
 void run_manager_close(struct run_manager *m);
 
+/* The manager's PID; 0 where it has none in this process's namespace. By the connection that requests go over: the manager
+ * logs a failure of each that says nothing. What connecting fails with, negative. */
+int run_manager_peer(struct run_manager *m, pid_t *ret_pid);
+
 /* The scope's name. */
 void run_manager_unit(const char *id, char ret_unit[static RUN_MANAGER_UNIT_MAX]);
 
@@ -66,5 +71,5 @@ int run_manager_start_scope(struct run_manager *m, const struct run_manager_requ
 int run_manager_change(struct run_manager *m, const char *unit, const struct run_manager_limits *before,
                        const struct run_manager_limits *limits);
 
-/* Asks the manager at `path` for its version: 0, or a negative errno where it does not answer in time. */
-int run_manager_probe(const char *path);
+/* Asks the manager at `path` for its version: 0 and its PID, or a negative errno where it does not answer in time. */
+int run_manager_probe(const char *path, pid_t *ret_pid);

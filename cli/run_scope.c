@@ -45,8 +45,6 @@ void run_scope_find(const struct run_options *options, struct run_scope *ret_sco
         if (options->scope == RUN_SCOPE_NO)
                 return;
         run_manager_find(ret_scope->socket, ret_scope->why);
-        if (*ret_scope->socket && run_scope_leaves_for(ret_scope->socket, sizeof(ret_scope->why), ret_scope->why))
-                ret_scope->socket[0] = '\0';
         describe(options, ret_scope->description);
 }
 
@@ -174,6 +172,8 @@ static void lift_limits(struct run_scope *s)
 void run_scope_begin(struct run *run)
 {
         struct run_scope *s = &run->scope;
+        char why[RUN_MANAGER_WHY_MAX];
+        pid_t pid;
         int r;
 
         if (!*s->socket)
@@ -186,6 +186,12 @@ void run_scope_begin(struct run *run)
         run_manager_unit(s->request.id, s->unit);
         s->state = RUN_SCOPE_ASKED;
         r = run_manager_open(&run->loop, s->socket, &manager_events, run, &s->manager);
+        if (r == 0)
+                r = run_manager_peer(s->manager, &pid);
+        if (r == 0 && run_scope_leaves_for(pid, sizeof(why), why)) {
+                on_settled(run, why);
+                return;
+        }
         if (r == 0)
                 r = run_manager_start_scope(s->manager, &s->request);
         if (r < 0)

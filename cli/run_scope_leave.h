@@ -6,10 +6,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Whether a group of this process limits anything that the units of the manager are not below; then ret_why says which.
  * manager: its PID, as a text. False also where that cannot be told. */
 bool run_scope_leaves(const char *root, const char *manager, size_t size, char *ret_why);
-/* The same for the manager that listens on the socket; true also where that is outside of this process's namespace of
- * PIDs: a container's limits cannot be seen from within. */
-bool run_scope_leaves_for(const char *socket, size_t size, char *ret_why);
+/* The same of the manager with that PID; true also of 0: it is outside of this process's namespace of PIDs, and a
+ * container's limits cannot be seen from within. */
+bool run_scope_leaves_for(pid_t manager, size_t size, char *ret_why);

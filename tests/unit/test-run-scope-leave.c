@@ -87,8 +87,20 @@ static void test_unknown(void)
         CHECK(!leaves("0::/\n", "0::/init.scope\n", "/cg/cpu.max", "50000 100000\n", why));
 }
 
+static pid_t peer_of(const struct sockaddr_un *address)
+{
+        struct ucred peer = {.pid = -1};
+        socklen_t length = sizeof(peer);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        CHECK(connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0);
+        CHECK(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0);
+        close(fd);
+        return peer.pid;
+}
+
 /* In a namespace of PIDs of its own, where the manager that listens has no number. */
-static int ask_from_within(const char *socket)
+static int ask_from_within(const struct sockaddr_un *address)
 {
         char why[128];
         int status;
@@ -98,7 +110,8 @@ static int ask_from_within(const char *socket)
                 return ASK_SKIPPED;
         pid = fork();
         if (pid == 0)
-                _exit(run_scope_leaves_for(socket, sizeof(why), why) && strstr(why, "outside of this container"));
+                _exit(run_scope_leaves_for(peer_of(address), sizeof(why), why) &&
+                      strstr(why, "outside of this container"));
         return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : ASK_SKIPPED;
 }
 
@@ -112,7 +125,7 @@ static void test_outside(void)
         CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 4) == 0);
         pid = fork();
         if (pid == 0)
-                _exit(ask_from_within(address.sun_path));
+                _exit(ask_from_within(&address));
         CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 1 || WEXITSTATUS(status) == ASK_SKIPPED);
         unlink(address.sun_path);

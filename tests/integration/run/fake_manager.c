@@ -2,6 +2,7 @@
  * and prints a line for every call it gets: "start UNIT PROPERTY…", "set UNIT PROPERTY…", "get". Ways:
  *
  *   done     makes every unit; nothing is moved anywhere
+ *   count    the same, and prints "connected" for every connection
  *   plain    the same, as a manager that does not know OOMPolicy and AllowedCPUs
  *   refuse   answers with an error
  *   fail     begins a job, which fails
@@ -123,10 +124,11 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
         if ((r = sd_bus_set_fd(last, client, client)) < 0 || (r = sd_bus_set_server(last, 1, id)) < 0 ||
             (r = sd_bus_add_filter(last, NULL, on_message, NULL)) < 0)
                 return r;
-        if (sd_bus_start(last) < 0 ||
-            sd_bus_attach_event(last, sd_event_source_get_event(source), SD_EVENT_PRIORITY_NORMAL) < 0)
-                last = sd_bus_unref(last); /* who only wanted to see whose socket it is has gone again */
-        return 0;
+        if (way_is("count"))
+                puts("connected");
+        if ((r = sd_bus_start(last)) < 0)
+                return r;
+        return sd_bus_attach_event(last, sd_event_source_get_event(source), SD_EVENT_PRIORITY_NORMAL);
 }
 
 static int on_line(sd_event_source *source, int fd, uint32_t events, void *arg)

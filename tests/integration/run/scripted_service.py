@@ -7,6 +7,7 @@ import os
 import queue
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -53,9 +54,10 @@ class Service:
         return len(self._connections)
 
     def expect(self, method: str, *fields: str) -> Dict[str, Any]:
-        """The parameters of the next such call that has these fields."""
+        """The parameters of the next such call that has these fields; others do not put it off."""
+        end = time.monotonic() + PATIENCE
         while True:
-            name, parameters = self._calls.get(timeout=PATIENCE)
+            name, parameters = self._calls.get(timeout=max(0, end - time.monotonic()))
             if name == method and all(field in parameters for field in fields):
                 return parameters
 

@@ -164,6 +164,14 @@ def test_what_cannot_be_followed_is_no_limit(runs: Runs, fake: StartFake) -> Non
 
 
 @needs_fake
+def test_it_is_connected_to_once(runs: Runs, fake: StartFake) -> None:
+    """systemd's logs an error of who connects and leaves without a word."""
+    made = fake("count")
+    assert runs.run("--", "true").returncode == 0
+    assert [line[0] for line in made.asked()] == ["connected", "start", "set"]
+
+
+@needs_fake
 def test_nobody_is_asked_for_none(runs: Runs, fake: StartFake) -> None:
     made = fake("done")
     assert runs.run("--scope", "no", "--", "true").returncode == 0
