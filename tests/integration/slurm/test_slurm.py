@@ -93,7 +93,7 @@ def test_cancelled(job: Job) -> None:
     (number,) = job.cluster.say("squeue", "-h", "-o", "%i").split()
     job.call("scancel", number)
     assert step.wait(60) != 0
-    wait_until("CPUs are not back", lambda: job.status()["leases"] == [])
+    wait_until("CPUs are not back", lambda: not job.status()["leases"])
     service = job.status()["pid"]
     wait_until("processes are left", lambda: set(processes_marked(job.mark)) <= {service})
 
