@@ -361,6 +361,7 @@ static void print_report(struct run *run)
 
         run_scope_usage(run, &usage);
         run_report_print(&run->report, &run->watch, &usage, &run->jobs);
+        run_usable_print(run);
 }
 
 /* A whole run in the order in which it happens. The guardian hears at once how COMMAND ended: whatever becomes of the

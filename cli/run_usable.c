@@ -1,5 +1,7 @@
 #include "cli/run_usable.h"
 
+#include <stdio.h>
+
 #include "cli/run_engine.h"
 #include "cli/run_held.h"
 #include "cli/run_suite.h"
@@ -245,4 +247,12 @@ void run_usable_close(struct run *run)
 {
         if (run->usable.watched)
                 uv_close((uv_handle_t *)&run->usable.poll, NULL);
+}
+
+void run_usable_print(const struct run *run)
+{
+        unsigned most = run->usable.most_tokens;
+
+        if (is_client(run) && run->options->verbose)
+                fprintf(stderr, "schedctl: at most %u token%s of the make above at a time\n", most, most == 1 ? "" : "s");
 }

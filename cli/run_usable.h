@@ -48,5 +48,7 @@ void run_usable_spare(struct run *run, unsigned pu);
 void run_usable_changed(struct run *run);
 /* Once a second. */
 void run_usable_follow(struct run *run);
+/* With --verbose, what came of the tokens. */
+void run_usable_print(const struct run *run);
 /* Whether there may be a second one at some time. */
 bool run_usable_may_have_two(const struct run *run);

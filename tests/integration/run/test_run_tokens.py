@@ -6,14 +6,12 @@ import array
 import fcntl
 import json
 import os
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import termios
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Tuple
 
 import pytest
 
@@ -180,132 +178,3 @@ def test_a_jobserver_that_cannot_be_reached_is_said_and_not_used(runs: Runs) -> 
     assert said.returncode == 0
     assert "the jobserver of the make above is not used: its recipe has no '+'" in said.stderr
     assert "jobserver" not in runs.run("--", *PYTEST, env=flags).stderr
-
-
-# GNU make itself
-
-COUNTED = """
-import contextlib, fcntl, os, time
-
-@contextlib.contextmanager
-def job():
-    '''Writes down how many there are as it begins.'''
-    with change(+1): pass
-    try: yield
-    finally:
-        with change(-1): pass
-
-@contextlib.contextmanager
-def change(by):
-    with open("count", "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        most, now = map(int, file.read().split())
-        now += by
-        file.seek(0)
-        file.truncate()
-        file.write(f"{max(most, now)} {now}")
-        file.flush()
-        yield
-
-def wait_for(name):
-    for _ in range(2000):
-        if os.path.exists(name): return
-        time.sleep(0.01)
-    raise AssertionError(name)
-"""
-JOB = """
-import counted
-with counted.job():
-    counted.wait_for("begun")
-"""
-TESTS = """
-import os, pytest, counted
-@pytest.mark.parametrize("n", range(12))
-def test_counted(n):
-    with counted.job():
-        open("begun", "w").close()
-        open(os.environ["PYTEST_XDIST_WORKER"], "w").close()
-        if n == 1:
-            counted.wait_for("gw1")  # the other recipes' tokens are free by then
-"""
-MAKEFILE = """
-all: tests a b c
-tests: ; +{run} --json out -- {pytest}
-a b c: ; {python} job.py
-"""
-
-
-@pytest.fixture
-def project(runs: Runs) -> Iterator[Runs]:
-    here = runs.directory
-    for name, text in {
-        "counted.py": COUNTED,
-        "job.py": JOB,
-        "test_counted.py": TESTS,
-        "count": "0 0",
-        "Makefile": MAKEFILE.format(
-            run=runs.word() + " run",
-            pytest=" ".join(map(shlex.quote, PYTEST)),
-            python=shlex.quote(sys.executable),
-        ),
-    }.items():
-        (here / name).write_text(text)
-    yield runs
-
-
-def makes() -> List[str]:
-    """GNU make, and a newer one where there is one."""
-    found = [shutil.which("make"), os.environ.get("SCHEDCTL_TEST_MAKE")]
-    return [program for program in found if program]
-
-
-@TWO_CPUS
-@pytest.mark.parametrize("program", makes())
-@pytest.mark.parametrize("jobs", [2, 4])
-def test_never_more_jobs_than_make_allows(project: Runs, program: str, jobs: int) -> None:
-    environment = {k: v for k, v in project.environment.items() if not k.startswith("MAKE")}
-    made = subprocess.run(
-        [program, f"-j{jobs}", "all"],
-        cwd=project.directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    assert "jobserver" not in made.stderr  # "exiting with 1 jobserver tokens available"
-    most, now = map(int, (project.directory / "count").read_text().split())
-    assert now == 0
-    assert 2 <= most <= jobs
-    (summary,) = map(json.loads, (project.directory / "out").read_text().splitlines())
-    assert summary["workers"] == 2
-    project.expect_clean()
-
-
-@TWO_CPUS
-def test_makes_tokens_are_all_there_after_a_kill(project: Runs) -> None:
-    """It counts them at its end."""
-    (project.directory / "test_counted.py").write_text(
-        "import os, pytest, signal\n"
-        "@pytest.mark.parametrize('n', range(4))\n"
-        "def test_kills_the_engine(n):\n"
-        "    pid = os.getpid()\n"
-        "    while b'run-engine' not in open(f'/proc/{pid}/comm', 'rb').read():\n"
-        "        with open(f'/proc/{pid}/stat') as file:\n"
-        "            pid = int(file.read().rpartition(')')[2].split()[1])\n"
-        "    os.kill(pid, signal.SIGKILL)\n"
-    )
-    environment = {k: v for k, v in project.environment.items() if not k.startswith("MAKE")}
-    made = subprocess.run(
-        ["make", "-k", "-j4", "tests"],
-        cwd=project.directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert made.returncode == 2
-    assert "Killed" in made.stderr and "jobserver" not in made.stderr, made.stderr
-    project.expect_clean()

@@ -1,0 +1,133 @@
+"""A run below somebody else's make: one of its jobs, and one more for each token that it takes."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import ONE_CPU, PATIENCE, Log, Make, Runs
+
+needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
+
+PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
+MAKEFILE = """
+all: tests a b c
+tests: ; {mark}{run} run {options} -- {pytest}
+a b c: ; @{python} job.py
+"""
+NOTED = """
+import contextlib, os, time
+
+def note(what):
+    with open("log", "a") as log:
+        log.write(what + " job\\n")
+
+@contextlib.contextmanager
+def job():
+    note("begin")
+    try: yield
+    finally: note("end")
+
+def wait_for(name):
+    for _ in range(3000):
+        if os.path.exists(name): return
+        time.sleep(0.01)
+    raise AssertionError(name)
+"""
+# The others hold their tokens until the suite has begun, which then waits for its second worker.
+JOB = """
+import noted
+with noted.job():
+    noted.wait_for("begun")
+"""
+TESTS = """
+import os, pytest, noted
+@pytest.mark.parametrize("n", range(12))
+def test_noted(n):
+    with noted.job():
+        open("begun", "w").close()
+        open(os.environ["PYTEST_XDIST_WORKER"], "w").close()
+        if n == 1:
+            noted.wait_for("gw1")
+"""
+KILLS = """
+import os, pytest, signal
+@pytest.mark.parametrize("n", range(4))
+def test_kills_the_engine(n):
+    pid = os.getpid()
+    while b"run-engine" not in open(f"/proc/{pid}/comm", "rb").read():
+        with open(f"/proc/{pid}/stat") as file:
+            pid = int(file.read().rpartition(")")[2].split()[1])
+    os.kill(pid, signal.SIGKILL)
+"""
+
+
+def write(runs: Runs, tests: str, mark: str = "+", options: str = "") -> None:
+    makefile = MAKEFILE.format(
+        mark=mark,
+        run=runs.word(),
+        options=options,
+        pytest=PYTEST,
+        python=shlex.quote(sys.executable),
+    )
+    files = {"Makefile": makefile, "noted.py": NOTED, "job.py": JOB, "test_noted.py": tests}
+    for name, text in files.items():
+        (runs.directory / name).write_text(text)
+
+
+def run_make(runs: Runs, make: Make, *words: object) -> "subprocess.CompletedProcess[str]":
+    environment = {k: v for k, v in runs.environment.items() if not k.startswith(("MAKE", "MFL"))}
+    done = subprocess.run(
+        [str(make.program), *map(str, words)],
+        cwd=runs.directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+    )
+    # It counts its tokens at its end: "exiting with 1 jobserver tokens available; should be 3!"
+    assert "jobserver tokens" not in done.stderr
+    runs.expect_clean()
+    return done
+
+
+@needs_two_cpus
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_never_more_jobs_than_make_allows(runs: Runs, log: Log, make: Make, jobs: int) -> None:
+    write(runs, TESTS, options="-v --json out")
+    made = run_make(runs, make, f"-j{jobs}", "all")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "schedctl: at most 1 token of the make above at a time" in made.stderr
+    assert 2 <= log.most() <= jobs
+    (summary,) = map(json.loads, (runs.directory / "out").read_text().splitlines())
+    assert summary["workers"] == 2
+
+
+def test_a_recipe_without_a_plus(runs: Runs, new_make: Path) -> None:
+    """A FIFO's name is there for every recipe."""
+    write(runs, "def test_one(): pass\ndef test_two(): pass\n", mark="", options="-v")
+    made = run_make(runs, Make(new_make), "-j2", "tests")
+    assert "that of the make above is there" in made.stderr
+
+
+def test_a_recipe_without_a_plus_below_an_old_make(runs: Runs) -> None:
+    old = shutil.which("make", path="/usr/bin:/bin") or pytest.skip("there is no make")
+    write(runs, "def test_one(): pass\ndef test_two(): pass\n", mark="", options="-v")
+    made = run_make(runs, Make(Path(old)), "-j2", "tests")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "its recipe has no '+'" in made.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_all_tokens_are_there_after_a_kill(runs: Runs, make: Make, jobs: int) -> None:
+    write(runs, KILLS)
+    made = run_make(runs, make, "-k", f"-j{jobs}", "tests")
+    assert made.returncode == 2
+    assert "Killed" in made.stderr, made.stderr
