@@ -3,6 +3,7 @@ them is loaded, and pip sees the user's as it is."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -63,6 +64,15 @@ class Installed:
         venv.install(copy_source(Path(tempfile.mkdtemp(dir=folder)) / kind, self.version, protocol))
 
     def below_run(self, suite: Path, *arguments: object, **environ: str) -> tuple[str, str]:
+        return self._python((SCHEDCTL, "run", "-w", "2", "--"), suite, *arguments, **environ)
+
+    def beside_schedctl(self, suite: Path, *arguments: object) -> tuple[str, str]:
+        """schedctl is in PATH."""
+        return self._python((), suite, *arguments, PATH=f"{SCHEDCTL.parent}:{os.environ['PATH']}")
+
+    def _python(
+        self, prefix: tuple[object, ...], suite: Path, *arguments: object, **environ: str
+    ) -> tuple[str, str]:
         """Standard output and error of the environment's Python with these arguments."""
         private = {
             "HOME": str(self.folder),
@@ -72,7 +82,7 @@ class Installed:
             "OWN": str(BUILD / "python"),
         }
         done = subprocess.run(
-            [SCHEDCTL, "run", "-w", "2", "--", self.venv.python, *map(str, arguments)],
+            [*map(str, (*prefix, self.venv.python, *arguments))],
             cwd=suite,
             env=environment(**{**private, **environ}),
             stdin=subprocess.DEVNULL,
@@ -163,3 +173,27 @@ def test_pip(installed: Installed, suite: Path) -> None:
     )
     check = "import importlib.metadata as m; print(m.version('schedctl-pytest'))"
     assert installed.below_run(suite, "-c", check)[0].strip() == installed.version
+
+
+AUTO = """
+import os
+import pytest
+
+@pytest.mark.parametrize("n", range(8))
+def test_auto(n, worker_id):
+    assert worker_id != "master"
+    assert ("SCHEDCTL_SLOT" in os.environ) == (os.environ["LENT"] == "1")
+"""
+
+
+def test_numprocesses_of_another_version(installed: Installed, suite: Path) -> None:
+    """pytest -n auto without a run: where the two do not speak alike pytest-xdist goes on by
+    itself, and the user hears of it in one line."""
+    pytest.importorskip("xdist")
+    (suite / "test_both.py").write_text(AUTO)
+    lent = "1" if installed.speaks_alike else "0"
+    command = ("-c", f"import os, pytest; os.environ['LENT'] = '{lent}'; exit(pytest.main())")
+    out, err = installed.beside_schedctl(suite, *command, "-p", "no:cacheprovider", "-n", "auto")
+    assert "8 passed" in out
+    said = [line for line in (out + err).splitlines() if line.startswith("schedctl")]
+    assert len(said) == (not installed.speaks_alike), out + err
