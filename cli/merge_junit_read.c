@@ -320,6 +320,21 @@ static void begin_in_suite(struct reading *r, const char *name, const char **att
 
 /* What expat calls */
 
+/* expat takes these for letters in ISO-8859-1, but not in UTF-8, nor does XML. */
+static bool is_name(const char *name)
+{
+        return !strstr(name, "\u00aa") && !strstr(name, "\u00b5") && !strstr(name, "\u00ba");
+}
+
+static bool are_names(const char *name, const char **attributes)
+{
+        bool names = is_name(name);
+
+        for (; attributes[0] && names; attributes += 2)
+                names = is_name(attributes[0]);
+        return names;
+}
+
 static void on_start(void *user, const XML_Char *name, const XML_Char **attributes)
 {
         struct reading *r = user;
@@ -328,6 +343,8 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
                 return;
         if (++r->depth > MERGE_DEPTH_MAX) {
                 refuse(r, "elements are nested too deeply");
+        } else if (!are_names(name, attributes)) {
+                refuse(r, "a name that is none");
         } else if (r->where == IN_SUITES) {
                 begin_in_suite(r, name, attributes);
         } else if (r->where == IN_PROPERTIES) {
@@ -443,6 +460,10 @@ static void on_instruction(void *user, const XML_Char *target, const XML_Char *d
 
         if (is_stopped(r) || r->where != COPYING)
                 return;
+        if (!is_name(target)) {
+                refuse(r, "a name that is none");
+                return;
+        }
         close_tag(r);
         fprintf(r->to, "<?%s %s?>", target, data);
 }

@@ -83,16 +83,17 @@ static char *copy_mark(const struct merge_attributes *marks, const char *name)
         return strdup(value ? value : "");
 }
 
-static int add_suite(struct merge_shards *shards, unsigned input, const struct merge_suite *suite)
+/* One of the shards that a suite is. Of a suite that was joined before nobody says how many tests were whose. */
+static int add_shard(struct merge_shards *shards, unsigned input, const struct merge_suite *suite, const char *text,
+                     bool alone)
 {
-        const char *text = merge_attributes_find(&suite->marks, "schedctl.shard");
         struct merge_shard shard = {.input = input};
 
-        if (!text || !read_shard(text, &shard))
+        if (!read_shard(text, &shard))
                 return 0;
         if (!read_number(merge_attributes_find(&suite->marks, "schedctl.tests"), UINT64_MAX, &shard.tests))
                 shard.tests = 0;
-        if (!read_number(merge_attributes_find(&suite->marks, "schedctl.dealt"), UINT64_MAX, &shard.dealt))
+        if (!alone || !read_number(merge_attributes_find(&suite->marks, "schedctl.dealt"), UINT64_MAX, &shard.dealt))
                 shard.dealt = 0;
         shard.suite = strdup(suite->path);
         shard.collection = copy_mark(&suite->marks, "schedctl.collection");
@@ -104,6 +105,20 @@ static int add_suite(struct merge_shards *shards, unsigned input, const struct m
         }
         shards->list[shards->n++] = shard;
         return 0;
+}
+
+static int add_suite(struct merge_shards *shards, unsigned input, const struct merge_suite *suite)
+{
+        const struct merge_attributes *marks = &suite->marks;
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < marks->n; i++)
+                n += strcmp(marks->list[i].name, "schedctl.shard") == 0;
+        for (size_t i = 0; i < marks->n && r == 0; i++)
+                if (strcmp(marks->list[i].name, "schedctl.shard") == 0)
+                        r = add_shard(shards, input, suite, marks->list[i].value, n == 1);
+        return r;
 }
 
 int merge_shards_add(struct merge_shards *shards, unsigned input, const struct merge_suites *suites)

@@ -49,7 +49,13 @@ def test_all_shards_are_there(place: Place) -> None:
         if p.get("name") == "schedctl.shard"
     ]
     assert marks == ["1/3", "2/3", "3/3"]
-    place.facts("all.xml", status=3)  # one file says no more who was there
+
+    # What was joined can be joined to others.
+    place.merge("--junit", "first.xml", "nodes/1.xml", "nodes/3.xml", status=3)
+    facts = place.facts("--junit", "again.xml", "first.xml", "nodes/2.xml")
+    assert facts["complete"] and [s["index"] for s in facts["shards"]] == [1, 2, 3]
+    assert place.cases("again.xml") == place.cases("all.xml")
+    assert place.facts("first.xml", status=3)["missing"] == ["2/3"]
 
 
 def test_a_shard_is_missing(place: Place) -> None:
