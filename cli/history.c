@@ -139,7 +139,7 @@ int history_load_project(struct history *h, const char *project, struct history_
 /* Nothing is known where a damaged file says what cannot be. */
 struct estimate history_read_estimate(sqlite3_stmt *s)
 {
-        static const int times[] = {2, 4, 5, 8, 9}; /* all but the CPU time, which may not be known */
+        static const int times[] = {2, 4, 5, 9}; /* all but the CPU times, which may not be known */
         int64_t samples = sqlite3_column_int64(s, 1), rss = sqlite3_column_int64(s, 6);
         int outcome = sqlite3_column_int(s, 7);
 
@@ -155,7 +155,7 @@ struct estimate history_read_estimate(sqlite3_stmt *s)
                 .rss = rss < 0 ? 0 : (uint64_t)rss,
                 .outcome =
                         outcome < 0 || outcome >= ESTIMATE_OUTCOMES ? ESTIMATE_UNKNOWN : (enum estimate_outcome)outcome,
-                .last_cpu = sqlite3_column_double(s, 8),
+                .last_cpu = history_read_time(s, 8),
                 .last_speed = sqlite3_column_double(s, 9),
                 .last_class = (uint32_t)sqlite3_column_int64(s, 10),
                 .source = (uint64_t)sqlite3_column_int64(s, 11),
