@@ -129,6 +129,8 @@ class Participant:
     def pytest_collection(self, session: Any) -> None:
         if self._engine is None or hasattr(session.config, "workerinput"):
             return
+        if self._controller is not None:
+            return  # its workers collect, and the plan names the shard's items
         try:
             welcome = self._engine.welcome()
         except EngineGone as error:

@@ -99,9 +99,10 @@ class Controller:
         self._started[gateway.id] = time.monotonic()
         pinned = self._link.ask("node", "pinned", worker=worker, pid=prologue.pid)
         environ: Dict[str, str] = {}
-        if pinned is not None and pinned.get("slot") is not None:
-            self._slots[gateway.id] = pinned["slot"]
-            environ["SCHEDCTL_SLOT"] = str(pinned["slot"])
+        slot = -1 if pinned is None else pinned.get("slot", -1)
+        if slot >= 0:
+            self._slots[gateway.id] = slot
+            environ["SCHEDCTL_SLOT"] = str(slot)
         prologue.end(environ)
 
     @compat.hookimpl(tryfirst=True, optionalhook=True)
@@ -110,11 +111,11 @@ class Controller:
             node.workerinput["schedctl_slot"] = self._slots[node.gateway.id]
 
     @compat.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
         worker = number(node.gateway)
         if self._session is not None and worker >= 0 and node not in self._gone:
             self._gone.add(node)
-            self._link.tell("gone", worker=worker)
+            self._link.tell("gone", worker=worker, finished=error is None)
 
     # Items
 

@@ -2,9 +2,9 @@
 
 A worker of pytest-xdist runs an item only when it knows the next one, so each has something that it
 has not begun. What waits behind a long item is lost to the others, so there it is the shortest unit
-that is left (they come longest first, Graham 1969), or nothing, where the others will have run all
-of it before the long one ends. Short items are sent ahead by seconds, less and less towards the end
-(guided self-scheduling, Polychronopoulos & Kuck 1987), so that no worker waits for an answer.
+that is left (they come longest first, Graham 1969), or nothing, where the others will have begun
+all of it before the long one ends. Short items are sent ahead by seconds, less and less towards the
+end (guided self-scheduling, Polychronopoulos & Kuck 1987), so that no worker waits for an answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import deque
 from typing import Deque, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 AHEAD = 0.2  # seconds of work that a worker has at most behind what it runs
-_CHEAP = 0.02  # a unit this short may wait behind anything
+_CHEAP = 0.05  # of a long item: a unit this short may wait behind it
 
 
 class Unit(NamedTuple):
@@ -175,22 +175,28 @@ class Deal:
         self, load: Load, others: Sequence[Load], ahead: float, now: float
     ) -> Optional[Unit]:
         """None: the others will do everything before this one is through."""
+        last = load.last(self.typical)
         shortest = self._queue[-1].each
-        if load.last(self.typical) <= ahead or shortest is None:
+        if last <= ahead or shortest is None:
             return self._pop()
-        if shortest > _CHEAP and not self._is_needed(load, others, now):
+        if shortest * len(self._queue[-1].items) <= _CHEAP * last:
+            return self._pop(shortest=True)
+        before = self._begun_before(load, others, now)
+        if before == len(self._queue) and not self._unknown:
             return None
-        return self._pop(shortest=True)
+        return self._pop(shortest=before > 0)
 
-    def _is_needed(self, load: Load, others: Sequence[Load], now: float) -> bool:
-        """Whether list scheduling would give this worker anything of what is left."""
-        if not others or self._unknown:
-            return True
+    def _begun_before(self, load: Load, others: Sequence[Load], now: float) -> int:
+        """How many units the others will have begun when this worker is through, by list
+        scheduling."""
         own = load.left(self.typical, now)
         ends = [other.left(self.typical, now) for other in others]
+        if not ends:
+            return 0
         heapq.heapify(ends)
-        for unit in self._queue:
+        for place, unit in enumerate(self._queue):
             if own <= ends[0]:
-                return True
-            heapq.heapreplace(ends, ends[0] + len(unit.items) * (unit.each or 0.0))
-        return False
+                return place
+            each = self.typical if unit.each is None else unit.each
+            heapq.heapreplace(ends, ends[0] + len(unit.items) * each)
+        return len(self._queue)

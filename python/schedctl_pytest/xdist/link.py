@@ -7,7 +7,7 @@ import queue
 import threading
 from typing import Any, Callable, Dict, Optional
 
-from ..engine import VERSION, Engine, EngineGone
+from ..engine import Engine, EngineGone
 
 Message = Dict[str, Any]
 
@@ -31,10 +31,7 @@ class Link:
     def greet(self, hello: Message) -> Message:
         """The engine's welcome; before start(). EngineGone where it has none for us."""
         self._engine.send("hello", **hello)
-        welcome = self._engine.expect("welcome")
-        if welcome.get("version") != VERSION:
-            raise EngineGone("another version of schedctl answers")
-        return welcome
+        return self._engine.welcome()
 
     def start(self, listener: Callable[[Message], None]) -> None:
         """listener: gets each wish, in the thread."""

@@ -40,8 +40,10 @@ class SchedctlScheduling:
 
     @property
     def tests_finished(self) -> bool:
-        """Workers run what they have been sent when they are told to end."""
-        return self.collection_is_completed and not self._deal
+        """As pytest-xdist has it: until then, what a worker has that dies may be dealt again."""
+        if not self.collection_is_completed or self._deal:
+            return False
+        return all(len(load) < 2 for load in self._loads.values())
 
     @property
     def has_pending(self) -> bool:

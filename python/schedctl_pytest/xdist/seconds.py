@@ -11,10 +11,16 @@ _APART = 0.2  # seconds
 Row = Tuple[int, int, float]
 
 
+class _Item:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.is_over = False  # unless it is run again
+
+
 class Seconds:
     def __init__(self, tell: Callable[[List[Row]], None]) -> None:
         self._tell = tell
-        self._open: Dict[str, Dict[Tuple[int, int], float]] = {}
+        self._open: Dict[str, Dict[Tuple[int, int], _Item]] = {}
         self._done: List[Row] = []
         self._told = time.monotonic()
 
@@ -24,12 +30,17 @@ class Seconds:
         if index is None or node is None:
             return
         of_item = self._open.setdefault(report.nodeid, {})
-        key = index, number(node.gateway)
-        of_item[key] = of_item.get(key, 0.0) + (getattr(report, "duration", 0.0) or 0.0)
+        item = of_item.setdefault((index, number(node.gateway)), _Item())
+        item.seconds += getattr(report, "duration", 0.0) or 0.0
+        item.is_over = report.when == "teardown"
 
     def finish(self, nodeid: str) -> None:
-        of_item = self._open.pop(nodeid, {})
-        self._done += [(index, worker, seconds) for (index, worker), seconds in of_item.items()]
+        """Nobody says in which worker: with --dist each the item may still run in another."""
+        of_item = self._open.get(nodeid, {})
+        for key in [key for key, item in of_item.items() if item.is_over]:
+            self._done.append((*key, of_item.pop(key).seconds))
+        if not of_item:
+            self._open.pop(nodeid, None)
         if len(self._done) >= _BATCH or time.monotonic() - self._told >= _APART:
             self.flush()
 
