@@ -118,6 +118,7 @@ class Suite:
         self.path.mkdir()
         self.engine = engine
         self.wanted: Set[str] = set()
+        self.python = sys.executable
         self._scratch = path
         self._runtime = runtime
         self._runs = 0
@@ -178,7 +179,7 @@ class Suite:
         self._runs += 1
         record = self._scratch / f"record-{self._runs}.json"
         log = self._scratch / f"engine-{self._runs}.log"
-        command = [*prefix, sys.executable, *program, *arguments]
+        command = [*prefix, self.python, *program, *arguments]
         done = subprocess.run(
             command,
             cwd=self.path,

@@ -13,7 +13,7 @@ What it is to do is said by FAKE_ATTACH, a JSON object, each key of which may be
 - end: [gateway's number, after so many items ran]; more: [workers, after so many items ran]
 - drop: after which message of the reporter it hangs up
 
-It writes every message to FAKE_ATTACH_LOG as a line of JSON.
+It writes every message to FAKE_ENGINE_LOG as a line of JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Suite:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.ran = 0
-        self.log = open(os.environ["FAKE_ATTACH_LOG"], "a")
+        self.log = open(os.environ["FAKE_ENGINE_LOG"], "a")
         self.pus = sorted(os.sched_getaffinity(0))
 
     def send(self, event: str, **fields: Any) -> None:
@@ -82,7 +82,7 @@ class Suite:
         for item, scope in enumerate(scopes):
             if names[item] not in PLAN.get("without", ()):
                 units.setdefault(scope, []).append(item)
-        order = PLAN.get("order", names)
+        order: List[str] = PLAN.get("order", names)
         known = PLAN.get("seconds", {})
         ordered = sorted(units.values(), key=lambda unit: order.index(names[unit[0]]))
         seconds = [sum(known.get(names[item], -1) for item in unit) for unit in ordered]

@@ -1,0 +1,78 @@
+"""Suites that pytest-xdist deals, with the versions of it that are supported."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from api.conftest import run_or_skip
+from suites import BUILD, Ran, Suite, plugin_path
+
+FAKE_ATTACH = Path(__file__).with_name("fake_attach.py")
+
+# By the name of a version; what is installed is Debian's.
+INSTALLED = "installed"
+PACKAGES: Dict[str, List[str]] = {
+    INSTALLED: [],
+    "2.5": ["pytest-xdist==2.5.0", "pytest==7.1.3", "py==1.11.0"],
+    "3.8": ["pytest-xdist==3.8.0", "pytest==9.0.2", "pytest-rerunfailures==16.1"],
+}
+
+
+def interpreter(version: str) -> str:
+    """A Python that has this version; from the Python Package Index, once."""
+    if version == INSTALLED:
+        pytest.importorskip("xdist")
+        return sys.executable
+    default = (BUILD or Path("build")) / "test-cache"
+    folder = Path(os.environ.get("SCHEDCTL_TEST_CACHE", default)) / f"xdist-{version}"
+    if not (folder / "complete").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        run_or_skip("no virtual environment", sys.executable, "-m", "venv", "--clear", folder)
+        pip = [folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
+        install = ["install", "--retries", "1", *PACKAGES[version]]
+        run_or_skip(f"no pytest-xdist {version}", *pip, *install)
+        (folder / "complete").touch()
+    return str(folder / "bin/python")
+
+
+class Dealt:
+    """A suite that one version of pytest-xdist deals."""
+
+    def __init__(self, suite: Suite, version: str) -> None:
+        self.suite = suite
+        self.version = version
+        suite.python = interpreter(version)
+
+    def write(self, **files: str) -> "Dealt":
+        self.suite.write(**files)
+        return self
+
+    def plain(self, *arguments: str) -> Ran:
+        """By pytest-xdist alone, in two workers."""
+        return self.suite.run([], ("-n", "2", *arguments), {})
+
+    def auto(self, *arguments: str, program: str = str(FAKE_ATTACH), **plan: Any) -> Ran:
+        """As a user has it who has installed the plugin; an engine that does as the plan says."""
+        environ = {"SCHEDCTL_PROGRAM": program, "FAKE_ATTACH": json.dumps(plan)}
+        return self.run("-n", "auto", *arguments, **environ)
+
+    def run(self, *arguments: str, **environ: str) -> Ran:
+        paths = [plugin_path(), self.suite.environ()["PYTHONPATH"]]
+        return self.suite.run([], arguments, {"PYTHONPATH": os.pathsep.join(paths), **environ})
+
+
+@pytest.fixture(params=list(PACKAGES) if "SCHEDCTL_TEST_XDIST" in os.environ else [INSTALLED])
+def dealt(suite: Suite, request: Any) -> Dealt:
+    """With SCHEDCTL_TEST_XDIST=all in the environment of each version, which takes minutes."""
+    return Dealt(suite, request.param)
+
+
+@pytest.fixture(params=list(PACKAGES))
+def each_version(suite: Suite, request: Any) -> Dealt:
+    """For what may differ between versions most."""
+    return Dealt(suite, request.param)

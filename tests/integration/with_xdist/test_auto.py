@@ -1,0 +1,175 @@
+"""`pytest -n auto` of its own: who says how many, and what becomes of it without an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from suites import Ran
+
+from .conftest import FAKE_ATTACH, Dealt
+
+FOUR = """
+    import os, pytest
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_one(number):
+        pass
+"""
+SURROUNDED = """
+    import os
+
+    def test_surroundings(request, worker_id):
+        number = int(worker_id[2:])
+        assert int(os.environ["SCHEDCTL_SLOT"]) == 40 + number
+        assert request.config.workerinput["schedctl_slot"] == 40 + number
+        assert len(os.sched_getaffinity(0)) == 1
+        assert os.environ["GIVEN"] == "to all"
+        assert "SCHEDCTL_RUN" not in os.environ
+"""
+
+
+def heard(ran: Ran, event: str) -> List[Dict[str, Any]]:
+    return [message for message in ran.events if message["event"] == event]
+
+
+def test_engine_says_how_many(dealt: Dealt) -> None:
+    ran = dealt.write(test_some=FOUR).auto("-n", "logical", workers=3)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.event("hello")["xdist"] == 0
+    assert [node["worker"] for node in heard(ran, "node")] == [0, 1, 2]
+    suite = ran.event("suite")
+    assert (suite["start"], suite["dist"], len(suite["items"])) == ("xdist", "load", 4)
+    assert "scopes" not in suite
+    assert sorted(row[0] for message in heard(ran, "ran") for row in message["items"]) == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert sorted(node["worker"] for node in heard(ran, "gone")) == [0, 1, 2]
+    assert (ran.events[-1]["event"], ran.events[-1]["passed"]) == ("result", 4)
+
+
+def test_workers_are_pinned_and_have_a_slot(each_version: Dealt) -> None:
+    each_version.write(test_some=SURROUNDED)
+    ran = each_version.auto(workers=1, environ={"GIVEN": "to all"})
+    assert (ran.status, ran.err) == (0, ""), ran.out
+
+
+def test_nothing_of_it_stays(dealt: Dealt) -> None:
+    """A script may have sessions one after the other."""
+    dealt.write(
+        test_some=FOUR,
+        script="""
+            import os, sys, pytest
+
+            before = dict(os.environ), list(sys.path)
+            for _ in range(2):
+                assert pytest.main(["-q", "-n", "auto", "-p", "recorder"]) == 0
+                assert (dict(os.environ), list(sys.path)) == before
+        """,
+    )
+    paths = os.pathsep.join([str(dealt.suite.path.parent), os.environ.get("PYTHONPATH", "")])
+    plan = json.dumps({"environ": {"GIVEN": "to all"}})
+    environ = {"SCHEDCTL_PROGRAM": str(FAKE_ATTACH), "FAKE_ATTACH": plan, "PYTHONPATH": paths}
+    ran = dealt.suite.run([], (), with_plugin(environ), program=("script.py",))
+    assert (ran.status, ran.err) == (0, "")
+    assert len(heard(ran, "hello")) == 2
+
+
+def with_plugin(environ: Dict[str, str]) -> Dict[str, str]:
+    from suites import plugin_path
+
+    return {**environ, "PYTHONPATH": plugin_path() + os.pathsep + environ["PYTHONPATH"]}
+
+
+def test_without_schedctl_in_silence(dealt: Dealt) -> None:
+    ran = dealt.write(test_some=FOUR).run("-n", "auto", PATH="/nowhere")
+    assert (ran.status, ran.err, ran.events) == (0, "", [])
+    assert "4 passed" in ran.out
+
+
+@pytest.mark.parametrize(
+    "plan, reason",
+    [
+        ({"fail": "no CPUs: the service is full"}, "no CPUs: the service is full"),
+        ({"version": 3}, "another version of schedctl answers"),
+        ({"drop": "hello"}, "the connection to schedctl closed"),
+    ],
+)
+def test_says_in_one_line_what_fails(dealt: Dealt, plan: Dict[str, Any], reason: str) -> None:
+    ran = dealt.write(test_some=FOUR).auto(**plan)
+    assert ran.status == 0 and "4 passed" in ran.out
+    assert ran.err == f"schedctl: {reason}; pytest-xdist chooses the number of workers\n"
+
+
+def test_says_that_a_named_program_is_not_there(dealt: Dealt) -> None:
+    ran = dealt.write(test_some=FOUR).auto(program="/nowhere/schedctl")
+    assert ran.status == 0
+    assert ran.err.startswith("schedctl: /nowhere/schedctl: No such file")
+
+
+@pytest.mark.parametrize("said", ["", '{"workers": 2}\\n'])
+def test_a_program_that_is_another(dealt: Dealt, tmp_path: Path, said: str) -> None:
+    program = tmp_path / "schedctl"
+    program.write_text(f"#!/bin/sh\nprintf '{said}'\nexit 3\n")
+    program.chmod(0o755)
+    ran = dealt.write(test_some=FOUR).auto(program=str(program))
+    assert ran.status == 0 and "4 passed" in ran.out
+    assert ran.err.startswith("schedctl: schedctl attach ended with 3;")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--collect-only"], ["-n", "0"], ["-n", "2"], ["--pdb"], ["--help"], ["--markers"]],
+)
+def test_not_asked(dealt: Dealt, arguments: List[str]) -> None:
+    ran = dealt.write(test_some=FOUR).auto(*arguments)
+    assert (ran.status, ran.events) == (0, [])
+
+
+def test_the_user_s_number_wins(dealt: Dealt) -> None:
+    dealt.write(test_some=FOUR)
+    environ = {"SCHEDCTL_PROGRAM": str(FAKE_ATTACH), "PYTEST_XDIST_AUTO_NUM_WORKERS": "1"}
+    ran = dealt.run("-n", "auto", **environ)
+    assert (ran.status, ran.events) == (0, [])
+
+
+def test_the_project_s_number_wins(dealt: Dealt) -> None:
+    dealt.write(conftest="def pytest_xdist_auto_num_workers(config): return 1", test_some=FOUR)
+    ran = dealt.auto()
+    assert (ran.status, ran.events) == (0, [])
+
+
+def test_maxprocesses(dealt: Dealt) -> None:
+    ran = dealt.write(test_some=FOUR).auto("--maxprocesses=1")
+    assert ran.event("hello")["settings"] == {"max_workers": 1}
+    assert len(heard(ran, "node")) == 1
+
+
+def test_a_pytest_that_a_test_starts_is_left_alone(dealt: Dealt) -> None:
+    dealt.write(
+        test_outer="""
+            import subprocess, sys
+
+            def test_outer(tmp_path):
+                (tmp_path / "test_inner.py").write_text("def test_inner(): pass")
+                command = [sys.executable, "-m", "pytest", "-n", "auto", "--rootdir=.", "."]
+                subprocess.run(command, cwd=tmp_path, check=True)
+        """
+    )
+    ran = dealt.auto()
+    assert ran.status == 0, ran.out
+    assert len(heard(ran, "hello")) == 1
+
+
+@pytest.mark.parametrize("after", ["node", "suite", "ran"])
+def test_engine_is_lost(dealt: Dealt, after: str) -> None:
+    ran = dealt.write(test_some=FOUR).auto(drop=after)
+    assert ran.status == 0 and "4 passed" in ran.out
+    lines = ran.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("schedctl: the run is gone")

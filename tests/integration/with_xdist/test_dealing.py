@@ -1,0 +1,271 @@
+"""What the controller deals: in the engine's order, scopes whole, outcomes as pytest-xdist's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Set
+
+import pytest
+from suites import Ran, Suite
+
+from .conftest import Dealt
+from .test_auto import heard
+
+SCOPED = """
+    import pytest
+
+    class Test{name}:
+        def test_a(self): pass
+        def test_b(self): pass
+        @pytest.mark.xdist_group("one")
+        def test_c(self): pass
+
+    @pytest.mark.xdist_group("one")
+    def test_d(): pass
+
+    @pytest.mark.parametrize("text", ["a@b", "c", "d"])
+    def test_e(text): pass
+"""
+# Each notes in the order in which it begins which worker it runs in.
+NOTING = """
+    import os, pytest, time
+
+    NAMES = "a b c d e f g h".split()
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_one(name, worker_id):
+        with open(os.environ["NOTES"], "a") as file:
+            file.write(f"{name} {worker_id}\\n")
+        time.sleep(0.03)
+"""
+MIXED = """
+    import os, pytest
+
+    @pytest.mark.parametrize("number", range(6))
+    def test_passes(number): print("said")
+    def test_fails(): assert 0
+    def test_dies(): os._exit(3)
+    @pytest.mark.skip
+    def test_skipped(): pass
+    @pytest.mark.xfail
+    def test_expected(): assert 0
+    @pytest.fixture
+    def broken(): raise RuntimeError
+    def test_error(broken): pass
+    @pytest.fixture
+    def late():
+        yield
+        raise RuntimeError
+    def test_late(late): pass
+"""
+
+
+def workers_of(ran: Ran) -> Dict[str, str]:
+    """By item, from -v."""
+    lines = re.findall(r"^\[(gw\d+)\].*(?:PASSED|FAILED) (\S+)", ran.out, re.MULTILINE)
+    return {nodeid: worker for worker, nodeid in lines}
+
+
+def notes(dealt: Dealt, *arguments: str, **plan: Any) -> List[List[str]]:
+    path = dealt.suite.path / "notes"
+    plan["environ"] = {"NOTES": str(path)}
+    ran = dealt.write(test_some=NOTING).auto(*arguments, **plan)
+    assert ran.status == 0, ran.out + ran.err
+    return [line.split() for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
+def test_scopes_stay_whole(dealt: Dealt, dist: str) -> None:
+    """The engine is told which belong together, and one worker has all of them."""
+    files = {f"test_{name}": SCOPED.format(name=name.upper()) for name in "xyz"}
+    dealt.write(**files)
+    ran = dealt.auto("--dist", dist, "-v")
+    assert ran.status == 0
+    suite, workers = ran.event("suite"), workers_of(ran)
+    assert suite["dist"] == dist
+    assert all(nodeid.endswith(("]", "a", "b", "c", "d")) for nodeid in suite["items"])
+    scopes: Dict[int, Set[str]] = {}
+    by_plain_id = {re.sub(r"@\w+$", "", nodeid): worker for nodeid, worker in workers.items()}
+    for item, scope in zip(suite["items"], suite["scopes"]):
+        scopes.setdefault(scope, set()).add(by_plain_id[item])
+    assert all(len(found) == 1 for found in scopes.values())
+    wanted = {"loadscope": 6, "loadfile": 3, "loadgroup": 3 * (2 + 3) + 1}
+    assert len(scopes) == wanted[dist]
+
+
+@pytest.mark.parametrize("dist", ["load", "loadgroup"])
+def test_outcomes_are_pytest_xdist_s(dealt: Dealt, dist: str) -> None:
+    """But that by scopes pytest-xdist runs an item again and again that kills its worker."""
+    suite = MIXED if dist == "load" else MIXED.replace("os._exit(3)", "assert 0")
+    dealt.write(test_some=suite)
+    plain = dealt.plain("--dist", dist)
+    ours = dealt.auto("--dist", dist)
+    assert sorted(ours.outcomes()) == sorted(plain.outcomes())
+    assert (ours.status, ours.summary()) == (plain.status, plain.summary())
+
+
+def test_an_item_that_dies_fails_once(each_version: Dealt) -> None:
+    ran = each_version.write(test_some=MIXED).auto("--dist", "loadscope")
+    assert ran.status == 1
+    assert "2 failed, 7 passed, 1 skipped, 1 xfailed, 2 errors" in ran.summary()
+    assert len(heard(ran, "node")) == 3
+    assert heard(ran, "node")[2]["worker"] == 2
+    failed = ran.event("result")["failed_items"]
+    items = [ran.event("suite")["items"][item].rpartition("::")[2] for item in failed]
+    assert sorted(items) == ["test_dies", "test_error", "test_fails", "test_late"]
+
+
+def test_in_the_engine_s_order(each_version: Dealt) -> None:
+    order = [f"test_one[{name}]" for name in "hgfedcba"]
+    seconds = {name: 8 - place for place, name in enumerate(order)}
+    begun = [name for name, _ in notes(each_version, order=order, seconds=seconds)]
+    assert set(begun[:2]) == {"h", "g"}
+    assert begun.index("f") < begun.index("d")
+
+
+def test_stops_at_a_failure(each_version: Dealt) -> None:
+    each_version.write(
+        test_some="""
+            import pytest
+
+            @pytest.mark.parametrize("number", range(200))
+            def test_some(number):
+                assert number != 3
+        """
+    )
+    ran = each_version.auto("-x")
+    assert ran.status == 2 and "stopping after 1 failures" in ran.out
+    assert ran.event("result")["failed"] == 1
+
+
+def test_no_worker_is_restarted(dealt: Dealt) -> None:
+    ran = dealt.write(test_some=MIXED).auto("--max-worker-restart=0")
+    assert ran.status == 1
+    assert "worker restarting disabled" in ran.out
+    assert len(heard(ran, "node")) == 2
+
+
+def test_crashed_items_run_again_for_who_asks(each_version: Dealt) -> None:
+    each_version.write(
+        conftest="""
+            def pytest_handlecrashitem(crashitem, report, sched):
+                sched.mark_test_pending(crashitem)
+                report.outcome = "rerun"
+        """,
+        test_some="""
+            import os, pathlib, pytest
+
+            HERE = pathlib.Path(__file__).parent
+
+            def test_dies_once():
+                if not (HERE / "died").exists():
+                    (HERE / "died").touch()
+                    os._exit(1)
+
+            @pytest.mark.parametrize("number", range(5))
+            def test_other(number): pass
+        """,
+    )
+    ran = each_version.auto("--dist", "loadfile")
+    assert ran.status == 0, ran.out
+    assert "6 passed" in ran.summary()
+
+
+def test_collections_that_differ(each_version: Dealt) -> None:
+    each_version.write(
+        test_some="""
+            import os, pytest
+
+            @pytest.mark.parametrize("who", [os.environ.get("PYTEST_XDIST_WORKER")])
+            def test_one(who): pass
+        """
+    )
+    plain, ours = each_version.plain(), each_version.auto()
+    assert ours.status == plain.status == 1
+    assert "Different tests were collected between gw" in ours.out
+    assert ours.summary() == plain.summary()
+
+
+def test_nothing_to_run(dealt: Dealt) -> None:
+    dealt.write(test_some="x = 1")
+    plain, ours = dealt.plain(), dealt.auto()
+    assert (ours.status, ours.summary()) == (plain.status, plain.summary())
+
+
+def test_a_worker_ends_when_its_cpu_is_wanted(dealt: Dealt) -> None:
+    begun = notes(dealt, end=[1, 1])
+    assert sorted(name for name, _ in begun) == list("abcdefgh")
+    workers = [worker for _, worker in begun]
+    assert workers.count("gw1") < 4
+    assert set(workers[-3:]) == {"gw0"}
+
+
+def test_the_last_worker_stays(dealt: Dealt) -> None:
+    assert len(notes(dealt, workers=1, end=[0, 1])) == 8
+
+
+def test_more_workers(each_version: Dealt) -> None:
+    suite = NOTING.replace("0.03", "0.5")
+    path = each_version.suite.path / "notes"
+    plan: Dict[str, Any] = {"workers": 1, "more": [1, 1], "environ": {"NOTES": str(path)}}
+    seconds = {f"test_one[{name}]": 9 for name in "abcdefgh"}  # so that it is worth it
+    ran = each_version.write(test_some=suite).auto(seconds=seconds, **plan)
+    assert ran.status == 0
+    workers = {f"gw{node['worker']}" for node in heard(ran, "node")}
+    assert len(workers) == 2
+    assert {line.split()[1] for line in path.read_text().splitlines()} == workers
+
+
+def test_what_others_run_is_deselected(dealt: Dealt) -> None:
+    dealt.write(test_some=NOTING)
+    without = ["test_one[a]", "test_one[d]"]
+    path = dealt.suite.path / "notes"
+    ran = dealt.auto(without=without, environ={"NOTES": str(path)})
+    assert ran.summary() == "6 passed, 2 deselected"
+    assert "[100%]" in ran.out
+
+
+OWN = """
+    from xdist.scheduler import LoadScheduling
+
+    def pytest_xdist_make_scheduler(config, log):
+        return LoadScheduling(config, log)
+"""
+
+
+@pytest.mark.parametrize("dist, conftest", [("each", ""), ("load", OWN), ("worksteal", "")])
+def test_other_schedulers_keep_the_items(dealt: Dealt, dist: str, conftest: str) -> None:
+    """Workers are pinned all the same, and seconds are kept."""
+    if dist == "worksteal" and dealt.version != "3.8":
+        pytest.skip("this version has none")
+    dealt.write(conftest=conftest, test_some=MIXED.replace("os._exit(3)", "pass"))
+    ran = dealt.auto("--dist", dist)
+    assert (ran.status, ran.err) == (1, "")
+    assert ran.event("suite")["dist"] == dist
+    assert len(heard(ran, "node")) == 2
+    rows = [row for message in heard(ran, "ran") for row in message["items"]]
+    assert len(rows) == (24 if dist == "each" else 12)
+
+
+def test_rerunfailures(suite: Suite) -> None:
+    """Which has an item run again that has killed its worker, too."""
+    dealt = Dealt(suite.load("rerunfailures"), "3.8")
+    dealt.write(
+        test_some="""
+            import os, pathlib
+
+            HERE = pathlib.Path(__file__).parent
+
+            def test_flaky():
+                (HERE / "tries").open("a").write("x")
+                assert len((HERE / "tries").read_text()) == 3
+
+            def test_dies_once():
+                if not (HERE / "died").exists():
+                    (HERE / "died").touch()
+                    os._exit(1)
+        """
+    )
+    ran = dealt.auto("--reruns=3")
+    assert ran.status == 0, ran.out
+    assert ran.summary() == "2 passed, 3 rerun"
