@@ -106,6 +106,14 @@ def test_an_array(job: Job) -> None:
     assert job.merge() == ALL
 
 
+def test_an_array_that_is_no_range(job: Job) -> None:
+    """Nobody can say which of how many tasks one is: nothing runs."""
+    job.write("test_numbers.py", SUITE)
+    said = job.batch("--array=1,3,7", script=job.script("$SLURM_ARRAY_TASK_ID"))
+    assert said.count("an array that is no range") == 3
+    assert not (job.directory / "nodes").exists()
+
+
 def test_steps_in_an_array(job: Job) -> None:
     job.write("test_numbers.py", SUITE)
     script = job.script("$SLURM_ARRAY_TASK_ID-$SLURM_PROCID")
