@@ -197,7 +197,7 @@ static int put_history(struct merge *m, FILE *to)
 
 static int put_coverage(struct merge *m)
 {
-        CLEANUP_FREE char *text = NULL, *safe = NULL;
+        CLEANUP_FREE char *text = NULL;
         int r = merge_coverage_combine(&m->inputs, m->coverage, &text);
 
         m->report.wrote_coverage = r == 0;
@@ -206,7 +206,7 @@ static int put_coverage(struct merge *m)
         if (r < 0)
                 return add_error(m, "%s", text);
         if (text)
-                fputs(text, stderr);
+                merge_report_complain(text);
         return 0;
 }
 

@@ -85,7 +85,7 @@ static void print_others(const struct merge_report *report, FILE *to)
 
 /* What is wrong */
 
-static void complain(const char *text)
+void merge_report_complain(const char *text)
 {
         CLEANUP_FREE char *copy = strdup(text);
         const char *before = "schedctl merge: ";
@@ -142,11 +142,11 @@ void merge_report_print(const struct merge_report *report, FILE *to)
         fflush(to);
         for (size_t i = 0; i < report->inputs->n; i++)
                 if (report->inputs->list[i].error)
-                        complain(report->inputs->list[i].error);
+                        merge_report_complain(report->inputs->list[i].error);
         for (size_t i = 0; i < report->errors->n; i++)
-                complain(report->errors->list[i]);
+                merge_report_complain(report->errors->list[i]);
         for (size_t i = 0; i < report->shards->problems.n; i++)
-                complain(report->shards->problems.list[i]);
+                merge_report_complain(report->shards->problems.list[i]);
         print_repeats(report);
         if (report->junit || report->history || report->coverage) {
                 print_left("files of JUnit", report->junit ? 0 : report->n_files[MERGE_JUNIT], "--junit");

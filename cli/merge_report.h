@@ -32,6 +32,8 @@ struct merge_report {
 bool merge_report_is_complete(const struct merge_report *report);
 bool merge_report_has_errors(const struct merge_report *report);
 
+/* "schedctl merge: " and the text, made safe to print, on stderr; more lines of it are indented. */
+void merge_report_complain(const char *text);
 /* What was written goes to `to`, what is wrong to stderr. */
 void merge_report_print(const struct merge_report *report, FILE *to);
 /* -ENOMEM, -EIO. */
