@@ -46,7 +46,7 @@ static size_t describe_parties(struct run *run, struct run_share_party *parties)
         for (struct run_suite *s = run->suites; s; s = s->next)
                 if (run_suite_is_active(s))
                         parties[n++] = describe_suite(s);
-        run_jobs_shared(run, jobs.max);
+        run_jobs_shared(run, &jobs);
         if (n > 0 && jobs.max > 0)
                 parties[n++] = (struct run_share_party){.number = RUN_SHARE_JOBS, .min = jobs.min, .max = jobs.max};
         return n;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -78,22 +77,32 @@ struct jobs_plan run_jobs_look(struct run *run)
                 j->most = j->jobs.in_use;
         jobs_put(&j->jobs, put(j, plan.put));
         jobs_took(&j->jobs, take(j, plan.take));
-        return facts.n_suites ? plan : (struct jobs_plan){0};
+        if (facts.n_suites == 0)
+                plan.min = plan.max = 0; /* nobody to set them apart from */
+        return plan;
 }
 
-void run_jobs_shared(struct run *run, unsigned n_cpus)
+static void on_token(uv_poll_t *poll, int status, int events);
+
+/* Who waits for tokens is not to hear of those that are to lie there. */
+static void wait_for_tokens(struct run_jobs *j, bool owed)
 {
-        run->jobs.shared = n_cpus;
+        if (owed != (uv_is_active((uv_handle_t *)&j->poll) != 0)) {
+                if (owed)
+                        uv_poll_start(&j->poll, UV_READABLE, on_token);
+                else
+                        uv_poll_stop(&j->poll);
+        }
+}
+
+void run_jobs_shared(struct run *run, const struct jobs_plan *plan)
+{
+        run->jobs.shared = plan->max;
+        if (run->jobs.watched)
+                wait_for_tokens(&run->jobs, plan->owed > 0);
 }
 
 /* Events and time */
-
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-        return a < b ? a : b;
-}
-
-static void set_timer(struct run *run);
 
 static void list_workers(const struct run *run, struct run_pids *pids)
 {
@@ -115,77 +124,57 @@ static void count_clients(struct run *run)
         capacity = run_jobs_count_clients(path, &workers);
         jobs_recount(&j->jobs, count_lying(j), capacity);
         pause = (uv_hrtime() - begin) / 1000 * RUN_JOBS_SHARE;
-        j->count_at = run_now(run) + (pause > RUN_JOBS_EVERY_MS * 1000 ? pause : RUN_JOBS_EVERY_MS * 1000);
+        j->count_at = run_now(run) + (pause > RUN_JOBS_COUNT_MS * 1000 ? pause : RUN_JOBS_COUNT_MS * 1000);
 }
 
-static void look_again(struct run *run)
+static void count_if_due(struct run *run)
+{
+        struct run_jobs *j = &run->jobs;
+
+        if (count_lying(j) >= j->jobs.issued)
+                j->count_at = JOBS_NEVER;
+        else if (j->count_at == JOBS_NEVER)
+                j->count_at = run_now(run) + RUN_JOBS_COUNT_MS * 1000;
+        else if (run_now(run) >= j->count_at)
+                count_clients(run);
+}
+
+static void look_now(struct run *run)
 {
         struct run_jobs *j = &run->jobs;
         struct jobs_plan plan = run_jobs_look(run);
-        bool out = count_lying(j) < j->jobs.issued;
 
         if (plan.max != j->shared)
                 run_share_later(run);
-        if (!out)
-                j->count_at = JOBS_NEVER;
-        else if (j->count_at == JOBS_NEVER)
-                j->count_at = run_now(run) + RUN_JOBS_EVERY_MS * 1000;
-        set_timer(run);
+        wait_for_tokens(j, plan.owed > 0);
+}
+
+/* Each look that has nothing new is followed by a longer pause. */
+static unsigned next_pause(const struct run_jobs *j, bool changed)
+{
+        unsigned most = j->jobs.n_suites ? RUN_JOBS_BESIDE_MS : RUN_JOBS_ALONE_MS;
+        unsigned pause = changed ? RUN_JOBS_SOON_MS : j->pause * 2;
+
+        return pause < most ? pause : most;
 }
 
 static void on_time(uv_timer_t *timer)
 {
         struct run *run = timer->data;
-
-        if (run_now(run) >= run->jobs.count_at)
-                count_clients(run);
-        look_again(run);
-}
-
-/* The timer counts whole milliseconds. */
-static void set_timer(struct run *run)
-{
         struct run_jobs *j = &run->jobs;
-        uint64_t now = run_now(run), due = earliest(jobs_next_deadline(&j->jobs), j->count_at);
+        unsigned lying;
 
-        if (j->blind)
-                due = earliest(due, now + RUN_JOBS_BLIND_MS * 1000);
-        if (due == JOBS_NEVER)
-                uv_timer_stop(&j->timer);
-        else
-                uv_timer_start(&j->timer, on_time, due > now ? (due - now) / 1000 + 1 : 0, 0);
+        count_if_due(run);
+        look_now(run);
+        lying = count_lying(j);
+        j->pause = next_pause(j, lying != j->lying);
+        j->lying = lying;
+        uv_timer_start(timer, on_time, j->pause, 0);
 }
 
-static void drain_events(const struct run_jobs *j)
+static void on_token(uv_poll_t *poll, int status, int events)
 {
-        char events[4096];
-
-        while (read(j->events, events, sizeof(events)) > 0)
-                ;
-}
-
-static void on_event(uv_poll_t *poll, int status, int events)
-{
-        struct run *run = poll->data;
-
-        drain_events(&run->jobs);
-        look_again(run);
-}
-
-/* Not every kernel, nor what poses as one, says of a FIFO that it was read: it is tried. */
-static void open_events(struct run_jobs *j, const char *path)
-{
-        char events[4096];
-
-        j->blind = true;
-        j->events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (j->events < 0 || inotify_add_watch(j->events, path, IN_ACCESS) < 0)
-                return;
-        if (put(j, 1) != 1 || take(j, 1) != 1 || read(j->events, events, sizeof(events)) <= 0)
-                return;
-        if (inotify_add_watch(j->events, path, IN_ACCESS | IN_MODIFY) < 0)
-                return;
-        j->blind = false;
+        look_now(poll->data);
 }
 
 /* Beginning */
@@ -265,7 +254,6 @@ static int open_pool(struct run *run)
         if (r < 0)
                 return r;
         j->style = styles[style];
-        open_events(j, path);
         return set_makeflags(run, path, style);
 }
 
@@ -305,7 +293,6 @@ static void close_fd(int *fd)
 static void close_all(struct run_jobs *j)
 {
         close_fd(&j->pool);
-        close_fd(&j->events);
         close_fd(&j->inherited[0]);
         close_fd(&j->inherited[1]);
 }
@@ -316,7 +303,7 @@ int run_jobs_open(struct run *run)
         unsigned most;
         int r;
 
-        j->pool = j->events = j->inherited[0] = j->inherited[1] = -1;
+        j->pool = j->inherited[0] = j->inherited[1] = -1;
         j->count_at = JOBS_NEVER;
         j->why_none = why_none(run);
         if (j->why_none)
@@ -355,33 +342,27 @@ void run_jobs_handed_on(struct run *run)
 int run_jobs_watch(struct run *run)
 {
         struct run_jobs *j = &run->jobs;
-        int r = 0;
+        int r;
 
         if (!j->on)
                 return 0;
+        r = uv_poll_init(&run->loop, &j->poll, j->pool);
+        if (r < 0)
+                return r;
         uv_timer_init(&run->loop, &j->timer);
-        j->timer.data = run;
+        j->timer.data = j->poll.data = run;
         j->watched = true;
-        if (!j->blind) {
-                r = uv_poll_init(&run->loop, &j->poll, j->events);
-                j->poll.data = run;
-                j->blind = r < 0;
-        }
-        if (!j->blind)
-                r = uv_poll_start(&j->poll, UV_READABLE, on_event);
-        look_again(run);
-        return r;
+        j->pause = RUN_JOBS_SOON_MS;
+        return uv_timer_start(&j->timer, on_time, j->pause, 0);
 }
 
 void run_jobs_close(struct run *run)
 {
-        struct run_jobs *j = &run->jobs;
-
-        if (!j->watched)
+        if (!run->jobs.watched)
                 return;
-        uv_close((uv_handle_t *)&j->timer, NULL);
-        if (!j->blind)
-                uv_close((uv_handle_t *)&j->poll, NULL);
+        uv_close((uv_handle_t *)&run->jobs.timer, NULL);
+        uv_close((uv_handle_t *)&run->jobs.poll, NULL);
+        run->jobs.watched = false;
 }
 
 void run_jobs_finish(struct run_jobs *j)
@@ -404,10 +385,10 @@ void run_jobs_print(const struct run_jobs *j)
 {
         if (j->why_none)
                 fprintf(stderr, "schedctl: no jobserver: %s\n", j->why_none);
-        if (!j->most)
+        if (j->most == 0)
                 return;
-        fprintf(stderr, "schedctl: at most %u job%s at a time by the jobserver (%s)", j->most, j->most == 1 ? "" : "s",
-                j->style);
+        fprintf(stderr, "schedctl: up to %u job%s at a time were seen at the jobserver (%s)", j->most,
+                j->most == 1 ? "" : "s", j->style);
         if (j->jobs.n_lost)
                 fprintf(stderr, "; %u token%s of clients that were killed", j->jobs.n_lost,
                         j->jobs.n_lost == 1 ? "" : "s");

@@ -5,8 +5,9 @@
  * before 4.4, which knows no path and would die of one. That one reads nothing behind the "--" in MAKEFLAGS but
  * variables; all others take the last jobserver that is named, wherever it stands.
  *
- * The engine hears through inotify of every token that is taken or comes back, and looks then; while tokens are out it
- * also looks once a second whether their holders live. An idle pool costs nothing.
+ * The engine looks at the pool now and then: soon where something has changed, seldom where nothing does, and at once
+ * where a token comes back that is one too many. (inotify tells more, but to close it takes some 10 ms.) While tokens
+ * are out it also looks once a second whether their holders live.
  */
 #pragma once
 
@@ -21,9 +22,11 @@ struct run;
 struct run_pids;
 
 enum {
-        RUN_JOBS_EVERY_MS = 1000,  /* looks at the clients, while tokens are out… */
-        RUN_JOBS_SHARE = 100,      /* …which take at most one part in so many of the time */
-        RUN_JOBS_BLIND_MS = 100,   /* looks at the pool where there is no inotify */
+        RUN_JOBS_SOON_MS = 20,     /* from one look to the next; twice as much each time that nothing has changed… */
+        RUN_JOBS_BESIDE_MS = 100,  /* …up to this beside a suite… */
+        RUN_JOBS_ALONE_MS = 1000,  /* …and to this where there is none */
+        RUN_JOBS_COUNT_MS = 1000,  /* from one look at the clients to the next, while tokens are out; … */
+        RUN_JOBS_SHARE = 100,      /* …they take at most one part in so many of the time */
         RUN_JOBS_DESCRIPTOR = 100, /* the descriptors that are inherited have at least this number: shells and their
                                       scripts use small ones */
 };
@@ -37,11 +40,11 @@ struct run_jobs {
         bool on;
         int pool;         /* the FIFO, both ends; never blocks */
         int inherited[2]; /* to read and to write; -1 where none is handed on */
-        int events;       /* inotify's; -1 none */
-        bool blind;       /* the kernel says nothing of FIFOs */
         uv_poll_t poll;
         uv_timer_t timer;
         bool watched;
+        unsigned pause; /* ms until the next look */
+        unsigned lying; /* tokens, when it was last looked */
         struct jobs jobs;
         unsigned shared;      /* CPUs set apart when the run was divided last */
         unsigned most;        /* jobs in use at a time */
@@ -67,8 +70,8 @@ void run_jobs_finish(struct run_jobs *jobs);
 /* Puts tokens in and takes them out as the run is now. For run_share(): the jobs that run need min CPUs, and want max.
  * Zero where there is no pool. */
 struct jobs_plan run_jobs_look(struct run *run);
-/* So many CPUs were set apart. */
-void run_jobs_shared(struct run *run, unsigned n_cpus);
+/* That was done. */
+void run_jobs_shared(struct run *run, const struct jobs_plan *plan);
 
 /* With --verbose, what became of them; nothing where no token was ever out. */
 void run_jobs_print(const struct run_jobs *jobs);

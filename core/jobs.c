@@ -98,6 +98,7 @@ struct jobs_plan jobs_step(struct jobs *j, const struct jobs_facts *f)
         wanted = wanted_tokens(j, f);
         plan.put = less(wanted, j->issued);
         plan.take = least_of(less(j->issued, wanted), f->lying);
+        plan.owed = less(j->issued, wanted + plan.take);
         plan.min = least_of(j->in_use, less(f->n_cpus, f->n_suites));
         plan.max = largest_of(plan.min, least_of(j->wish, f->fair));
         return plan;
@@ -120,9 +121,4 @@ void jobs_recount(struct jobs *j, unsigned lying, unsigned capacity)
         j->issued -= lost;
         j->n_lost += lost;
         j->doubtful = doubtful - lost;
-}
-
-uint64_t jobs_next_deadline(const struct jobs *j)
-{
-        return j->falls_at;
 }

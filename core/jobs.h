@@ -45,6 +45,7 @@ struct jobs_facts {
 
 struct jobs_plan {
         unsigned put, take; /* tokens, one of them 0; no more are to be taken than lie there */
+        unsigned owed;      /* tokens that are out and too many: to be taken when they come back */
         unsigned min, max;  /* CPUs that are to be set apart for jobs, as far as others need not have one; 0: none */
 };
 
@@ -63,6 +64,3 @@ void jobs_took(struct jobs *jobs, unsigned n);
 /* Clients that live can hold so many tokens at most. Where more are out, twice in a row, the rest is lost with those
  * who held them: jobs_step() then puts others in. Should they come back after all it takes them out. */
 void jobs_recount(struct jobs *jobs, unsigned lying, unsigned capacity);
-
-/* When jobs_step() is due though nothing has happened, µs. */
-uint64_t jobs_next_deadline(const struct jobs *jobs);

