@@ -101,7 +101,7 @@ def run_make(runs: Runs, make: Make, *words: object) -> "subprocess.CompletedPro
 @needs_two_cpus
 @pytest.mark.parametrize("jobs", [2, 4])
 def test_never_more_jobs_than_make_allows(runs: Runs, log: Log, make: Make, jobs: int) -> None:
-    write(runs, TESTS, options="-v --json out")
+    write(runs, TESTS, options="-v --max 2 --json out")
     made = run_make(runs, make, f"-j{jobs}", "all")
     assert made.returncode == 0, made.stdout + made.stderr
     assert "schedctl: at most 1 token of the make above at a time" in made.stderr

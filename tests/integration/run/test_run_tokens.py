@@ -72,6 +72,8 @@ def begin(
     there, go = Barrier(runs.directory / "there"), Barrier(runs.directory / "go")
     (runs.directory / "test_both.py").write_text(BOTH)
     process = runs.start(
+        "--max",
+        2,
         *options,
         "--",
         *PYTEST,
@@ -131,7 +133,9 @@ def test_a_token_that_comes_later_is_taken(runs: Runs, jobserver: Jobserver) -> 
     taken = os.read(jobserver.read_fd, len(TOKENS))
     there, go = Barrier(runs.directory / "there"), Barrier(runs.directory / "go")
     (runs.directory / "test_both.py").write_text(BOTH)
-    process = runs.start("--", *PYTEST, env={"MAKEFLAGS": jobserver.flags}, pass_fds=jobserver.fds)
+    process = runs.start(
+        "--max", 2, "--", *PYTEST, env={"MAKEFLAGS": jobserver.flags}, pass_fds=jobserver.fds
+    )
     there.wait()
     assert not there.is_there()
     os.write(jobserver.write_fd, taken)
