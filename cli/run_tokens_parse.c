@@ -69,11 +69,12 @@ static void parse_value(const char *value, struct run_tokens_source *s)
 
 void run_tokens_parse(const char *makeflags, struct run_tokens_source *ret_source)
 {
-        char word[RUN_TOKENS_PATH_MAX + 64];
+        char word[RUN_TOKENS_PATH_MAX + 64] = "";
+        const char *at = makeflags ? makeflags : "";
         bool cut;
 
         *ret_source = (struct run_tokens_source){0};
-        while (makeflags && (makeflags = take_word(makeflags, word, sizeof(word), &cut)) && strcmp(word, "--") != 0)
+        while ((at = take_word(at, word, sizeof(word), &cut)) && strcmp(word, "--") != 0)
                 for (size_t i = 0; i < ELEMENTSOF(options); i++)
                         if (strncmp(word, options[i], strlen(options[i])) == 0)
                                 parse_value(cut ? "" : word + strlen(options[i]), ret_source);

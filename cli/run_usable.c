@@ -52,7 +52,9 @@ static size_t most_pus(const struct run *run)
         const unsigned asked[] = {run->options->max, run->options->workers, run->options->max_workers};
         size_t held = cpuset_count(&run->lease.kept), most = run->machine.n_usable;
 
-        if (most < held || !run_lease_is_connected(&run->lease) || run->usable.retry_at)
+        if (most < run->usable.most_held)
+                most = run->usable.most_held;
+        if (!run_lease_is_connected(&run->lease) || run->usable.retry_at)
                 most = held;
         for (size_t i = 0; i < ELEMENTSOF(asked); i++)
                 most = asked[i] ? least_of(most, asked[i]) : most;
@@ -172,6 +174,8 @@ void run_usable_fit(struct run *run)
                 run->usable.pus = run->lease.kept;
                 return;
         }
+        if (cpuset_count(&run->lease.kept) > run->usable.most_held)
+                run->usable.most_held = cpuset_count(&run->lease.kept);
         fit_tokens(run);
         fit_pus(run);
 }

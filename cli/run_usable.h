@@ -26,7 +26,8 @@ struct run_usable {
         struct cpuset spared;          /* that suites have said to have no use for */
         size_t n_suites;               /* active, when it was looked at last */
         unsigned told_max;             /* of the lease; 0: not told */
-        unsigned most_tokens;          /* held at a time */
+        unsigned most_held;            /* PUs at a time, so far */
+        unsigned most_tokens;          /* likewise */
         uint64_t idle_since, retry_at; /* µs; 0: no */
         uv_poll_t poll;
         bool watched;

@@ -10,16 +10,18 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Callable, Iterator, Tuple
 
 import pytest
 
 from .conftest import PATIENCE, Barrier, Runs, children_of
+from .scripted_service import CPUS, Service
 
 TOKENS = b"a+b"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-TWO_CPUS = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+TWO_CPUS = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 
 # Enough to be worth a second worker; each worker's first says that it is there, and waits.
 BOTH = """
@@ -182,3 +184,92 @@ def test_a_jobserver_that_cannot_be_reached_is_said_and_not_used(runs: Runs) -> 
     assert said.returncode == 0
     assert "the jobserver of the make above is not used: its recipe has no '+'" in said.stderr
     assert "jobserver" not in runs.run("--", *PYTEST, env=flags).stderr
+
+
+# What the service hears
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """What nobody tells of."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Jobserver:
+    return Jobserver(tmp_path, "fifo")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    made = Service(tmp_path / "schedd.sock")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, service: Service) -> Iterator[Runs]:
+    made = Runs(tmp_path)
+    yield made
+    made.stop_runs()
+
+
+def start(runs: Runs, jobserver: Jobserver) -> Tuple["subprocess.Popen[str]", Barrier, Barrier]:
+    there, go = Barrier(runs.directory / "there"), Barrier(runs.directory / "go")
+    (runs.directory / "test_both.py").write_text(BOTH)
+    environ = {"MAKEFLAGS": jobserver.flags}
+    return runs.start("--max", 2, "--", *PYTEST, env=environ), there, go
+
+
+@TWO_CPUS
+def test_the_leases_maximum_follows(scripted: Runs, service: Service, fifo: Jobserver) -> None:
+    taken = os.read(fifo.read_fd, len(TOKENS))
+    process, there, go = start(scripted, fifo)
+    service.grant(CPUS[:2])
+    there.wait()
+    assert service.expect("Update", "max")["max"] == 1
+    assert len(service.expect("Return")["pus"]) == 1
+    os.write(fifo.write_fd, taken)
+    assert service.expect("Update", "max")["max"] == 2
+    service.grant(CPUS[:2])
+    there.wait()
+    go.release(2)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    fifo.expect_all()
+
+
+@TWO_CPUS
+def test_a_paused_run_has_no_token(scripted: Runs, service: Service, fifo: Jobserver) -> None:
+    process, there, go = start(scripted, fifo)
+    service.grant(CPUS[:2])
+    there.wait()
+    there.wait()
+    assert fifo.n_left() == len(TOKENS) - 1
+    service.pause(CPUS[:2])
+    until(lambda: fifo.n_left() == len(TOKENS))
+    service.grant(CPUS[:2])
+    until(lambda: fifo.n_left() == len(TOKENS) - 1)
+    go.release(2)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    fifo.expect_all()
+
+
+@TWO_CPUS
+def test_a_token_without_a_cpu_goes_back(runs: Runs, fifo: Jobserver) -> None:
+    held = runs.start(
+        "--min", len(CPUS) - 1, "--", "sh", "-c", "echo up; read line", stdin=subprocess.PIPE
+    )
+    assert held.stdout and held.stdout.readline() == "up\n"
+    process, there, go = start(runs, fifo)
+    there.wait()
+    until(lambda: fifo.n_left() == len(TOKENS) - 1)
+    until(lambda: fifo.n_left() == len(TOKENS))
+    go.release(4)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    held.communicate("done\n", timeout=PATIENCE)
+    fifo.expect_all()
