@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
-from .conftest import ASKED_AT_MOST, PATIENCE, Barrier, Runs, children_of, wait_gone
+from .conftest import ASKED_AT_MOST, PATIENCE, Runs, children_of, wait_gone
 from .scripted_service import CPUS, Service
 from .test_run_pause import state_of
 from .test_run_suites import ONE_CPU

@@ -47,7 +47,7 @@ controller.finish()
 
 
 def test_an_exact_number(scripts: Scripts) -> None:
-    """More than CPUs: one each, and the others float. What was asked for is neither more nor less."""
+    """More than CPUs: one each, and the others float. It is neither more nor less."""
     (workers, pus) = scripts.play(
         f"""
 controller = Controller({len(CPUS) + 2})
@@ -125,7 +125,8 @@ def test_history_orders_the_next_run(scripts: Scripts) -> None:
 controller = Controller(2)
 controller.node(0)
 print(json.dumps(controller.plan({ITEMS})))
-controller.ran([0, 0, 0.5], [1, 0, 2.0, 1.0], setups=[["a.py::A", 0, 0.125], ["", 0, 0.25], ["c.py", 0, 9]])
+setups = [["a.py::A", 0, 0.125], ["", 0, 0.25], ["c.py", 0, 9]]
+controller.ran([0, 0, 0.5], [1, 0, 2.0, 1.0], setups=setups)
 controller.ran([2, 0, 1.0], [3, 0, 4.0])
 controller.finish()
 """
