@@ -73,8 +73,14 @@ def longest(tools: Tools, way: str, job: Job, n: int) -> float:
     return max(sum(known[test] for test in shard) for shard in shards)
 
 
+def forget(tools: Tools, job: Job) -> None:
+    contenders.forget(tools)
+    (job.folder / DURATIONS).unlink(missing_ok=True)
+
+
 def teach(tools: Tools, job: Job) -> None:
-    """Both."""
+    """Both; a division that schedctl remembers is forgotten."""
+    forget(tools, job)
     (job.folder / DURATIONS).write_text(json.dumps(durations()))
     program = str(tools.build / "cli/schedctl")
     subprocess.run(
@@ -84,11 +90,6 @@ def teach(tools: Tools, job: Job) -> None:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-
-
-def forget(tools: Tools, job: Job) -> None:
-    contenders.forget(tools)
-    (job.folder / DURATIONS).unlink(missing_ok=True)
 
 
 def run(tools: Tools, extent: Extent) -> str:
