@@ -404,11 +404,16 @@ static void live(struct run *run, const char *python_dir, pid_t guardian, const 
 }
 
 void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, struct run_nice *nice,
-                struct run_tokens *tokens, const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
-                const sigset_t *command_mask)
+                struct run_tokens *tokens, const struct run_scope *scope, const char *python_dir, int channel,
+                pid_t guardian, const sigset_t *command_mask)
 {
-        struct run run = {
-                .options = options, .dir = dir, .channel = channel, .lease = *lease, .nice = nice, .tokens = tokens, .scope = *scope};
+        struct run run = {.options = options,
+                          .dir = dir,
+                          .channel = channel,
+                          .lease = *lease,
+                          .nice = nice,
+                          .tokens = tokens,
+                          .scope = *scope};
 
         run.report.options = options;
         live(&run, python_dir, guardian, command_mask);

@@ -47,7 +47,7 @@ struct run {
         struct run_machine machine;
         struct run_tokens *tokens; /* of somebody else's jobserver; shared with the guardian */
         struct run_usable usable;  /* of the lease, by suites */
-        struct run_share share; /* of the lease, among suites and jobs */
+        struct run_share share;    /* of the lease, among suites and jobs */
         struct run_jobs jobs;
         struct run_counts counts; /* what COMMAND is told of them */
         struct run_signals signals;
@@ -80,8 +80,8 @@ struct run {
 /* In the engine's process: all of the run from here on. Takes over the lease, and sets the niceness back at the end.
  * The guardian is told how COMMAND ended, or that the run could not begin. */
 void run_engine(const struct run_options *options, const char *dir, struct run_lease *lease, struct run_nice *nice,
-                struct run_tokens *tokens, const struct run_scope *scope, const char *python_dir, int channel, pid_t guardian,
-                const sigset_t *command_mask);
+                struct run_tokens *tokens, const struct run_scope *scope, const char *python_dir, int channel,
+                pid_t guardian, const sigset_t *command_mask);
 
 /* Its parts that need no COMMAND: the loop and the control socket at that path, whose reporters become suites; and
  * before the loop sleeps, all that they have made due. */

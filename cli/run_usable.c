@@ -61,10 +61,21 @@ static size_t most_pus(const struct run *run)
         return most;
 }
 
+/* Workers that the suites have something to do for, each at the most. */
+static size_t most_workers(const struct run *run)
+{
+        size_t n = 0;
+
+        for (const struct run_suite *s = run->suites; s; s = s->next)
+                if (run_suite_is_active(s))
+                        n += s->xdist ? RUN_TOKENS_MAX : s->n_parts;
+        return n;
+}
+
 /* PUs that suites can use. */
 static size_t wanted(const struct run *run)
 {
-        size_t spared = cpuset_count(&run->usable.spared), most = most_pus(run);
+        size_t spared = cpuset_count(&run->usable.spared), most = least_of(most_pus(run), most_workers(run));
 
         if (run->usable.n_suites == 0 || run->pause.on)
                 return 1;
@@ -258,5 +269,6 @@ void run_usable_print(const struct run *run)
         unsigned most = run->usable.most_tokens;
 
         if (is_client(run) && run->options->verbose)
-                fprintf(stderr, "schedctl: at most %u token%s of the make above at a time\n", most, most == 1 ? "" : "s");
+                fprintf(stderr, "schedctl: at most %u token%s of the make above at a time\n", most,
+                        most == 1 ? "" : "s");
 }

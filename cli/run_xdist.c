@@ -103,7 +103,7 @@ int run_xdist_begin(struct run_suite *s, uint32_t asked)
         s->state = RUN_SUITE_RUNNING;
         run_share(s->run);
         if (s->n_pus == 0) /* other suites have them all: beside theirs */
-                run_suite_set_pus(s, &s->run->lease.kept);
+                run_suite_set_pus(s, &s->run->usable.pus);
         s->xdist->chosen = s->settings.workers == 0;
         s->xdist->told = s->xdist->chosen ? n_of_use(s) : s->settings.workers;
         s->n_exact = s->settings.workers;

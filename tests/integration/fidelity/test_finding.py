@@ -142,7 +142,8 @@ def test_tox_4(suite: Suite) -> None:
             env = types.SimpleNamespace(environment_variables=dict(sets), conf=variables)
             plugin.tox_before_run_commands(env)
             seen = variables["set_env"]
-            assert seen["SCHEDCTL_RUN"] == os.environ["SCHEDCTL_RUN"]
+            for name in ("SCHEDCTL_RUN", "OMP_NUM_THREADS"):
+                assert seen[name] == os.environ[name]
             print(seen["PYTHONPATH"].replace(own, "OWN"))
         plugin.tox_add_env_config(env_conf("p"), state)
         plugin.tox_add_env_config(env_conf("py"), state)
