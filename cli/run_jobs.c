@@ -205,24 +205,24 @@ static enum run_jobserver choose_style(const struct run *run, bool named)
         enum run_jobserver style = run->options->jobserver;
         const char *program = run_make_is(*run->options->command) ? *run->options->command : "make";
 
-        if (style == RUN_JOBSERVER_FIFO || style == RUN_JOBSERVER_PIPE)
-                return style;
         if (!named)
                 return RUN_JOBSERVER_PIPE;
+        if (style == RUN_JOBSERVER_FIFO || style == RUN_JOBSERVER_PIPE)
+                return style;
         return run_make_find(program, getenv("PATH")) == RUN_MAKE_PIPE ? RUN_JOBSERVER_AUTO : RUN_JOBSERVER_FIFO;
 }
 
-static int set_makeflags(struct run *run, const char *path, enum run_jobserver style)
+static int set_makeflags(struct run *run, const char *path, enum run_jobserver style, unsigned most)
 {
         const char *before = getenv("MAKEFLAGS");
         CLEANUP_FREE char *options = NULL, *unread = NULL, *made = NULL;
-        unsigned n_cpus = cpuset_count(&run->lease.kept);
+        unsigned n_cpus = cpuset_count(&run->lease.kept), n_jobs = most && most < n_cpus ? most : n_cpus;
         int r;
 
         if (style == RUN_JOBSERVER_FIFO)
-                r = asprintf(&options, "-j%u --jobserver-auth=fifo:%s", n_cpus, path);
+                r = asprintf(&options, "-j%u --jobserver-auth=fifo:%s", n_jobs, path);
         else
-                r = asprintf(&options, "-j%u --jobserver-auth=%d,%d", n_cpus, run->jobs.inherited[0],
+                r = asprintf(&options, "-j%u --jobserver-auth=%d,%d", n_jobs, run->jobs.inherited[0],
                              run->jobs.inherited[1]);
         if (r >= 0 && style == RUN_JOBSERVER_AUTO)
                 r = asprintf(&unread, "--jobserver-auth=fifo:%s", path);
@@ -234,7 +234,7 @@ static int set_makeflags(struct run *run, const char *path, enum run_jobserver s
         return run_counts_put(&run->counts, "MAKEFLAGS", made, before);
 }
 
-static int open_pool(struct run *run)
+static int open_pool(struct run *run, unsigned most)
 {
         static const char *const styles[] = {
                 [RUN_JOBSERVER_AUTO] = "both", [RUN_JOBSERVER_FIFO] = "fifo", [RUN_JOBSERVER_PIPE] = "pipe"};
@@ -254,7 +254,7 @@ static int open_pool(struct run *run)
         if (r < 0)
                 return r;
         j->style = styles[style];
-        return set_makeflags(run, path, style);
+        return set_makeflags(run, path, style, most);
 }
 
 static const char *why_none(const struct run *run)
@@ -308,13 +308,13 @@ int run_jobs_open(struct run *run)
         j->why_none = why_none(run);
         if (j->why_none)
                 return 0;
-        r = open_pool(run);
+        take_jobs(run, &most);
+        r = open_pool(run, most);
         if (r < 0) {
                 fprintf(stderr, "schedctl run: no jobserver for make and others: %s\n", strerror(-r));
                 close_all(j);
                 return r == -ENOMEM ? r : 0;
         }
-        take_jobs(run, &most);
         jobs_init(&j->jobs, most);
         j->on = true;
         (void)run_jobs_look(run);
@@ -323,7 +323,7 @@ int run_jobs_open(struct run *run)
 
 char **run_jobs_command(const struct run *run)
 {
-        return run->jobs.command ? run->jobs.command : run->options->command;
+        return run->jobs.on && run->jobs.command ? run->jobs.command : run->options->command;
 }
 
 void run_jobs_hand_on(struct run *run)

@@ -47,12 +47,12 @@ struct run_jobs {
         unsigned lying; /* tokens, when it was last looked */
         struct jobs jobs;
         unsigned shared;      /* CPUs set apart when the run was divided last */
-        unsigned most;        /* jobs in use at a time */
+        unsigned most;        /* jobs in use at a time, as far as was seen */
         uint64_t count_at;    /* µs: when the clients are to be looked at; JOBS_NEVER */
         char **command;       /* COMMAND without its -j, or NULL */
         char *words;          /* that are new in it */
         const char *style;    /* "fifo", "pipe" or "both" */
-        const char *why_none; /* NULL: nobody asked for it */
+        const char *why_none; /* NULL: there is one, or it could not be made */
 };
 
 /* Makes the pool, and puts MAKEFLAGS among run->counts. Where there can be none the run goes without. -ENOMEM. */

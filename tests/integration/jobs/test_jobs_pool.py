@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_jobs_of_the_users_own_are_left_alone(served: Served, own: str) -> None:
     out, err = run.communicate(timeout=PATIENCE)
     assert out == own
     assert "no jobserver: MAKEFLAGS has" in err
+
+
+def test_a_path_with_a_blank_is_not_named(served: Served) -> None:
+    command = ("--jobserver", "fifo", "--", "sh", "-c", 'printf %s "$MAKEFLAGS"')
+    with tempfile.TemporaryDirectory(prefix="of jobs ", dir="/tmp") as folder:
+        run = served.start(*command, env={"XDG_RUNTIME_DIR": folder})
+        served.lend(MANY)
+        out, _ = run.communicate(timeout=PATIENCE)
+    assert out == " -j8 --jobserver-auth=100,101"
 
 
 def test_none_is_offered_that_is_not_wanted(served: Served) -> None:
