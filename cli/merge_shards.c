@@ -274,8 +274,10 @@ int merge_shards_judge(struct merge_shards *shards, struct merge_tests *tests, c
 {
         int r = 0;
 
+        if (shards->n == 0)
+                return 0;
         qsort(shards->list, shards->n, sizeof(*shards->list), compare_shards);
-        shards->exclusive = shards->n > 0;
+        shards->exclusive = true;
         for (size_t i = 0, end; i < shards->n && r == 0; i = end) {
                 for (end = i + 1; end < shards->n && strcmp(shards->list[i].suite, shards->list[end].suite) == 0; end++)
                         ;
