@@ -32,6 +32,7 @@ struct reading {
         uint32_t suite; /* that is open */
         unsigned depth; /* of elements that are open */
         enum where where;
+        bool words, gap; /* since the last tag there was text in the suite; blanks after it */
         /* While COPYING */
         unsigned copied_from; /* depth of the element that is copied */
         FILE *to;             /* the spool, or the property's text */
@@ -341,6 +342,7 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
 
         if (is_stopped(r))
                 return;
+        r->words = r->gap = false;
         if (++r->depth > MERGE_DEPTH_MAX) {
                 refuse(r, "elements are nested too deeply");
         } else if (!are_names(name, attributes)) {
@@ -382,6 +384,7 @@ static void on_end(void *user, const XML_Char *name)
 
         if (is_stopped(r))
                 return;
+        r->words = r->gap = false;
         if (r->where == COPYING)
                 end_copied(r, name);
         else if (r->where == IN_PROPERTIES)
@@ -391,12 +394,27 @@ static void on_end(void *user, const XML_Char *name)
         r->depth--;
 }
 
-static bool is_blank(const char *text, int size)
+/* Text between elements, where no runner writes any but blanks: its words are kept, with single spaces between, in
+ * whatever pieces it comes. */
+static void keep_words(struct reading *r, const char *text, size_t size)
 {
-        for (int i = 0; i < size; i++)
-                if (!strchr(" \t\r\n", text[i]))
-                        return false;
-        return true;
+        for (size_t i = 0, n; i < size; i += n) {
+                bool blank = strchr(" \t\r\n", text[i]);
+
+                for (n = 1; i + n < size && blank == !!strchr(" \t\r\n", text[i + n]); n++)
+                        ;
+                if (blank) {
+                        r->gap = true;
+                        continue;
+                }
+                begin_part(r, MERGE_CASES);
+                if (r->words && r->gap)
+                        fputc(' ', r->to);
+                merge_xml_text(r->to, text + i, n);
+                end_part(r);
+                r->words = true;
+                r->gap = false;
+        }
 }
 
 static void on_text(void *user, const XML_Char *text, int size)
@@ -411,10 +429,8 @@ static void on_text(void *user, const XML_Char *text, int size)
                         fwrite(text, 1, (size_t)size, r->to);
                 else
                         merge_xml_text(r->to, text, (size_t)size);
-        } else if (r->where == IN_SUITES && !is_blank(text, size)) {
-                begin_part(r, MERGE_CASES);
-                merge_xml_text(r->to, text, (size_t)size);
-                end_part(r);
+        } else if (r->where == IN_SUITES) {
+                keep_words(r, text, (size_t)size);
         }
 }
 
