@@ -74,11 +74,13 @@ static bool has_flag(const char *words, const char *flag)
 /* Words that a flag was appended to stay as they are: whose the other words were is not known. */
 static bool is_left_alone(const struct run_count *count, const json_t *left_behind)
 {
+        const char *words = getenv(count->variable);
+
         for (const char *const *other = count->yields; *other; other++)
                 if (users_own(*other, left_behind))
                         return true;
         if (count->flag)
-                return getenv(count->variable) && has_flag(getenv(count->variable), count->flag);
+                return words && has_flag(words, count->flag);
         return users_own(count->variable, left_behind) != NULL;
 }
 

@@ -114,6 +114,7 @@ def _environ(place: Place, peer: Peer, how: str, scratch: Path, heard: Path) -> 
         XDG_STATE_HOME=str(scratch / "state"),
         XDG_RUNTIME_DIR=str(runtime),
         SCHEDCTL_SOCKET=str(runtime / "socket"),
+        SCHEDCTL_COUNTS="0",  # pytest-xdist's tests count CPUs by the variable themselves
     )
     if peer.own_workers:
         environ["PEERS_XDIST"] = "1"
