@@ -34,6 +34,7 @@ class Place:
             for key, value in os.environ.items()
             if not key.startswith(("SCHEDCTL_", "COVERAGE_", "PYTEST_"))
         }
+        self.env.update(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         self.env.update(PYTHON=sys.executable, XDG_STATE_HOME=str(directory / "state"))
 
     def write(self, name: str, text: str | bytes) -> Path:

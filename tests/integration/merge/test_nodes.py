@@ -6,6 +6,7 @@ import itertools
 import json
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,19 +246,32 @@ def cover(place: Place, data: str, tests: str) -> None:
     assert done.returncode == 0, done
 
 
-@pytest.fixture
-def covered(place: Place) -> Place:
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Three nodes' data, and what one that runs all of it has: made once."""
     pytest.importorskip("coverage")
+    place = Place(tmp_path_factory.mktemp("measured") / "project")
     place.write("code_under_test.py", CODE)
     place.write("test_choose.py", TESTS)
     (place.directory / "nodes").mkdir()
     for i, test in enumerate(["one", "two", "many"]):
         cover(place, f"nodes/.coverage.{i}", test)
+    cover(place, "whole", "one or two or many")
     return place
 
 
+@pytest.fixture
+def covered(measured: Place) -> Iterator[Place]:
+    nodes = measured.directory / "nodes"
+    before = {path: path.read_bytes() for path in nodes.iterdir()}
+    yield measured
+    for path, data in before.items():
+        path.write_bytes(data)
+    for path in measured.directory.glob("joined*"):
+        path.unlink()
+
+
 def test_coverage(covered: Place) -> None:
-    cover(covered, "whole", "one or two or many")
     before = {p.name: p.read_bytes() for p in (covered.directory / "nodes").iterdir()}
     assert covered.merge("--coverage", "joined", "nodes") == "joined: 3 data files\n"
     whole, joined = lines(covered, "whole"), lines(covered, "joined")

@@ -196,6 +196,7 @@ class Job:
             "XDG_STATE_HOME": str(directory / ".state"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_ADDOPTS": "-p no:cacheprovider",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
         (runtime / "schedctl").mkdir()
         (runtime / "schedctl" / "schedd.conf").write_text("[Headroom]\nPolicy=performance\n")
