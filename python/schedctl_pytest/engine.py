@@ -90,9 +90,10 @@ class Engine:
         return bool(self._ready)
 
     def hang_up(self) -> None:
-        """Where another thread is in receive(): it finds the connection closed."""
+        """The engine reads what was sent, and hangs up too: receive() finds the connection
+        closed."""
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the engine was first
 

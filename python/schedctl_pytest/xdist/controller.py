@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, Generator, List, Optional, Set
 
 from .. import compat, hello, outcomes
 from ..engine import Engine, EngineGone
 from ..suite.settings import of_project
 from . import grow, scopes
 from .deal import Unit
-from .gateway import Prologue
+from .gateway import pid_of, with_environ
 from .link import Link, Message
 from .scheduler import SchedctlScheduling
 from .seconds import Seconds, number
@@ -31,6 +31,7 @@ class Controller:
         self._xdist: Any = None  # pytest-xdist's own DSession
         self._scheduler: Optional[SchedctlScheduling] = None
         self._slots: Dict[str, int] = {}
+        self._environ: Dict[str, str] = {}  # of the worker that is being started
         self._gone: Set[Any] = set()
         self._suite: List[str] = []  # the items that the engine has been told of
         self._seconds = Seconds(lambda items: self._link.tell("ran", items=items))
@@ -90,25 +91,27 @@ class Controller:
 
     @compat.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_xdist_newgateway(self, gateway: Any) -> None:
-        worker = number(gateway)
-        if self._session is None or worker < 0:
-            return
-        prologue = Prologue(gateway)
-        if prologue.pid is None:
+        worker, pid = number(gateway), pid_of(gateway)
+        if self._session is None or worker < 0 or pid is None:
             return
         self._started[gateway.id] = time.monotonic()
-        pinned = self._link.ask("node", "pinned", worker=worker, pid=prologue.pid)
-        environ: Dict[str, str] = {}
+        pinned = self._link.ask("node", "pinned", worker=worker, pid=pid)
         slot = -1 if pinned is None else pinned.get("slot", -1)
         if slot >= 0:
             self._slots[gateway.id] = slot
-            environ["SCHEDCTL_SLOT"] = str(slot)
-        prologue.end(environ)
 
     @compat.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        if node.gateway.id in self._slots:
-            node.workerinput["schedctl_slot"] = self._slots[node.gateway.id]
+        slot = self._slots.get(node.gateway.id)
+        self._environ = {} if slot is None else {"SCHEDCTL_SLOT": str(slot)}
+        if slot is not None:
+            node.workerinput["schedctl_slot"] = slot
+
+    @compat.hookimpl(hookwrapper=True, optionalhook=True)
+    def pytest_xdist_getremotemodule(self) -> Generator[None, Any, None]:
+        """Of the worker that has just been configured."""
+        outcome = yield
+        outcome.force_result(with_environ(outcome.get_result(), self._environ))
 
     @compat.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
+from types import ModuleType
 from typing import Any, Dict, Optional
 
-_PATIENCE = 60  # seconds
-
-# In the worker, when only execnet runs there.
-_PROLOGUE = """
+# Not by a call of its own: where execnet has not quite ended one it runs the next in another thread
+# than the main one.
+_WITH_ENVIRON = """
 import os
-channel.send(os.getpid())
-os.environ.update(channel.receive())
+os.environ.update({environ!r})
+exec(compile({source!r}, {name!r}, "exec", dont_inherit=True))
 """
 
 
-class Prologue:
-    """Begins when it is made; pid is None where the process is not one of this machine's that this
-    pytest has started itself, and where it does not answer."""
+def pid_of(gateway: Any) -> Optional[int]:
+    """None where it is no process that this pytest has started itself."""
+    spec = gateway.spec
+    if not spec.popen or getattr(spec, "via", None):
+        return None
+    process = getattr(getattr(gateway, "_io", None), "popen", None)
+    return getattr(process, "pid", None)
 
-    def __init__(self, gateway: Any) -> None:
-        self.pid: Optional[int] = None
-        spec = gateway.spec
-        if not spec.popen or getattr(spec, "via", None):
-            return
-        self._channel = gateway.remote_exec(_PROLOGUE)
-        try:
-            self.pid = self._channel.receive(_PATIENCE)
-        except (EOFError, OSError, self._channel.TimeoutError, self._channel.RemoteError):
-            pass  # pytest-xdist finds out
 
-    def end(self, environ: Dict[str, str]) -> None:
-        """environ: what the worker is to have besides what it inherits."""
-        try:
-            self._channel.send(environ)
-            self._channel.waitclose(_PATIENCE)
-        except (EOFError, OSError, self._channel.TimeoutError, self._channel.RemoteError):
-            pass
+def with_environ(remote: Any, environ: Dict[str, str]) -> Any:
+    """What a gateway is to run, in an environment that has these variables besides."""
+    if not environ or not isinstance(remote, ModuleType):
+        return remote
+    source, name = inspect.getsource(remote), inspect.getsourcefile(remote)
+    return _WITH_ENVIRON.format(environ=environ, source=source, name=name or "<remote exec>")

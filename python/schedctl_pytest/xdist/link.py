@@ -13,6 +13,7 @@ Message = Dict[str, Any]
 
 _WISHES = ("more", "end")
 _PATIENCE = 30  # seconds in which an engine answers that is not stopped
+_END = 5  # seconds for it to read the last messages
 
 
 class Link:
@@ -26,6 +27,7 @@ class Link:
         self._answers: "queue.Queue[Optional[Message]]" = queue.Queue()
         self._listener: Optional[Callable[[Message], None]] = None
         self._lost = threading.Event()
+        self._thread: Optional[threading.Thread] = None
         self._closing = False
 
     def greet(self, hello: Message) -> Message:
@@ -36,7 +38,8 @@ class Link:
     def start(self, listener: Callable[[Message], None]) -> None:
         """listener: gets each wish, in the thread."""
         self._listener = listener
-        threading.Thread(target=self._hear, name="schedctl", daemon=True).start()
+        self._thread = threading.Thread(target=self._hear, name="schedctl", daemon=True)
+        self._thread.start()
 
     def _hear(self) -> None:
         try:
@@ -82,5 +85,9 @@ class Link:
         return None
 
     def close(self) -> None:
+        """The engine has read everything by then: it may be ended."""
         self._closing = True
         self._engine.hang_up()
+        if self._thread is not None:
+            self._thread.join(_END)
+        self._engine.close()

@@ -51,6 +51,7 @@ class Suite:
         while True:
             data = self.connection.recv(1 << 16)
             if not data:
+                self.connection.close()
                 return
             *whole, partial = (partial + data).split(b"\0")
             for text in whole:
@@ -69,8 +70,9 @@ class Suite:
     def on_node(self, message: Dict[str, Any]) -> None:
         pu = self.pus[message["worker"] % len(self.pus)]
         try:
-            os.sched_setaffinity(message["pid"], {pu})
-        except ProcessLookupError:
+            for thread in os.listdir(f"/proc/{message['pid']}/task"):
+                os.sched_setaffinity(int(thread), {pu})
+        except (FileNotFoundError, ProcessLookupError):
             pass
         slot = 40 + message["worker"]
         self.send("pinned", worker=message["worker"], slot=slot, pus=str(pu))

@@ -20,15 +20,19 @@ FOUR = """
         pass
 """
 SURROUNDED = """
-    import os
+    import os, threading
+
+    SLOT = os.environ.get("SCHEDCTL_SLOT")
 
     def test_surroundings(request, worker_id):
+        assert threading.current_thread() is threading.main_thread()
         number = int(worker_id[2:])
         assert int(os.environ["SCHEDCTL_SLOT"]) == 40 + number
         assert request.config.workerinput["schedctl_slot"] == 40 + number
         assert len(os.sched_getaffinity(0)) == 1
         assert os.environ["GIVEN"] == "to all"
         assert "SCHEDCTL_RUN" not in os.environ
+        assert SLOT == os.environ["SCHEDCTL_SLOT"]
 """
 
 
