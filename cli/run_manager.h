@@ -55,8 +55,8 @@ int run_manager_open(uv_loop_t *loop, const char *path, const struct run_manager
 /* At once, and without a word to the manager. Takes NULL. */
 void run_manager_close(struct run_manager *m);
 
-/* The manager's PID; 0 where it has none in this process's namespace. By the connection that requests go over: the manager
- * logs a failure of each that says nothing. What connecting fails with, negative. */
+/* The manager's PID; 0 where it has none in this process's namespace. It is asked of the connection that requests go
+ * over: the manager logs an error of one that comes and says nothing. What connecting fails with, negative. */
 int run_manager_peer(struct run_manager *m, pid_t *ret_pid);
 
 /* The scope's name. */
