@@ -33,7 +33,7 @@ mkdir -p "$(dirname "$folder")"
 exec 9>"$folder.lock"
 flock -w 300 9 || give_up "another process holds $folder.lock"
 found && exit
-work=$(mktemp -d "$folder.XXXXXX")
+work=$(mktemp -d) # configure takes no path with a blank
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/apt/{state/lists/partial,cache/archives/partial,parts}
 # shellcheck disable=SC2016 # apt's own $()
@@ -69,5 +69,6 @@ cd "$work"
                 sh build.sh
 } >>"$work/log" 2>&1 || give_up "it cannot be built: $(tail -n 1 "$work/log")"
 mkdir -p "$folder"
-mv "$work/source/make" "$folder/"
+mv "$work/source/make" "$folder/make.new"
+mv "$folder/make.new" "$folder/make"
 found
