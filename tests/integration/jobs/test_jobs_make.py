@@ -131,6 +131,37 @@ def test_jobs_and_tests_use_cpus_once(runs: Runs, make: Make, log: Log) -> None:
     assert log.most() <= len(CPUS) + 1
 
 
+def test_a_suite_that_begins_amid_a_build_takes_over(served: Served, make: Make, log: Log) -> None:
+    """Jobs give way as they end, though make has more of them: at most the one that took the bell
+    runs beside as many others as there are CPUs. (Tests that sleep may be more than the suite's CPUs,
+    unless it is said how many.)"""
+    write_makefile(
+        served,
+        """
+        JOBS := $(addprefix job-,$(shell seq 200))
+        all: check $(JOBS)
+        $(JOBS):
+        > @echo begin job >>log; sleep 0.02; echo end job >>log
+        check:
+        > @{python} -m pytest -q test_noted.py
+        """,
+    )
+    tests = TESTS.replace("range(8)", "range(100)").replace(
+        "sum(range(300000))", "time.sleep(0.02)"
+    )
+    (served.directory / "test_noted.py").write_text("import time\n" + tests)
+    summary = served.directory / "summary"
+    options = ("--max-workers", 4, "--json", summary)
+    run = served.start(*options, "--", make.program, "-j", env=make.environment())
+    served.lend(MANY)
+    out, err = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, out + err
+    assert (log.count("job"), log.count("test")) == (200, 100)
+    assert log.most() <= len(MANY) + 1
+    (suite,) = map(json.loads, summary.read_text().splitlines())
+    assert suite["workers"] > 1
+
+
 @needs_two_cpus
 def test_a_make_that_waits_for_pytest_leaves_it_all(runs: Runs, make: Make) -> None:
     write_makefile(runs, "check:\n> @{python} -m pytest -q test_meet.py\n")
