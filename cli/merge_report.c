@@ -7,9 +7,7 @@
 
 bool merge_report_is_complete(const struct merge_report *report)
 {
-        const struct merge_shards *shards = report->shards;
-
-        return shards->problems.n == 0 && !(shards->exclusive && report->repeats->n_all > 0);
+        return report->shards->problems.n == 0;
 }
 
 bool merge_report_has_errors(const struct merge_report *report)

@@ -205,7 +205,8 @@ static unsigned *count_shards(const struct merge_shard *list, size_t n, unsigned
         return times;
 }
 
-static int judge_times(struct merge_shards *shards, const struct merge_shard *list, size_t n, unsigned count)
+static int judge_times(struct merge_shards *shards, const struct merge_shard *list, size_t n, unsigned count,
+                       unsigned *ret_sets)
 {
         CLEANUP_FREE unsigned *times = count_shards(list, n, count);
         unsigned sets = times && times[0] > 1 ? times[0] : 1;
@@ -220,8 +221,7 @@ static int judge_times(struct merge_shards *shards, const struct merge_shard *li
                         r = add_text(&shards->problems, "shard %u/%u is there %u times", i, count, times[i]);
                 }
         }
-        if (sets > 1)
-                shards->exclusive = false;
+        *ret_sets = sets;
         return r;
 }
 
@@ -237,10 +237,12 @@ static int judge_dealt(struct merge_shards *shards, struct merge_tests *tests, c
         return r;
 }
 
-static int judge_never(struct merge_shards *shards, struct merge_tests *tests, const struct merge_shard *list, size_t n)
+/* All of them together: tests that none has, and those that several have. */
+static int judge_tests(struct merge_shards *shards, struct merge_tests *tests, const struct merge_shard *list, size_t n,
+                       unsigned sets)
 {
         CLEANUP_FREE unsigned *inputs = calloc(n, sizeof(*inputs));
-        uint64_t most = 0, n_ran = 0;
+        uint64_t most = 0, n_ran = 0, n_twice = 0;
         int r;
 
         if (!inputs)
@@ -250,24 +252,30 @@ static int judge_never(struct merge_shards *shards, struct merge_tests *tests, c
                 most = list[i].tests > most ? list[i].tests : most;
         }
         r = merge_tests_count_different(tests, inputs, n, &n_ran);
-        if (r < 0 || n_ran >= most)
-                return r;
-        shards->n_never += most - n_ran;
-        return add_text(&shards->problems, "%llu of %llu tests never ran", (unsigned long long)(most - n_ran),
-                        (unsigned long long)most);
+        if (r == 0 && n_ran < most) {
+                shards->n_never += most - n_ran;
+                r = add_text(&shards->problems, "%llu of %llu tests never ran", (unsigned long long)(most - n_ran),
+                             (unsigned long long)most);
+        }
+        if (r == 0 && sets == 1)
+                r = merge_tests_count_repeated(tests, inputs, n, &n_twice);
+        if (r == 0 && n_twice > 0)
+                r = add_text(&shards->problems, "%llu test%s ran in more than one shard", (unsigned long long)n_twice,
+                             n_twice == 1 ? "" : "s");
+        return r;
 }
 
 static int judge_suite(struct merge_shards *shards, struct merge_tests *tests, struct merge_shard *list, size_t n,
                        const char *const *paths)
 {
-        unsigned count = find_split(list, n)->count;
+        unsigned count = find_split(list, n)->count, sets = 1;
         int r = judge_split(shards, list, n, paths);
 
         if (r == 0)
-                r = judge_times(shards, list, n, count);
+                r = judge_times(shards, list, n, count, &sets);
         for (size_t i = 0; i < n && r == 0; i++)
                 r = judge_dealt(shards, tests, &list[i], paths[list[i].input]);
-        return r == 0 ? judge_never(shards, tests, list, n) : r;
+        return r == 0 ? judge_tests(shards, tests, list, n, sets) : r;
 }
 
 int merge_shards_judge(struct merge_shards *shards, struct merge_tests *tests, const char *const *paths)
@@ -277,7 +285,6 @@ int merge_shards_judge(struct merge_shards *shards, struct merge_tests *tests, c
         if (shards->n == 0)
                 return 0;
         qsort(shards->list, shards->n, sizeof(*shards->list), compare_shards);
-        shards->exclusive = true;
         for (size_t i = 0, end; i < shards->n && r == 0; i = end) {
                 for (end = i + 1; end < shards->n && strcmp(shards->list[i].suite, shards->list[end].suite) == 0; end++)
                         ;

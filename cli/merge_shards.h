@@ -24,7 +24,6 @@ struct merge_shards {
         struct merge_texts missing;  /* "3/12" */
         struct merge_texts problems; /* sentences */
         uint64_t n_never;            /* tests that no input has, as far as the shards say how many there are */
-        bool exclusive;              /* a test in several inputs is a problem */
 };
 void merge_shards_finish(struct merge_shards *shards);
 

@@ -124,24 +124,39 @@ static int ask_for(struct merge_tests *t, const unsigned *inputs, size_t n)
         return r;
 }
 
-int merge_tests_count_different(struct merge_tests *t, const unsigned *inputs, size_t n, uint64_t *ret_n)
+/* The one number of a statement whose parameter is whether all inputs are asked for, not only those in `asked`. */
+static int count_in(struct merge_tests *t, const char *sql, const unsigned *inputs, size_t n, uint64_t *ret_n)
 {
         CLEANUP(cleanup_statementp) sqlite3_stmt *s = NULL;
         int r = ask_for(t, inputs, n);
 
         if (r < 0)
                 return r;
-        r = sqlite3_prepare_v2(t->db,
-                               "SELECT count(*) FROM (SELECT DISTINCT suite, class, name, file FROM test"
-                               " WHERE ?1 OR input IN asked)",
-                               -1, &s, NULL);
-        if (r == SQLITE_OK) {
-                sqlite3_bind_int(s, 1, n == 0);
+        r = sqlite3_prepare_v2(t->db, sql, -1, &s, NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_bind_int(s, 1, n == 0);
+        if (r == SQLITE_OK)
                 r = sqlite3_step(s);
-        }
         if (r == SQLITE_ROW)
                 *ret_n = (uint64_t)sqlite3_column_int64(s, 0);
         return error_of(r);
+}
+
+int merge_tests_count_different(struct merge_tests *t, const unsigned *inputs, size_t n, uint64_t *ret_n)
+{
+        return count_in(t,
+                        "SELECT count(*) FROM (SELECT DISTINCT suite, class, name, file FROM test"
+                        " WHERE ? OR input IN asked)",
+                        inputs, n, ret_n);
+}
+
+#define REPEATED                                                                                                       \
+        "SELECT suite, class, name, file FROM test WHERE ? OR input IN asked"                                          \
+        " GROUP BY suite, class, name, file HAVING min(input) != max(input)"
+
+int merge_tests_count_repeated(struct merge_tests *t, const unsigned *inputs, size_t n, uint64_t *ret_n)
+{
+        return count_in(t, "SELECT count(*) FROM (" REPEATED ")", inputs, n, ret_n);
 }
 
 /* Repeats */
@@ -157,21 +172,6 @@ void merge_repeats_finish(struct merge_repeats *repeats)
         }
         free(repeats->list);
         *repeats = (struct merge_repeats){0};
-}
-
-#define REPEATED                                                                                                       \
-        "SELECT suite, class, name, file FROM test GROUP BY suite, class, name, file HAVING min(input) != max(input)"
-
-static int count_repeats(struct merge_tests *t, uint64_t *ret_n)
-{
-        CLEANUP(cleanup_statementp) sqlite3_stmt *s = NULL;
-        int r = sqlite3_prepare_v2(t->db, "SELECT count(*) FROM (" REPEATED ")", -1, &s, NULL);
-
-        if (r == SQLITE_OK)
-                r = sqlite3_step(s);
-        if (r == SQLITE_ROW)
-                *ret_n = (uint64_t)sqlite3_column_int64(s, 0);
-        return error_of(r);
 }
 
 static int add_repeat(struct merge_repeats *repeats, sqlite3_stmt *s)
@@ -226,7 +226,9 @@ static int list_repeats(struct merge_tests *t, size_t most, struct merge_repeats
         int r = sqlite3_prepare_v2(t->db, REPEATED " ORDER BY suite, class, name, file LIMIT ?", -1, &s, NULL);
 
         if (r == SQLITE_OK)
-                r = sqlite3_bind_int64(s, 1, (int64_t)most);
+                r = sqlite3_bind_int(s, 1, true);
+        if (r == SQLITE_OK)
+                r = sqlite3_bind_int64(s, 2, (int64_t)most);
         if (r == SQLITE_OK)
                 r = sqlite3_step(s);
         for (; r == SQLITE_ROW; r = sqlite3_step(s)) {
@@ -243,7 +245,7 @@ static int list_repeats(struct merge_tests *t, size_t most, struct merge_repeats
 int merge_tests_find_repeats(struct merge_tests *t, size_t most, struct merge_repeats *ret_repeats)
 {
         CLEANUP(merge_repeats_finish) struct merge_repeats repeats = {0};
-        int r = count_repeats(t, &repeats.n_all);
+        int r = merge_tests_count_repeated(t, NULL, 0, &repeats.n_all);
 
         if (r == 0 && repeats.n_all > 0)
                 r = list_repeats(t, most, &repeats);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -96,6 +97,19 @@ def test_runners_of_all_kinds(place: Place) -> None:
     cases = sorted(case for name in names for case in place.cases(name))
     assert place.cases("all.xml") == cases
     assert facts["junit"]["suites"] == len(list(place.tree("all.xml").iter("testsuite")))
+
+
+def test_all_of_it(place: Place) -> None:
+    """To the letter. After a change that is meant: SCHEDCTL_REGENERATE=1, and look at the diff."""
+    for name in RUNNERS:
+        place.sample(name)
+    place.sample("jest", "jest-again.xml")
+    place.merge("--junit", "all.xml", *(f"{name}.xml" for name in RUNNERS), "jest-again.xml")
+    text = (place.directory / "all.xml").read_text(encoding="utf-8")
+    golden = Path(__file__).with_name("joined.xml")
+    if "SCHEDCTL_REGENERATE" in os.environ:
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
 
 
 def test_what_becomes_of_attributes(place: Place) -> None:

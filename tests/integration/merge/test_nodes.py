@@ -102,6 +102,7 @@ def test_tests_in_two_shards(place: Place) -> None:
         shard(place, index, names, tests=8)
     done = place.schedctl("merge", "nodes")
     assert done.returncode == 3
+    assert "schedctl merge: 1 test ran in more than one shard\n" in done.stderr
     assert "t c: passed in nodes/1.xml, passed in nodes/2.xml" in done.stderr
 
 
@@ -109,7 +110,10 @@ def test_a_shard_that_came_twice(place: Place) -> None:
     for index, names in enumerate(["abc", "def", "ghi"], 1):
         shard(place, index, names)
     shard(place, 2, "def", "nodes/2-again.xml")
-    assert complaints(place) == ["shard 2/3 is there 2 times"]
+    assert complaints(place) == [
+        "shard 2/3 is there 2 times",
+        "3 tests ran in more than one shard",
+    ]
     for index, names in ((1, "abc"), (3, "ghi")):
         shard(place, index, names, f"nodes/{index}-again.xml")
     place.merge("nodes")  # two pytests in each run
