@@ -111,7 +111,7 @@ static int read_all(FILE *from, char **ret_text)
                 return -ENOMEM;
         while ((n = fread(buffer, 1, sizeof(buffer), from)) > 0)
                 fwrite(buffer, 1, n, f);
-        if (fclose(f) != 0) {
+        if (fclose(f) != 0 || !text) {
                 free(text);
                 return -ENOMEM;
         }
@@ -124,7 +124,7 @@ static int run(char *const arguments[], char *const environment[], char **ret_te
 {
         CLEANUP_FCLOSE FILE *from = NULL;
         int ends[2], r;
-        pid_t pid;
+        pid_t pid = -1;
 
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
@@ -202,7 +202,7 @@ int merge_coverage_combine(const struct merge_inputs *inputs, const char *path, 
         *ret_text = NULL;
         if (r == 0 && asprintf(&directory, "%s.XXXXXX", real) < 0)
                 return -ENOMEM;
-        if (r == 0 && !mkdtemp(directory))
+        if (r == 0 && (!directory || !mkdtemp(directory)))
                 r = -errno;
         if (r < 0)
                 return asprintf(ret_text, "%s: %s", path, strerror(-r)) < 0 ? -ENOMEM : -EIO;

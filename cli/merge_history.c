@@ -258,7 +258,7 @@ static int unite_groups(const struct merge_histories *histories, struct history_
         for (size_t i = 0; i < histories->n; i++)
                 for (size_t j = 0; j < histories->list[i].n_groups; j++)
                         groups[m++] = &histories->list[i].groups[j];
-        qsort(groups, n, sizeof(*groups), compare_groups);
+        qsort(groups, n, sizeof(struct history_import_group *), compare_groups);
         for (size_t i = 0; i < n && r == 0; i++) {
                 const struct history_import_group *g = groups[i];
 

@@ -88,7 +88,7 @@ static char *identity_of(const struct merge_suite *suite)
         for (size_t i = 0; i < suite->attributes.n; i++)
                 if (!merge_attribute_is_measured(suite->attributes.list[i].name))
                         sorted[n++] = &suite->attributes.list[i];
-        qsort(sorted, n, sizeof(*sorted), compare_attributes);
+        qsort(sorted, n, sizeof(struct merge_attribute *), compare_attributes);
         for (size_t i = 0; i < n; i++)
                 fprintf(f, "%s\x01%s\x02", sorted[i]->name, sorted[i]->value);
         if (fclose(f) == 0)

@@ -170,7 +170,7 @@ int merge_spool_open(const char *beside, FILE **ret_spool)
 
         if (beside) {
                 r = merge_output_resolve(beside, &path);
-                if (r < 0)
+                if (!path)
                         return r;
                 directory = directory_of(path);
         } else {
