@@ -133,7 +133,7 @@ static int run(char *const arguments[], char *const environment[], char **ret_te
         from = fdopen(ends[0], "r");
         if (!from)
                 close(ends[0]);
-        if (r < 0)
+        if (r != 0)
                 return r;
         r = from ? read_all(from, ret_text) : -ENOMEM;
         while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
@@ -173,7 +173,7 @@ static int combine_in(const char *directory, const struct merge_inputs *inputs, 
                 return -ENOMEM;
         file = strchr(variable, '=') + 1;
         r = run(arguments, environment, &said, &status);
-        if (r < 0)
+        if (r < 0 || !said)
                 return asprintf(ret_text, "cannot run %s (PYTHON says which): %s", arguments[0], strerror(-r)) < 0
                                ? -ENOMEM
                                : -EIO;
@@ -204,7 +204,7 @@ int merge_coverage_combine(const struct merge_inputs *inputs, const char *path, 
                 return -ENOMEM;
         if (r == 0 && (!directory || !mkdtemp(directory)))
                 r = -errno;
-        if (r < 0)
+        if (r < 0 || !directory)
                 return asprintf(ret_text, "%s: %s", path, strerror(-r)) < 0 ? -ENOMEM : -EIO;
         r = combine_in(directory, inputs, real, ret_text);
         rmdir(directory);
