@@ -133,8 +133,8 @@ def test_jobs_and_tests_use_cpus_once(runs: Runs, make: Make, log: Log) -> None:
 
 def test_a_suite_that_begins_amid_a_build_takes_over(served: Served, make: Make, log: Log) -> None:
     """Jobs give way as they end, though make has more of them: at most the one that took the bell
-    runs beside as many others as there are CPUs. (Tests that sleep may be more than the suite's CPUs,
-    unless it is said how many.)"""
+    runs beside as many others as there are CPUs. (Tests that sleep may be more, unless it is said
+    how many.)"""
     write_makefile(
         served,
         """
