@@ -63,8 +63,10 @@ static int keep_shard(struct run_suite *s, struct run_past *past)
         bool *kept;
         int r;
 
-        if (!s->run->options->shard.count)
+        if (!s->run->options->shard.count || *s->shard.why) {
+                run_suite_tell_shard(s);
                 return 0;
+        }
         kept = s->xdist->kept = calloc(s->listing.n_items + (size_t)1, sizeof(*kept));
         r = kept ? run_suite_divide(s, &s->listing, kept) : -ENOMEM;
         for (uint32_t i = 0; r == 0 && i < s->listing.n_items; i++)

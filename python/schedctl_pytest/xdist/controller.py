@@ -9,6 +9,7 @@ from typing import Any, Dict, Generator, List, Optional, Set
 
 from .. import compat, hello, outcomes
 from ..engine import Engine, EngineGone
+from ..suite import shard
 from ..suite.settings import of_project
 from . import grow, scopes
 from .deal import Unit
@@ -27,6 +28,7 @@ class Controller:
         self._config = config
         self._link = Link(engine)
         self._begun = False
+        self._shard_asked = True  # nothing keeps the engine from dividing the suite
         self._session: Any = None
         self._xdist: Any = None  # pytest-xdist's own DSession
         self._scheduler: Optional[SchedctlScheduling] = None
@@ -52,6 +54,7 @@ class Controller:
         if "workers" not in welcome:
             raise EngineGone("this schedctl leaves pytest-xdist alone")
         self._begun = True
+        self._shard_asked = bool(welcome.get("shard_asked", True))
         return max(1, int(welcome["workers"]))
 
     @property
@@ -136,7 +139,12 @@ class Controller:
     def _plan(self, like: Any, ids: List[str]) -> List[Unit]:
         """The units in the engine's order, or in the collection's where it has none."""
         of_items = scopes.of_items(like, ids)
+        why = None if self._shard_asked else shard.divided_already(self._config)
+        if why is not None:
+            self._link.tell("undivided", why=why)
         plan = self._announce(ids, of_items)
+        if plan is not None and "tests" in plan.get("shard", {}):
+            shard.record(self._config, plan["shard"])
         units = None if plan is None else scopes.units(plan, len(ids))
         if units is None:
             return scopes.in_order(of_items, len(ids))
@@ -157,7 +165,7 @@ class Controller:
         others = [nodeid for item, nodeid in enumerate(ids) if item not in ours]
         if not others:
             return
-        self._session.testscollected = len(ours)
+        self._session.testscollected = len(ours) or len(ids)  # none at all would be an error
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if hasattr(terminal, "pytest_deselected"):
             terminal.pytest_deselected(items=others)
@@ -168,6 +176,7 @@ class Controller:
         if started is not None:
             self._starting = max(self._starting, time.monotonic() - started)
         if self._session is not None and self._scheduler is None and not self._suite:
+            self._link.tell("undivided", why="another scheduler deals them")
             self._announce(list(ids))  # another scheduler deals; seconds are kept all the same
 
     @compat.hookimpl(trylast=True)

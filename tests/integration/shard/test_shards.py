@@ -186,3 +186,17 @@ def test_whoever_runs_it(
     assert node.status == 0
     assert (node.shard["tests"], node.shard["dealt"]) == (tests, tests / 2)
     assert len(node.ran) == ran
+
+
+def test_where_xdist_deals(nodes: Nodes) -> None:
+    """Its workers collect: what other shards have is in no plan, and a shard may have none."""
+    pytest.importorskip("xdist")
+    nodes.write("test_two.py", "def test_a():\n    pass\ndef test_b():\n    pass\n")
+    words = ["-p", "xdist", "-n", "1", "-q", "--junitxml=.junit.xml"]
+    shards = nodes.all(3, *words)
+    expect_once(shards, ["test_two.py::test_a", "test_two.py::test_b"])
+    assert properties(nodes.directory / ".junit.xml")["schedctl.shard"] == "3/3"
+    files = ["-p", "xdist", "-n", "1", "-q", "test_two.py"]
+    left = nodes.run(*files, CIRCLE_NODE_INDEX="0", CIRCLE_NODE_TOTAL="2")
+    assert len(left.ran) == 2
+    assert "all tests run: the command line names files" in left.err
