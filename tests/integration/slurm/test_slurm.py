@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from .conftest import Job, processes_marked, wait_until
 
 SUITE = """
 import os
+import shlex
 import pytest
 
 @pytest.mark.parametrize("n", range(24))
@@ -119,7 +121,7 @@ def test_an_array_that_is_no_range(job: Job) -> None:
 def test_steps_in_an_array(job: Job) -> None:
     job.write("test_numbers.py", SUITE)
     script = job.script("$SLURM_ARRAY_TASK_ID-$SLURM_PROCID")
-    job.batch("--array=0-1", "-N2", "-n2", script=f"srun bash -c '{script}'")
+    job.batch("--array=0-1", "-N2", "-n2", script=f"srun bash -c {shlex.quote(script)}")
     assert sorted(p.name for p in Path(job.directory / "nodes").iterdir()) == [
         f"{i}-{j}.xml" for i in "01" for j in "01"
     ]
