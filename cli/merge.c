@@ -133,7 +133,7 @@ static int open_spool(struct merge *m)
         int r = 0;
 
         if (m->junit)
-                r = merge_spool_open(merge_output_is_stdout(m->junit) ? NULL : m->junit, &m->spool);
+                r = merge_spool_open(m->junit, &m->spool);
         if (r < 0) {
                 r = add_error(m, "%s: %s", m->junit, strerror(-r));
                 m->junit = NULL;

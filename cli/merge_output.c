@@ -161,15 +161,15 @@ static int open_unnamed(const char *directory)
         return fd;
 }
 
-int merge_spool_open(const char *beside, FILE **ret_spool)
+int merge_spool_open(const char *output, FILE **ret_spool)
 {
         const char *temporary = getenv("TMPDIR");
         CLEANUP_FREE char *directory = NULL, *path = NULL;
         CLEANUP_CLOSE int fd = -1;
         int r;
 
-        if (beside) {
-                r = merge_output_resolve(beside, &path);
+        if (!merge_output_is_stdout(output) && !is_special(output)) {
+                r = merge_output_resolve(output, &path);
                 if (!path)
                         return r;
                 directory = directory_of(path);

@@ -21,5 +21,6 @@ void merge_output_finish(struct merge_output *output);
 bool merge_output_is_stdout(const char *path);
 /* What a path leads to in the end, if that is not there then in a directory that is. A negative errno. */
 int merge_output_resolve(const char *path, char **ret_path);
-/* A file without a name to write and read, in the directory of `beside` or, NULL, in $TMPDIR. A negative errno. */
-int merge_spool_open(const char *beside, FILE **ret_spool);
+/* A file without a name to write and read, in the directory of the output or, where that is no file, in $TMPDIR. A
+ * negative errno. */
+int merge_spool_open(const char *output, FILE **ret_spool);
