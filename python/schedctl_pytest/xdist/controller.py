@@ -34,7 +34,7 @@ class Controller:
         self._scheduler: Optional[SchedctlScheduling] = None
         self._slots: Dict[str, int] = {}
         self._environ: Dict[str, str] = {}  # of the worker that is being started
-        self._gone: Set[Any] = set()
+        self._there: Set[int] = set()  # the workers that the engine knows
         self._suite: List[str] = []  # the items that the engine has been told of
         self._seconds = Seconds(lambda items: self._link.tell("ran", items=items))
         self._started: Dict[str, float] = {}
@@ -98,6 +98,7 @@ class Controller:
         if self._session is None or worker < 0 or pid is None:
             return
         self._started[gateway.id] = time.monotonic()
+        self._there.add(worker)
         pinned = self._link.ask("node", "pinned", worker=worker, pid=pid)
         slot = -1 if pinned is None else pinned.get("slot", -1)
         if slot >= 0:
@@ -119,8 +120,8 @@ class Controller:
     @compat.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         worker = number(node.gateway)
-        if self._session is not None and worker >= 0 and node not in self._gone:
-            self._gone.add(node)
+        if worker in self._there:
+            self._there.remove(worker)
             self._link.tell("gone", worker=worker, finished=error is None)
 
     # Items
@@ -148,7 +149,8 @@ class Controller:
         units = None if plan is None else scopes.units(plan, len(ids))
         if units is None:
             return scopes.in_order(of_items, len(ids))
-        self._deselect(ids, units)
+        if units:
+            self._deselect(ids, units)
         return units
 
     def _announce(self, ids: List[str], of_items: Optional[List[int]] = None) -> Optional[Message]:
@@ -181,7 +183,8 @@ class Controller:
 
     @compat.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        if self._session is not None:
+        node = getattr(report, "node", None)
+        if node is not None and number(node.gateway) in self._there:
             self._seconds.report(report)
 
     @compat.hookimpl(trylast=True)

@@ -26,11 +26,11 @@ class Seconds:
 
     def report(self, report: Any) -> None:
         """A phase of an item; pytest-xdist notes which item and worker it is of."""
-        index, node = getattr(report, "item_index", None), getattr(report, "node", None)
-        if index is None or node is None:
+        index = getattr(report, "item_index", None)
+        if index is None:
             return
         of_item = self._open.setdefault(report.nodeid, {})
-        item = of_item.setdefault((index, number(node.gateway)), _Item())
+        item = of_item.setdefault((index, number(report.node.gateway)), _Item())
         item.seconds += getattr(report, "duration", 0.0) or 0.0
         item.is_over = report.when == "teardown"
 

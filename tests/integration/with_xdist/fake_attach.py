@@ -11,6 +11,7 @@ What it is to do is said by FAKE_ATTACH, a JSON object, each key of which may be
 - seconds: per such name
 - without: names of items that are in no unit
 - end: [gateway's number, after so many items ran]; more: [workers, after so many items ran]
+- mode: the plan's, if not "xdist"
 - drop: after which message of the reporter it hangs up
 
 It writes every message to FAKE_ENGINE_LOG as a line of JSON.
@@ -88,7 +89,7 @@ class Suite:
         known = PLAN.get("seconds", {})
         ordered = sorted(units.values(), key=lambda unit: order.index(names[unit[0]]))
         seconds = [sum(known.get(names[item], -1) for item in unit) for unit in ordered]
-        self.send("plan", mode="xdist", units=ordered, seconds=seconds)
+        self.send("plan", mode=PLAN.get("mode", "xdist"), units=ordered, seconds=seconds)
 
     def on_ran(self, message: Dict[str, Any]) -> None:
         before, self.ran = self.ran, self.ran + len(message["items"])

@@ -225,6 +225,21 @@ def test_what_others_run_is_deselected(dealt: Dealt) -> None:
     assert "[100%]" in ran.out
 
 
+def test_dry(dealt: Dealt) -> None:
+    ran = dealt.write(test_some=MIXED).auto(mode="dry")
+    assert (ran.status, ran.reports) == (0, [])
+
+
+def test_workers_with_the_user_s_own_names_are_left_alone(dealt: Dealt) -> None:
+    """The engine hears neither of them nor of what they ran."""
+    dealt.write(test_some=MIXED.replace("os._exit(3)", "pass"))
+    plain = dealt.plain()
+    arguments = ("--dist=load", "--tx=popen//id=mine", "--tx=popen")
+    ran = dealt.suite.run(dealt.suite.launcher("auto", 2), arguments, {})
+    assert ran.outcomes() == plain.outcomes()
+    assert "is gone" not in ran.err
+
+
 OWN = """
     from xdist.scheduler import LoadScheduling
 
