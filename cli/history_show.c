@@ -116,8 +116,9 @@ int history_show_table(const char *project, const struct history_list *list, con
 static json_t *item_json(const struct history_listed_item *item)
 {
         const struct estimate *e = &item->estimate;
-        json_t *o = json_pack("{s:s, s:i, s:s, s:b}", "id", item->id, "times", (int)(estimate_is_measured(e) ? e->n_samples : 0),
-                              "outcome", history_outcome_text(e->outcome), "current", item->current);
+        json_t *o = json_pack("{s:s, s:i, s:s, s:b}", "id", item->id, "times",
+                              (int)(estimate_is_measured(e) ? e->n_samples : 0), "outcome",
+                              history_outcome_text(e->outcome), "current", item->current);
 
         if (o && e->n_samples > 0)
                 json_object_update_new(o, json_pack("{s:f, s:f}", "seconds", e->wall, "spread", e->spread));

@@ -145,7 +145,7 @@ static int compare_estimates(const struct history_import_item *x, const struct h
 {
         const struct estimate *e = &x->estimate, *f = &y->estimate;
         const double keys[][2] = {
-                {e->n_samples > 0 && e->cpu >= 0, f->n_samples > 0 && f->cpu >= 0},
+                {estimate_is_measured(e), estimate_is_measured(f)},
                 {(double)x->seen, (double)y->seen},
                 {e->n_samples, f->n_samples},
                 {e->wall, f->wall},
