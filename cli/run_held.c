@@ -191,6 +191,17 @@ bool run_held_is_whole_command(const struct run *run)
         return run->suites && is_whole_command(run, run->suites);
 }
 
+/* Others may have it. A lone suite gets all again, whatever it says: once it has said so nothing is divided anew. */
+static void leave_over(struct run *run, struct run_suite *suite, unsigned pu)
+{
+        struct cpuset used;
+
+        cpuset_add(&suite->left_over, pu);
+        used = cpuset_andnot(&suite->share, &suite->left_over);
+        if (suite->n_of_use == 0 || cpuset_count(&used) < suite->n_of_use)
+                run_share_later(run);
+}
+
 void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
 {
         struct cpuset set = {0};
@@ -201,8 +212,7 @@ void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
                 return;
         }
         if (!is_whole_command(run, suite)) {
-                cpuset_add(&suite->left_over, pu); /* others may have */
-                run_share_later(run);
+                leave_over(run, suite, pu);
                 return;
         }
         if (cpuset_count(&run->lease.kept) <= 1)

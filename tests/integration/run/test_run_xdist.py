@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import List
 
 import pytest
 
@@ -61,6 +62,24 @@ controller.finish()
     assert workers == len(CPUS) + 2
     assert sorted(map(int, pus[:-2])) == CPUS
     assert pus[-1] == pus[-2] != pus[0]
+
+
+@needs_two_cpus
+def test_fewer_workers_than_cpus_below_a_shell(scripts: Scripts) -> None:
+    """What is of no use to a suite is nobody else's either where there is nobody else."""
+    (scripts.runs.directory / "script.py").write_text(
+        PREFACE
+        + """
+controller = Controller(1)
+controller.node(0)
+controller.plan(["a.py::a"])
+controller.ran([0, 0, 0.5])
+controller.finish()
+"""
+    )
+    shell = ("sh", "-c", f"'{sys.executable}' script.py; true")
+    ran = scripts.runs.run("--", *shell)
+    assert ran.returncode == 0 and "1 test on 1 xdist worker" in ran.stderr, ran.stderr
 
 
 def test_only_processes_of_its_own_are_moved(scripts: Scripts) -> None:
@@ -186,7 +205,7 @@ plan = controller.receive("plan")
 print(json.dumps([plan["units"], plan["shard"]["dealt"]]))
 controller.finish()
 """
-    dealt = []
+    dealt: List[int] = []
     for shard in ("1/2", "2/2"):
         ((units, n),) = scripts.play(script, "--shard", shard)
         assert len(sum(units, [])) == n == scripts.summary["shard"]["dealt"]
