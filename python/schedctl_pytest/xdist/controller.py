@@ -147,9 +147,9 @@ class Controller:
         if plan is not None and "tests" in plan.get("shard", {}):
             shard.record(self._config, plan["shard"])
         units = None if plan is None else scopes.units(plan, len(ids))
-        if units is None:
+        if plan is None or units is None:
             return scopes.in_order(of_items, len(ids))
-        if units:
+        if plan["mode"] != "dry":
             self._deselect(ids, units)
         return units
 

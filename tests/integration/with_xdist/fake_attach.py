@@ -12,6 +12,7 @@ What it is to do is said by FAKE_ATTACH, a JSON object, each key of which may be
 - without: names of items that are in no unit
 - end: [gateway's number, after so many items ran]; more: [workers, after so many items ran]
 - mode: the plan's, if not "xdist"
+- sent: the file that is there once one of these was sent
 - drop: after which message of the reporter it hangs up
 
 It writes every message to FAKE_ENGINE_LOG as a line of JSON.
@@ -97,11 +98,13 @@ class Suite:
             what, after = PLAN.get(event, (0, -1))
             if before < after <= self.ran:
                 self.send(event, **{"worker" if event == "end" else "workers": what})
+                with open(PLAN["sent"], "w"):
+                    pass
 
     def on_gone(self, message: Dict[str, Any]) -> None:
         pass
 
-    on_result = on_serial = on_gone
+    on_result = on_serial = on_undivided = on_gone
 
 
 def serve(listener: socket.socket) -> None:

@@ -36,6 +36,10 @@ NOTING = """
     def test_one(name, worker_id):
         with open(os.environ["NOTES"], "a") as file:
             file.write(f"{name} {worker_id}\\n")
+        end = time.monotonic() + 30
+        while name in os.environ.get("WAIT", "") and not os.path.exists("sent"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
         time.sleep(0.03)
 """
 MIXED = """
@@ -68,7 +72,8 @@ def workers_of(ran: Ran) -> Dict[str, str]:
 
 def notes(dealt: Dealt, *arguments: str, **plan: Any) -> List[List[str]]:
     path = dealt.suite.path / "notes"
-    plan["environ"] = {"NOTES": str(path)}
+    plan["environ"] = {"NOTES": str(path), "WAIT": "cdefgh" if "end" in plan else ""}
+    plan["sent"] = str(dealt.suite.path / "sent")
     ran = dealt.write(test_some=NOTING).auto(*arguments, **plan)
     assert ran.status == 0, ran.out + ran.err
     return [line.split() for line in path.read_text().splitlines()]
@@ -197,7 +202,6 @@ def test_a_worker_ends_when_its_cpu_is_wanted(dealt: Dealt) -> None:
     assert sorted(name for name, _ in begun) == list("abcdefgh")
     workers = [worker for _, worker in begun]
     assert workers.count("gw1") < 4
-    assert set(workers[-3:]) == {"gw0"}
 
 
 def test_the_last_worker_stays(dealt: Dealt) -> None:
@@ -208,6 +212,7 @@ def test_more_workers(each_version: Dealt) -> None:
     suite = NOTING.replace("0.03", "0.5")
     path = each_version.suite.path / "notes"
     plan: Dict[str, Any] = {"workers": 1, "more": [1, 1], "environ": {"NOTES": str(path)}}
+    plan["sent"] = str(each_version.suite.path / "sent")
     seconds = {f"test_one[{name}]": 9 for name in "abcdefgh"}  # so that it is worth it
     ran = each_version.write(test_some=suite).auto(seconds=seconds, **plan)
     assert ran.status == 0
