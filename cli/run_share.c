@@ -146,7 +146,7 @@ int run_share_divide(struct run_share *share, const struct machine *machine, con
         for (size_t i = 0; i < n; i++)
                 ret_shares[i] = alloc_lease_find(share->alloc, lease_of(parties[i].number), &view) ? view.grant->pus
                                                                                                    : (struct cpuset){0};
-        if (n == 1 && parties[0].number != RUN_SHARE_JOBS)
+        if (n == 1 && parties[0].number != RUN_SHARE_JOBS && parties[0].max == CPUSET_MAX)
                 ret_shares[0] = *pus;
         return 0;
 }

@@ -32,7 +32,7 @@ struct run_share_party {
 struct run_share_party run_share_party(uint32_t number);
 
 /* For n parties, each its own: what each gets of `pus`; none for those that have to wait. Parties that are not named
- * any more have ended. A lone suite gets all. -ENOMEM: what is divided is as before, or in part as it is to be; the
- * next call goes on. */
+ * any more have ended. A lone suite that takes as many as it gets has all. -ENOMEM: what is divided is as before, or in
+ * part as it is to be; the next call goes on. */
 int run_share_divide(struct run_share *share, const struct machine *machine, const struct cpuset *pus,
                      const struct run_share_party *parties, size_t n, struct cpuset *ret_shares);

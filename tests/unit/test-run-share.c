@@ -205,8 +205,28 @@ static void what_a_suite_leaves_is_for_jobs(void)
         machine_finish(&m);
 }
 
+/* What it has left it is not given again, though nobody else is there. */
+static void a_lone_suite_has_no_more_than_it_uses(void)
+{
+        struct machine m = plain_machine(PUS);
+        struct run_share_party suite = run_share_party(0);
+        struct cpuset pus = first(PUS), share_of;
+        struct run_share share = {0};
+
+        CHECK_INT(run_share_divide(&share, &m, &pus, &suite, 1, &share_of), 0);
+        CHECK_INT(cpuset_count(&share_of), PUS);
+        suite.max = 2;
+        suite.left = first(PUS - 2);
+        CHECK_INT(run_share_divide(&share, &m, &pus, &suite, 1, &share_of), 0);
+        CHECK_INT(cpuset_count(&share_of), 2);
+        CHECK(!cpuset_intersects(&share_of, &suite.left));
+        run_share_finish(&share);
+        machine_finish(&m);
+}
+
 int main(void)
 {
+        a_lone_suite_has_no_more_than_it_uses();
         jobs_that_run_come_before_a_suites_share();
         what_a_suite_leaves_is_for_jobs();
         suites_keep_what_they_have();

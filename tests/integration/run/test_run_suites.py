@@ -183,6 +183,19 @@ def test_pytest_below_a_script(runs: Runs, script: str) -> None:
     assert "schedctl: 2 tests on" in result.stderr
 
 
+@pytest.mark.skipif(ONE_CPU, reason="needs a CPU that the suite does not use")
+def test_a_suite_below_a_script_uses_fewer_cpus(runs: Runs) -> None:
+    """What is beside it in COMMAND may have the others."""
+    (runs.directory / "test_plain.py").write_text(PLAIN)
+    (runs.directory / "pytest.ini").write_text(
+        "[pytest]\n[schedctl]\nworkers = 1\nitem-timeout = 60\n"
+    )
+    command = " ".join(pytest_command())
+    result = runs.run("--json", "summary", "--", "sh", "-c", f"{command}; {command}")
+    assert result.stdout.count("2 passed") == 2
+    assert [s["workers"] for s in summaries(runs.directory / "summary")] == [1, 1]
+
+
 def test_an_unreachable_pytest_is_said(runs: Runs) -> None:
     (runs.directory / "test_plain.py").write_text(PLAIN)
     command = [sys.executable, "-I", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
