@@ -111,7 +111,7 @@ static void test_laws(void)
 /* The least makespan of any assignment. */
 static double least(const struct units_params *p, const double *seconds, uint32_t n, double *busy)
 {
-        double best = INFINITY;
+        double best = HUGE_VAL;
 
         if (n == 0) {
                 best = 0;
