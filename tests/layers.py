@@ -94,7 +94,16 @@ COMPILER_SYMBOLS = re.compile(
 PYTHON_ALLOWED = frozenset({"pytest", "_pytest", "pluggy", "iniconfig", "schedctl_pytest"})
 # Only where their absence is expected: inside try, a function, or `if TYPE_CHECKING`.
 PYTHON_GUARDED = frozenset(
-    {"xdist", "coverage", "pytest_cov", "inline_snapshot", "nbval", "pytest_bdd", "pytest_metadata"}
+    {
+        "xdist",
+        "execnet",
+        "coverage",
+        "pytest_cov",
+        "inline_snapshot",
+        "nbval",
+        "pytest_bdd",
+        "pytest_metadata",
+    }
 )
 PYTHON_OLDEST = (3, 9)
 
