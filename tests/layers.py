@@ -18,9 +18,9 @@ from pathlib import Path
 # Headers of the C library and the kernel, beside those in LIBC_FOLDERS.
 LIBC = frozenset(
     """alloca assert byteswap ctype dirent endian err errno execinfo fcntl features fenv float
-    fnmatch fts ftw getopt glob grp iconv inttypes langinfo libgen limits link locale malloc math netdb
-    paths poll pthread pwd sched search semaphore setjmp signal spawn stdalign stdarg stdatomic
-    stdbool stddef stdint stdio stdlib stdnoreturn string strings syscall syslog termios
+    fnmatch fts ftw getopt glob grp iconv inttypes langinfo libgen limits link locale malloc math
+    netdb paths poll pthread pwd sched search semaphore setjmp signal spawn stdalign stdarg
+    stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings syscall syslog termios
     threads time ucontext unistd utime wchar wctype wordexp""".split()
 )
 LIBC_FOLDERS = ("sys/", "linux/", "netinet/", "arpa/", "net/", "asm/", "bits/")

@@ -202,7 +202,7 @@ def test_too_old_a_pytest_steps_aside(suite: Suite) -> None:
     suite.write(test_sees=SEES)
     old = Path(suite.environ()["PYTHONPATH"]) / "sitecustomize.py"
     old.write_text("import _pytest\n_pytest.__version__ = '6.2.5'\n")
-    ran, serial = suite.parallel(**NO_NUMBERS), suite.run([], (), {})
+    ran, serial = suite.parallel(w=2, **NO_NUMBERS), suite.run([], (), {})
     assert seen(ran) == seen(serial)
     assert "schedctl: a pytest ran its tests serially: pytest 6.2.5 is older than 7.0" in ran.err
 
