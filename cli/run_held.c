@@ -29,11 +29,8 @@ static struct run_share_party describe_suite(struct run_suite *s)
         s->left_over = (struct cpuset){0};
         if (!cpuset_is_empty(&party.left))
                 s->n_of_use = (unsigned)(cpuset_count(&s->share) - cpuset_count(&party.left));
-        if (s->n_of_use == 0) {
-                party.left = (struct cpuset){0};
-                return party;
-        }
-        party.max = s->n_of_use;
+        if (s->n_of_use > 0)
+                party.max = s->n_of_use;
         return party;
 }
 
@@ -191,13 +188,16 @@ bool run_held_is_whole_command(const struct run *run)
         return run->suites && is_whole_command(run, run->suites);
 }
 
-/* Others may have it. A lone suite gets all again, whatever it says: once it has said so nothing is divided anew. */
+/* Others may have it, but for its last. That is said while shares are given out too: only fewer than ever before are a
+ * reason to divide anew, so that it ends. */
 static void leave_over(struct run *run, struct run_suite *suite, unsigned pu)
 {
-        struct cpuset used;
+        struct cpuset used = cpuset_andnot(&suite->share, &suite->left_over);
 
+        cpuset_remove(&used, pu);
+        if (cpuset_is_empty(&used))
+                return;
         cpuset_add(&suite->left_over, pu);
-        used = cpuset_andnot(&suite->share, &suite->left_over);
         if (suite->n_of_use == 0 || cpuset_count(&used) < suite->n_of_use)
                 run_share_later(run);
 }
@@ -207,11 +207,11 @@ void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
         struct cpuset set = {0};
 
         cpuset_add(&set, pu);
-        if (run_tokens_is_client(run->tokens)) {
+        if (run_tokens_is_client(run->tokens) && count_active(run) < 2) {
                 run_usable_spare(run, pu);
                 return;
         }
-        if (!is_whole_command(run, suite)) {
+        if (run_tokens_is_client(run->tokens) || !is_whole_command(run, suite)) {
                 leave_over(run, suite, pu);
                 return;
         }

@@ -66,9 +66,12 @@ static size_t most_workers(const struct run *run)
 {
         size_t n = 0;
 
-        for (const struct run_suite *s = run->suites; s; s = s->next)
+        for (const struct run_suite *s = run->suites; s; s = s->next) {
+                size_t most = s->xdist ? RUN_TOKENS_MAX : s->n_parts;
+
                 if (run_suite_is_active(s))
-                        n += s->xdist ? RUN_TOKENS_MAX : s->n_parts;
+                        n += s->n_of_use ? least_of(most, s->n_of_use) : most;
+        }
         return n;
 }
 
@@ -210,8 +213,11 @@ struct cpuset run_usable_pus(const struct run *run)
         return pus;
 }
 
+/* Once: a suite that was given it all the same says so again while it gets its share. */
 void run_usable_spare(struct run *run, unsigned pu)
 {
+        if (cpuset_has(&run->usable.spared, pu))
+                return;
         cpuset_add(&run->usable.spared, pu);
         run_share_later(run);
 }

@@ -23,7 +23,7 @@ enum {
 /* All zero but the timer and the poll. */
 struct run_usable {
         struct cpuset pus;
-        struct cpuset spared;          /* that suites have said to have no use for */
+        struct cpuset spared;          /* that a lone suite has said to have no use for */
         size_t n_suites;               /* active, when it was looked at last */
         unsigned told_max;             /* of the lease; 0: not told */
         unsigned most_held;            /* PUs at a time, so far */
@@ -43,7 +43,7 @@ void run_usable_fit(struct run *run);
 void run_usable_settle(struct run *run);
 /* What they may use now, also before any of them has begun. */
 struct cpuset run_usable_pus(const struct run *run);
-/* A suite has no more use for one. */
+/* The only suite has no more use for one. */
 void run_usable_spare(struct run *run, unsigned pu);
 /* A worker more or less. */
 void run_usable_changed(struct run *run);

@@ -134,7 +134,7 @@ class Served(Runs):
         self.environment["SCHEDCTL_PIN"] = "0"
 
     def lend(self, pus: list[int], **fields: Any) -> None:
-        self.lender.grant(pus, slots=MANY, **fields)
+        self.lender.grant(pus, **{"slots": MANY, **fields})
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ONE_CPU, PATIENCE, Log, Make, Runs
+from .conftest import MANY, ONE_CPU, PATIENCE, Log, Make, Runs, Served
 
 needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
 
@@ -65,6 +66,22 @@ def test_kills_the_engine(n):
         with open(f"/proc/{pid}/stat") as file:
             pid = int(file.read().rpartition(")")[2].split()[1])
     os.kill(pid, signal.SIGKILL)
+"""
+# Two suites: one says that it wants two workers, and lasts until the other has had six.
+MODEST = """
+import noted, pytest
+@pytest.mark.parametrize("n", range(4))
+def test_lasts(n):
+    noted.note("begin")
+    noted.wait_for("../b/gw5")
+    noted.note("end")
+"""
+EAGER = """
+import noted, os, pytest
+@pytest.mark.parametrize("n", range(40))
+def test_eager(n):
+    open(os.environ["PYTEST_XDIST_WORKER"], "w").close()
+    noted.wait_for("gw5")
 """
 
 
@@ -131,3 +148,26 @@ def test_all_tokens_are_there_after_a_kill(runs: Runs, make: Make, jobs: int) ->
     made = run_make(runs, make, "-k", f"-j{jobs}", "tests")
     assert made.returncode == 2
     assert "Killed" in made.stderr, made.stderr
+
+
+def test_what_one_suite_has_no_use_for_another_may_use(served: Served) -> None:
+    """Each of eight jobs is a worker, though one suite is to have two alone."""
+    fifo = served.directory / "fifo"
+    os.mkfifo(fifo)
+    pool = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    os.write(pool, b"abcdefg")
+    for name, text in {"a": MODEST, "b": EAGER}.items():
+        (served.directory / name).mkdir()
+        (served.directory / name / "noted.py").write_text(NOTED)
+        (served.directory / name / "test_suite.py").write_text(text)
+    (served.directory / "a" / "pytest.ini").write_text("[pytest]\n[schedctl]\nworkers = 2\n")
+    command = (
+        f"(cd a && {PYTEST}) & until test -e a/log; do sleep 0.01; done; cd b && {PYTEST}; wait"
+    )
+    flags = {"MAKEFLAGS": f" -j4 --jobserver-auth=fifo:{fifo}"}
+    run = served.start("--json", "out", "--", "sh", "-c", command, env=flags)
+    served.lend(MANY, slots=[*range(32)])
+    out, err = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0 and "4 passed" in out and "40 passed" in out, out + err
+    assert sorted(os.read(pool, 16)) == sorted(b"abcdefg")
+    os.close(pool)
