@@ -71,6 +71,13 @@ static bool has_flag(const char *words, const char *flag)
         return false;
 }
 
+bool run_counts_may_put(const char *value)
+{
+        CLEANUP_JSON json_t *text = json_string(value);
+
+        return text;
+}
+
 /* Words that a flag was appended to stay as they are: whose the other words were is not known. */
 static bool is_left_alone(const struct run_count *count, const json_t *left_behind)
 {
@@ -80,7 +87,7 @@ static bool is_left_alone(const struct run_count *count, const json_t *left_behi
                 if (users_own(*other, left_behind))
                         return true;
         if (count->flag)
-                return words && has_flag(words, count->flag);
+                return words && (has_flag(words, count->flag) || !run_counts_may_put(words));
         return users_own(count->variable, left_behind) != NULL;
 }
 

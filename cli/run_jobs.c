@@ -271,6 +271,8 @@ static const char *why_none(const struct run *run)
                 return "that of the make above is there";
         if (makeflags && run_make_has_jobs(makeflags))
                 return "MAKEFLAGS has a number of jobs already";
+        if (makeflags && !run_counts_may_put(makeflags))
+                return "MAKEFLAGS is not UTF-8";
         return NULL;
 }
 

@@ -174,9 +174,10 @@ int run_make_take_jobs(char *const *command, char ***ret_command, char **ret_wor
 /* Behind these words make reads nothing but variables. */
 static const char *end_of_options(const char *makeflags)
 {
-        if (strncmp(makeflags, "-- ", 3) == 0 || strcmp(makeflags, "--") == 0)
-                return makeflags;
-        return strstr(makeflags, " --") ? strstr(makeflags, " -- ") : NULL;
+        for (const char *at = makeflags; (at = strstr(at, "--")); at += 2)
+                if ((at == makeflags || at[-1] == ' ') && (at[2] == ' ' || !at[2]))
+                        return at;
+        return NULL;
 }
 
 bool run_make_has_jobs(const char *makeflags)
@@ -202,13 +203,13 @@ bool run_make_has_jobs(const char *makeflags)
 int run_make_add_flags(const char *makeflags, const char *options, const char *unread, char **ret_makeflags)
 {
         const char *end = end_of_options(makeflags);
-        int before = end ? (int)(end - makeflags) : (int)strlen(makeflags);
+        size_t before = end ? (size_t)(end - makeflags) : strlen(makeflags);
         const char *behind = end ? end : "", *dashes = unread ? end ? " " : " -- " : "";
         char *made;
 
-        while (*behind == ' ')
-                behind++;
-        if (asprintf(&made, "%.*s %s%s%s%s%s", before, makeflags, options, *behind ? " " : "", behind, dashes,
+        while (before > 0 && makeflags[before - 1] == ' ')
+                before--;
+        if (asprintf(&made, "%.*s %s%s%s%s%s", (int)before, makeflags, options, *behind ? " " : "", behind, dashes,
                      unread ? unread : "") < 0)
                 return -ENOMEM;
         *ret_makeflags = made;

@@ -82,6 +82,7 @@ static void flags_that_have_jobs(void)
         CHECK(!run_make_has_jobs("-- J=-j4"));
         CHECK(!run_make_has_jobs(" --no-print-directory -- X=a -j4"));
         CHECK(!run_make_has_jobs("CFLAGS=-j"));
+        CHECK(!run_make_has_jobs("k --"));
         CHECK(run_make_has_jobs("-j4"));
         CHECK(run_make_has_jobs("kj"));
         CHECK(run_make_has_jobs("-k -j"));
@@ -108,6 +109,7 @@ static void flags_are_added(void)
         check_add("", "u", " -j8 -- u");
         check_add("k -- X=1", "u", "k -j8 -- X=1 u");
         check_add("--", "u", " -j8 -- u");
+        check_add("k --", "u", "k -j8 -- u");
 }
 
 static void make_is_told_by_its_name(void)

@@ -52,6 +52,17 @@ def test_what_the_user_has_in_makeflags_stays(served: Served) -> None:
     assert words[4:] == ["--", "X=1"]
 
 
+def test_makeflags_that_are_no_text_are_left_alone(served: Served) -> None:
+    """Workers could not be told what is theirs of them."""
+    own = {"MAKEFLAGS": "-- X=\udce9", "GOFLAGS": "-tags=\udce9"}
+    script = 'printf %s "$MAKEFLAGS$GOFLAGS" >said'
+    run = served.start("-v", "--", "sh", "-c", script, env=own)
+    served.lend(MANY)
+    _, err = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0 and "no jobserver: MAKEFLAGS is not UTF-8" in err, err
+    assert (served.directory / "said").read_bytes() == b"-- X=\xe9-tags=\xe9"
+
+
 @pytest.mark.parametrize("own", ["-j3", "kj", " --jobserver-auth=fifo:/nowhere"])
 def test_jobs_of_the_users_own_are_left_alone(served: Served, own: str) -> None:
     run = served.start("-v", "--", "sh", "-c", 'printf %s "$MAKEFLAGS"', env={"MAKEFLAGS": own})
