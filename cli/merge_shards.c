@@ -229,7 +229,7 @@ static int judge_dealt(struct merge_shards *shards, struct merge_tests *tests, c
                        const char *path)
 {
         uint64_t n = 0;
-        int r = shard->dealt ? merge_tests_count_different(tests, &shard->input, 1, &n) : 0;
+        int r = shard->dealt ? merge_tests_count_of(tests, shard->input, &n) : 0;
 
         if (r == 0 && n < shard->dealt)
                 r = add_text(&shards->problems, "%s: shard %u/%u has %llu of its %llu tests", path, shard->index,

@@ -142,12 +142,28 @@ static int count_in(struct merge_tests *t, const char *sql, const unsigned *inpu
         return error_of(r);
 }
 
+#define COUNT_DIFFERENT(where) "SELECT count(*) FROM (SELECT DISTINCT suite, class, name, file FROM test" where ")"
+
 int merge_tests_count_different(struct merge_tests *t, const unsigned *inputs, size_t n, uint64_t *ret_n)
 {
-        return count_in(t,
-                        "SELECT count(*) FROM (SELECT DISTINCT suite, class, name, file FROM test"
-                        " WHERE ? OR input IN asked)",
-                        inputs, n, ret_n);
+        return count_in(t, COUNT_DIFFERENT(" WHERE ? OR input IN asked"), inputs, n, ret_n);
+}
+
+int merge_tests_count_of(struct merge_tests *t, unsigned input, uint64_t *ret_n)
+{
+        CLEANUP(cleanup_statementp) sqlite3_stmt *s = NULL;
+        /* Each of thousands of inputs is asked for: without the index each would be looked for in all tests. */
+        int r = sqlite3_exec(t->db, "CREATE INDEX IF NOT EXISTS by_input ON test(input)", NULL, NULL, NULL);
+
+        if (r == SQLITE_OK)
+                r = sqlite3_prepare_v2(t->db, COUNT_DIFFERENT(" WHERE input = ?"), -1, &s, NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_bind_int64(s, 1, input);
+        if (r == SQLITE_OK)
+                r = sqlite3_step(s);
+        if (r == SQLITE_ROW)
+                *ret_n = (uint64_t)sqlite3_column_int64(s, 0);
+        return error_of(r);
 }
 
 #define REPEATED                                                                                                       \

@@ -35,6 +35,8 @@ int merge_tests_count(struct merge_tests *tests, uint64_t ret_n[MERGE_OUTCOMES])
 /* Different tests that these inputs have (n = 0: all). A testcase that an input has twice (pytest writes one for the
  * test and one for its teardown) is one test. */
 int merge_tests_count_different(struct merge_tests *tests, const unsigned *inputs, size_t n, uint64_t *ret_n);
+/* The same of one input. */
+int merge_tests_count_of(struct merge_tests *tests, unsigned input, uint64_t *ret_n);
 /* How many of them are in several of these inputs. */
 int merge_tests_count_repeated(struct merge_tests *tests, const unsigned *inputs, size_t n, uint64_t *ret_n);
 
