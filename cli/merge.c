@@ -50,6 +50,7 @@ struct merge {
         struct merge_shards shards;
         struct merge_repeats repeats;
         struct merge_histories histories;
+        struct history_import history_of_all;
         struct merge_texts errors;
         struct merge_report report;
         FILE *spool;
@@ -63,6 +64,7 @@ static void finish(struct merge *m)
         merge_shards_finish(&m->shards);
         merge_repeats_finish(&m->repeats);
         merge_histories_finish(&m->histories);
+        history_import_finish(&m->history_of_all);
         for (size_t i = 0; i < m->errors.n; i++)
                 free(m->errors.list[i]);
         free(m->errors.list);
@@ -158,7 +160,12 @@ static int read_all(struct merge *m)
                 r = merge_tests_find_repeats(m->tests, MERGE_REPEATS_LISTED, &m->repeats);
         if (r == 0)
                 r = merge_tests_count(m->tests, m->report.n_testcases);
-        return r == 0 ? merge_tests_count_different(m->tests, NULL, 0, &m->report.n_different) : r;
+        if (r == 0)
+                r = merge_tests_count_different(m->tests, NULL, 0, &m->report.n_different);
+        if (r == 0)
+                r = merge_histories_unite(&m->histories, &m->history_of_all);
+        m->report.n_history = m->history_of_all.n_items;
+        return r;
 }
 
 /* Writing. Each output by itself: one that cannot be written is said, and does not keep the others from being it. */
@@ -168,15 +175,12 @@ static int write_output(struct merge *m, const char *path, int (*write)(struct m
         CLEANUP(merge_output_finish) struct merge_output output = {0};
         int r = merge_output_open(&output, path);
 
-        if (r == 0) {
-                int q = write(m, output.file);
-
-                if (q == -ENOMEM)
-                        return q;
-                r = merge_output_commit(&output);
-                if (r == 0)
-                        r = q;
-        }
+        if (r == 0)
+                r = write(m, output.file);
+        if (r == -ENOMEM)
+                return r;
+        if (output.file)
+                r = merge_output_end(&output, r);
         *ret_wrote = r == 0;
         return r < 0 ? add_error(m, "%s: %s", path, strerror(-r)) : 0;
 }
@@ -188,11 +192,7 @@ static int put_junit(struct merge *m, FILE *to)
 
 static int put_history(struct merge *m, FILE *to)
 {
-        CLEANUP(history_import_finish) struct history_import import = {0};
-        int r = merge_histories_unite(&m->histories, &import);
-
-        m->report.n_history = import.n_items;
-        return r < 0 ? r : merge_history_write(&import, time(NULL), to);
+        return merge_history_write(&m->history_of_all, time(NULL), to);
 }
 
 static int put_coverage(struct merge *m)
@@ -237,6 +237,8 @@ static int write_all(struct merge *m)
 static int tell(struct merge *m)
 {
         bool is_taken = merge_output_is_stdout(m->junit) || merge_output_is_stdout(m->history);
+        FILE *to = is_taken ? stderr : stdout;
+        int r = 0;
 
         m->report.inputs = &m->inputs;
         m->report.suites = &m->suites;
@@ -247,9 +249,13 @@ static int tell(struct merge *m)
         m->report.history = m->history;
         m->report.coverage = m->coverage;
         if (m->json)
-                return merge_report_print_json(&m->report, is_taken ? stderr : stdout);
-        merge_report_print(&m->report, is_taken ? stderr : stdout);
-        return ferror(stdout) ? -EIO : 0;
+                r = merge_report_print_json(&m->report, to);
+        else
+                merge_report_print(&m->report, to);
+        if (r == -ENOMEM || (r == 0 && !ferror(to)))
+                return r;
+        merge_report_complain("the report cannot be written");
+        return add_error(m, "the report cannot be written");
 }
 
 static int merge(struct merge *m, char *const *paths, size_t n)
@@ -281,6 +287,15 @@ static int merge(struct merge *m, char *const *paths, size_t n)
         return merge_report_is_complete(&m->report) ? 0 : MERGE_INCOMPLETE;
 }
 
+static bool has_twice(const char *const outputs[static 3])
+{
+        for (unsigned i = 0; i < 3; i++)
+                for (unsigned j = 0; j < i; j++)
+                        if (outputs[i] && outputs[j] && strcmp(outputs[i], outputs[j]) == 0)
+                                return true;
+        return false;
+}
+
 int verb_merge(int argc, char **argv)
 {
         CLEANUP(finish) struct merge m = {.project = "."};
@@ -297,7 +312,7 @@ int verb_merge(int argc, char **argv)
                 return options_refuse("merge", "no input to merge");
         if (merge_output_is_stdout(m.coverage))
                 return options_refuse("merge", "coverage's data cannot be written to standard output");
-        if (merge_output_is_stdout(m.junit) && merge_output_is_stdout(m.history))
-                return options_refuse("merge", "only one output can be standard output");
+        if (has_twice((const char *[]){m.junit, m.history, m.coverage}))
+                return options_refuse("merge", "two outputs cannot be the same file");
         return merge(&m, argv + first, (size_t)(argc - first));
 }

@@ -119,10 +119,12 @@ static int close_file(struct merge_output *output)
         return errno ? -errno : -EIO;
 }
 
-int merge_output_commit(struct merge_output *output)
+int merge_output_end(struct merge_output *output, int error)
 {
         int r = close_file(output);
 
+        if (r == 0)
+                r = error;
         if (r == 0 && output->temporary) {
                 if (rename(output->temporary, output->path) < 0)
                         r = -errno;

@@ -13,9 +13,10 @@ struct merge_output {
 
 /* A negative errno; the directory has to be there. */
 int merge_output_open(struct merge_output *output, const char *path);
-/* Closes it and puts it into its place. A negative errno: the old file is still there. */
-int merge_output_commit(struct merge_output *output);
-/* Gives up what has not been committed. */
+/* Closes it and puts it into its place, unless writing it has failed: then `error` is what the writer says, which may
+ * know less than the file does. A negative errno: the old file is still there. */
+int merge_output_end(struct merge_output *output, int error);
+/* Gives up what has not been ended. */
 void merge_output_finish(struct merge_output *output);
 
 bool merge_output_is_stdout(const char *path);

@@ -35,16 +35,13 @@ static const char *plural(uint64_t n)
 
 static void print_outcomes(const struct merge_report *report, FILE *to)
 {
-        static const char *const texts[] = {[MERGE_PASSED] = "passed",
-                                            [MERGE_FAILED] = "failed",
-                                            [MERGE_ERROR] = "error",
-                                            [MERGE_SKIPPED] = "skipped"};
         const char *separator = "";
 
         for (unsigned i = 0; i < MERGE_OUTCOMES; i++) {
                 if (report->n_testcases[i] == 0)
                         continue;
-                fprintf(to, "%s%llu %s%s", separator, (unsigned long long)report->n_testcases[i], texts[i],
+                fprintf(to, "%s%llu %s%s", separator, (unsigned long long)report->n_testcases[i],
+                        merge_outcome_text(i),
                         i == MERGE_ERROR ? plural(report->n_testcases[i]) : "");
                 separator = ", ";
         }

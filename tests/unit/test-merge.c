@@ -1,7 +1,9 @@
 /* What becomes of attributes that are joined, which suites are one, and which marks make a shard. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "cli/merge_junit.h"
+#include "cli/merge_output.h"
 #include "cli/merge_shards.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
@@ -158,8 +160,29 @@ static void test_marks(void)
                 CHECK_INT(count_shards(bad[i]), 0);
 }
 
+/* What has failed halfway takes nothing's place, though its file has taken all that was written. */
+static void test_output_that_failed(void)
+{
+        struct merge_output output;
+        char path[] = "/tmp/test-merge.XXXXXX", text[8] = "";
+        int fd = mkstemp(path);
+        FILE *file;
+
+        CHECK(fd >= 0 && write(fd, "old", 3) == 3);
+        close(fd);
+        CHECK_INT(merge_output_open(&output, path), 0);
+        CHECK(fputs("half", output.file) >= 0);
+        CHECK_INT(merge_output_end(&output, -EIO), -EIO);
+        file = fopen(path, "re");
+        CHECK(file && fread(text, 1, sizeof(text) - 1, file) == 3);
+        CHECK_STR(text, "old");
+        fclose(file);
+        unlink(path);
+}
+
 int main(void)
 {
+        test_output_that_failed();
         test_counts();
         test_seconds();
         test_timestamps();

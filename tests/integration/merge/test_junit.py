@@ -228,6 +228,27 @@ def test_standard_output(place: Place) -> None:
     done = place.schedctl("merge", "--junit", "-", "jest.xml")
     assert len(list(ElementTree.fromstring(done.stdout).iter("testcase"))) == 4
     assert done.stderr.startswith("-: 4 tests of 1 file")
+    done = place.schedctl("merge", "--junit", "x", "--history", "x", "jest.xml")
+    assert done.returncode == 2 and "two outputs cannot be the same file" in done.stderr
+    assert not (place.directory / "x").exists()
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_a_report_that_nobody_can_read(place: Place, option: str) -> None:
+    place.sample("jest")
+    command = f'exec "$0" merge {option} jest.xml >/dev/full'
+    done = place.call("sh", "-c", command, BUILD / "cli" / "schedctl")
+    assert done.returncode == 1
+    assert done.stderr == "schedctl merge: the report cannot be written\n"
+
+
+def test_a_link_to_nothing(place: Place) -> None:
+    """In a directory it is no file; who names it wants it."""
+    place.sample("jest", "nodes/jest.xml")
+    (place.directory / "nodes" / "gone.xml").symlink_to("nothing")
+    place.merge("nodes")
+    said = place.merge("nodes/gone.xml", status=1)
+    assert said == "schedctl merge: nodes/gone.xml: No such file or directory\n"
 
 
 def test_a_large_file(place: Place) -> None:

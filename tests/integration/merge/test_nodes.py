@@ -173,6 +173,8 @@ def test_histories_in_any_order(place: Place) -> None:
 def test_a_joined_history_is_imported_as_it_is(place: Place) -> None:
     history(place, "1.json", item("a.py::1", 1, seen=30), item("b.py::1", 1, seen=10))
     history(place, "2.json", item("a.py::2", 1, seen=30))
+    assert place.merge("1.json", "2.json") == "history: 3 tests of 2 histories\n"
+    assert place.facts("1.json", "2.json")["history"] == {"files": 2, "tests": 3}
     place.merge("--history", "all.json", "1.json", "2.json")
     place.merge("--history", "again.json", "all.json")
     text = (place.directory / "all.json").read_text()
