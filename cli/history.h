@@ -102,14 +102,15 @@ struct history_split {
         const char *project;
         const char *build;   /* what all nodes of one build have in common; "" where nobody says */
         uint32_t n_shards;   /* up to UINT16_MAX */
-        uint64_t collection; /* a digest of its items */
+        uint64_t collection; /* a digest of its items, and of which belong together */
         int64_t now;         /* seconds since the epoch */
 };
 
 enum {
         HISTORY_SPLIT_SECONDS =
                 600,             /* since it was needed last, where no build is known: another run may come by now */
-        HISTORY_SPLIT_DAYS = 30, /* that a build may take */
+        HISTORY_SPLIT_DAYS = 30, /* since it was needed last, of a build */
+        HISTORY_SPLIT_MAX = 200, /* of a project: those that were needed last */
 };
 
 /* Nodes that share this file have to divide a suite in the same way, though each changes the history when it ends: the

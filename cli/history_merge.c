@@ -161,6 +161,9 @@ int history_forget(struct history *h, const char *project, char **ret_warning)
                 if (r == SQLITE_OK)
                         r = delete_rows(h, "DELETE FROM fixture_group WHERE project = ?", row.key);
                 if (r == SQLITE_OK)
+                        r = delete_rows(h, "DELETE FROM split WHERE project = (SELECT name FROM project WHERE key = ?)",
+                                        row.key);
+                if (r == SQLITE_OK)
                         r = delete_rows(h, "DELETE FROM project WHERE key = ?", row.key);
         }
         return end_transaction(h, r, ret_warning);

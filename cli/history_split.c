@@ -18,20 +18,23 @@ static void bind_key(sqlite3_stmt *s, const struct history_split *key)
 
 #define WHERE_KEY " WHERE project = ?1 AND build = ?2 AND shards = ?3 AND collection = ?4"
 
-/* Of the same build; where nobody says which that is, it was needed a short time ago. A time that is still to come is
- * another clock's. */
-static bool is_current(const struct history_split *key, int64_t made, int64_t used)
+/* Of the same build; where nobody says which that is, it was needed a short time ago. However old it is: its nodes may
+ * be in the middle of it at any age. A time that is still to come is another clock's. */
+static bool is_current(const struct history_split *key, int64_t used)
 {
-        if (*key->build)
-                return key->now - made < (int64_t)HISTORY_SPLIT_DAYS * DAY;
-        return key->now - used < HISTORY_SPLIT_SECONDS && key->now - made < DAY;
+        return key->now - used < (*key->build ? (int64_t)HISTORY_SPLIT_DAYS * DAY : HISTORY_SPLIT_SECONDS);
 }
 
-static bool are_places(const struct history_split *key, const uint16_t *places, uint32_t n)
+/* The bytes begin wherever they are in the file's page. */
+static bool are_places(const struct history_split *key, const unsigned char *bytes, uint32_t n)
 {
-        for (uint32_t i = 0; i < n; i++)
-                if (places[i] >= key->n_shards)
+        for (uint32_t i = 0; i < n; i++) {
+                uint16_t place;
+
+                memcpy(&place, bytes + i * sizeof(place), sizeof(place));
+                if (place >= key->n_shards)
                         return false;
+        }
         return true;
 }
 
@@ -40,13 +43,13 @@ static bool read_split(struct history *h, const struct history_split *key, uint1
         CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
         const void *blob;
 
-        if (!history_prepare(h, "SELECT made, used, places FROM split" WHERE_KEY, &s))
+        if (!history_prepare(h, "SELECT used, places FROM split" WHERE_KEY, &s))
                 return false;
         bind_key(s, key);
-        if (sqlite3_step(s) != SQLITE_ROW || !is_current(key, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1)))
+        if (sqlite3_step(s) != SQLITE_ROW || !is_current(key, sqlite3_column_int64(s, 0)))
                 return false;
-        blob = sqlite3_column_blob(s, 2);
-        if (!blob || sqlite3_column_bytes(s, 2) != (int)(n * sizeof(*places)) || !are_places(key, blob, n))
+        blob = sqlite3_column_blob(s, 1);
+        if (!blob || sqlite3_column_bytes(s, 1) != (int)(n * sizeof(*places)) || !are_places(key, blob, n))
                 return false;
         memcpy(places, blob, n * sizeof(*places));
         return true;
@@ -63,22 +66,36 @@ static void note_use(struct history *h, const struct history_split *key)
         (void)sqlite3_step(s);
 }
 
+/* What is too old, and what a project has too many of: a split takes two bytes a test. */
+static void forget_splits(struct history *h, const struct history_split *key)
+{
+        CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
+
+        if (!history_prepare(h,
+                             "DELETE FROM split WHERE used < ?2 OR (project = ?1 AND used < (SELECT used FROM split"
+                             " WHERE project = ?1 ORDER BY used DESC LIMIT 1 OFFSET ?3))",
+                             &s))
+                return;
+        sqlite3_bind_text(s, 1, key->project, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 2, key->now - (int64_t)HISTORY_SPLIT_DAYS * DAY);
+        sqlite3_bind_int(s, 3, HISTORY_SPLIT_MAX - 1);
+        (void)sqlite3_step(s);
+}
+
 static void write_split(struct history *h, const struct history_split *key, const uint16_t *places, uint32_t n)
 {
-        CLEANUP_STATEMENT sqlite3_stmt *forget = NULL, *s = NULL;
+        CLEANUP_STATEMENT sqlite3_stmt *s = NULL;
 
-        if (!history_prepare(h, "DELETE FROM split WHERE used < ?", &forget) ||
-            !history_prepare(h,
+        if (!history_prepare(h,
                              "INSERT OR REPLACE INTO split(project, build, shards, collection, made, used, places)"
                              " VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)",
                              &s))
                 return;
-        sqlite3_bind_int64(forget, 1, key->now - (int64_t)HISTORY_SPLIT_DAYS * DAY);
-        (void)sqlite3_step(forget);
         bind_key(s, key);
         sqlite3_bind_int64(s, 5, key->now);
         sqlite3_bind_blob(s, 6, places, (int)(n * sizeof(*places)), SQLITE_STATIC);
         (void)sqlite3_step(s);
+        forget_splits(h, key);
 }
 
 bool history_share_split(struct history *h, const struct history_split *key, uint16_t *places, uint32_t n)

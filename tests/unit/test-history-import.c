@@ -488,15 +488,20 @@ static void test_round_trip(void)
 
 static void test_forgetting(void)
 {
+        const struct history_split split = {.project = "/p", .build = "", .n_shards = 2, .now = 1000};
+        uint16_t places[] = {1};
         struct history *h = open_history("forget.db");
         struct history_project project;
         struct history_list list;
         char *warning = NULL;
 
         measure(h, "tests/test_a.py::test_x", 1);
+        CHECK(!history_share_split(h, &split, places, 1));
         CHECK_INT(history_forget(h, "/q", &warning), 0);
         CHECK_INT(history_load_project(h, "/p", &project), 1);
+        CHECK(history_share_split(h, &split, places, 1));
         CHECK_INT(history_forget(h, "/p", &warning), 0);
+        CHECK(!history_share_split(h, &split, places, 1));
         CHECK(!warning);
         CHECK_INT(history_load_project(h, "/p", &project), 0);
         measure(h, "tests/test_a.py::test_y", 1);

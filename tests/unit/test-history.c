@@ -475,6 +475,48 @@ static void test_splits_are_shared(void)
         history_close(h);
 }
 
+static int n_splits(const char *path)
+{
+        sqlite3_stmt *s = NULL;
+        sqlite3 *db = NULL;
+        int n;
+
+        CHECK_INT(sqlite3_open(path, &db), SQLITE_OK);
+        CHECK_INT(sqlite3_prepare_v2(db, "SELECT count(*) FROM split", -1, &s, NULL), SQLITE_OK);
+        CHECK_INT(sqlite3_step(s), SQLITE_ROW);
+        n = sqlite3_column_int(s, 0);
+        sqlite3_finalize(s);
+        sqlite3_close(db);
+        return n;
+}
+
+/* Nodes that come again and again within minutes are of one split, also when a day is over in between; and a machine
+ * that sees build after build keeps the last ones only. */
+static void test_splits_that_are_kept(void)
+{
+        struct history *h = open_quietly(path_of("kept.db"));
+        struct history_split key = {.project = "/p", .build = "", .n_shards = 3, .collection = 7, .now = 1000};
+        uint16_t first[] = {0, 1, 2}, other[] = {2, 1, 0}, read[3];
+        char build[32];
+
+        CHECK(!history_share_split(h, &key, first, 3));
+        for (int64_t end = key.now + 2 * (int64_t)24 * 3600; key.now < end;) {
+                key.now += HISTORY_SPLIT_SECONDS - 1;
+                memcpy(read, other, sizeof(read));
+                CHECK(history_share_split(h, &key, read, 3));
+                CHECK(memcmp(read, first, sizeof(read)) == 0);
+        }
+        for (int i = 0; i < HISTORY_SPLIT_MAX + 50; i++) {
+                (void)snprintf(build, sizeof(build), "GITHUB_RUN_ID=%d", i);
+                key.build = build;
+                key.now++;
+                CHECK(!history_share_split(h, &key, other, 3));
+        }
+        CHECK(history_share_split(h, &key, first, 3));
+        CHECK_INT(n_splits(path_of("kept.db")), HISTORY_SPLIT_MAX);
+        history_close(h);
+}
+
 int main(void)
 {
         char command[PATH_SIZE];
@@ -497,6 +539,7 @@ int main(void)
         test_disk_full();
         test_default_path();
         test_splits_are_shared();
+        test_splits_that_are_kept();
         snprintf(command, sizeof(command), "rm -rf '%s'", dir);
         return system(command) == 0 ? 0 : 1;
 }
