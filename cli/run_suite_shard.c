@@ -57,19 +57,38 @@ static struct named *sort_items(const struct run_listing *l)
         return named;
 }
 
+/* A digest of the items and of which are never parted: a split from before some were would part them. */
+static int digest_ties(const struct run_listing *l, const struct named *named, uint64_t *ret_digest)
+{
+        CLEANUP_FREE uint32_t *tie = calloc(l->n_items + (size_t)1, sizeof(*tie));
+        CLEANUP_FREE uint32_t *first = calloc(l->n_items + (size_t)1, sizeof(*first)); /* per serial group */
+
+        if (!tie || !first)
+                return -ENOMEM;
+        for (uint32_t i = 0; l->serial && i < l->n_items; i++) {
+                uint32_t serial = l->serial[named[i].item];
+
+                if (serial > 0 && first[serial] == 0)
+                        first[serial] = i + 1;
+                tie[named[i].item] = first[serial];
+        }
+        *ret_digest = shard_digest(l->ids, tie, l->n_items, 0);
+        return 0;
+}
+
 /* Where nodes share a history the first one's split holds for all. */
 static int share(struct run_suite *s, const struct run_listing *l, struct shard_split *split, uint32_t *shards)
 {
-        const struct history_split key = {.project = json_string_value(s->rootdir),
-                                          .build = run_shard_ci_build(environ),
-                                          .n_shards = s->run->options->shard.count,
-                                          .collection = split->collection,
-                                          .now = time(NULL)};
+        struct history_split key = {.project = json_string_value(s->rootdir),
+                                    .build = run_shard_ci_build(environ),
+                                    .n_shards = s->run->options->shard.count,
+                                    .now = time(NULL)};
         CLEANUP_FREE struct named *named = sort_items(l);
         CLEANUP_FREE uint16_t *places = calloc(l->n_items + (size_t)1, sizeof(*places));
+        int r = named && places ? digest_ties(l, named, &key.collection) : -ENOMEM;
 
-        if (!named || !places)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         for (uint32_t i = 0; i < l->n_items; i++)
                 places[i] = (uint16_t)shards[named[i].item];
         if (!history_share_split(s->history, &key, places, l->n_items))
