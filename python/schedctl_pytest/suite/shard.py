@@ -64,11 +64,14 @@ class Shards:
         self._engine.send("collected", **_listing(session, config, self._settings))
         answer = self._engine.expect("shard")
         keep = set(answer["keep"])
+        kept = [item for number, item in enumerate(items) if number in keep]
         others = [item for number, item in enumerate(items) if number not in keep]
+        # Items of the same id are one test to who reads the file.
+        names, kept_names = ({item.nodeid for item in some} for some in (items, kept))
         if others:
-            items[:] = [item for number, item in enumerate(items) if number in keep]
+            items[:] = kept
             config.hook.pytest_deselected(items=others)
-        record(config, answer)
+        record(config, {**answer, "tests": len(names), "dealt": len(kept_names)})
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from typing import Dict, List
 
 import pytest
@@ -166,6 +167,49 @@ def test_what_is_recorded(nodes: Nodes) -> None:
         "schedctl.collection": node.shard["collection"],
         "schedctl.split": node.shard["split"],
     }
+
+
+def test_a_group_that_is_new(nodes: Nodes) -> None:
+    """What was divided a minute ago is not remembered against it."""
+    two = "import pytest\n{mark}\ndef test_a():\n    pass\n{mark}\ndef test_b():\n    pass\n"
+    nodes.write("test_two.py", two.format(mark=""))
+    assert [len(nodes.run("-q", options=f"--shard {n}/2").ran) for n in (1, 2)] == [1, 1]
+    nodes.write("test_two.py", two.format(mark="@pytest.mark.xdist_group('x')"))
+    ran = [len(nodes.run("-q", options=f"--shard {n}/2").ran) for n in (1, 2)]
+    assert sorted(ran) == [0, 2]
+
+
+def test_tests_of_the_same_id(nodes: Nodes) -> None:
+    """They are on one node, and one test to `schedctl merge`: none of them never ran."""
+    nodes.write(
+        "conftest.py",
+        """
+        import pytest
+
+        class Item(pytest.Item):
+            def runtest(self):
+                pass
+
+        class File(pytest.File):
+            def collect(self):
+                return [Item.from_parent(self, name=name) for name in ("a", "b", "a")]
+
+        def pytest_collect_file(parent, file_path):
+            if file_path.suffix == ".yml":
+                return File.from_parent(parent, path=file_path)
+        """,
+    )
+    nodes.write("tests.yml", "")
+    for number in (1, 2):
+        node = nodes.run("-q", f"--junitxml=nodes/{number}.xml", options=f"--shard {number}/2")
+        assert (node.status, node.shard["tests"]) == (0, 3)
+    done = subprocess.run(
+        [nodes.runs.program(), "merge", nodes.directory / "nodes"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "JUnit: 2 tests of 2 files: 3 passed\n"), done
 
 
 @pytest.mark.parametrize(
