@@ -29,8 +29,10 @@ int verb_run(int argc, char **argv)
         case RUN_OPTIONS_OK:
                 break;
         }
-        if (run_join_is_inside())
+        if (run_join_is_inside()) {
+                run_shard_tell_nested(&options.shard);
                 return run_join(options.command);
+        }
         if (!run_shard_settle("run", false, &options))
                 return VERB_USAGE;
         return run_begin(&options, find_python_dir(python, sizeof(python)));

@@ -340,7 +340,7 @@ static bool apply(struct run_options *o, int option, const char *value, bool fro
                 o->jobserver = (enum run_jobserver)choice;
                 return ok;
         case OPT_SHARD:
-                return run_shard_parse(value, from_environment ? "SCHEDCTL_SHARD" : "--shard", &o->shard);
+                return run_shard_parse(value, from_environment ? "SCHEDCTL_SHARD" : RUN_SHARD_OPTION, &o->shard);
         case OPT_NO_PIN:
                 ok = parse_switch(value, &o->no_pin);
                 o->no_pin ^= from_environment;

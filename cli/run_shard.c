@@ -65,6 +65,10 @@ static void take(struct run_shard *shard, const struct run_shard_ci *ci)
 static bool take_asked(const char *verb, struct run_shard *shard, enum run_shard_found found,
                        const struct run_shard_ci *ci)
 {
+        if (found == RUN_SHARD_NOTHING && ci->only) {
+                take(shard, &(struct run_shard_ci){.who = ci->only, .index = 1, .count = 1});
+                return true;
+        }
         if (found == RUN_SHARD_NOTHING) {
                 fprintf(stderr,
                         "schedctl %s: --shard ci: nothing in the environment says which of several nodes this is\n",
@@ -103,6 +107,13 @@ bool run_shard_settle(const char *verb, bool attach, struct run_options *options
                 snprintf(shard->note, sizeof(shard->note), "all tests run, and no shard of them: %s, %s", ci.who,
                          ci.why);
         return true;
+}
+
+void run_shard_tell_nested(const struct run_shard *shard)
+{
+        if (shard->wish != RUN_SHARD_AUTO && strcmp(shard->source, RUN_SHARD_OPTION) == 0)
+                fputs("schedctl run: --shard is left alone: this is part of another run, which says what is run\n",
+                      stderr);
 }
 
 void run_shard_text(const struct run_shard *shard, char ret_text[static RUN_SHARD_TEXT_MAX])

@@ -16,6 +16,8 @@ enum {
         RUN_SHARD_TEXT_MAX = 24, /* "3/12" */
 };
 
+#define RUN_SHARD_OPTION "--shard" /* the source that is the command line's */
+
 enum run_shard_wish {
         RUN_SHARD_AUTO,
         RUN_SHARD_NO,
@@ -38,6 +40,10 @@ bool run_shard_parse(const char *text, const char *source, struct run_shard *ret
  * user says so too, for a pytest that nobody started under schedctl runs what it always ran. False: a message was
  * printed, and nothing is to run. */
 bool run_shard_settle(const char *verb, bool attach, struct run_options *options);
+
+/* Says that a nested run, part of the outer one's shard, has none of its own, where its command line wants one. What the
+ * environment says is the outer run's too. */
+void run_shard_tell_nested(const struct run_shard *shard);
 
 /* "3/12". */
 void run_shard_text(const struct run_shard *shard, char ret_text[static RUN_SHARD_TEXT_MAX]);

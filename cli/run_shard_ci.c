@@ -109,8 +109,10 @@ static enum run_shard_found incomplete(const struct row *row, bool has_index, un
 {
         const char *there = has_index ? row->names.index : row->names.count;
 
-        if (!has_index && number <= 1)
+        if (!has_index && number <= 1) {
+                ci->only = ci->who;
                 return RUN_SHARD_NOTHING; /* GitLab says so of every job */
+        }
         return nonsense(ci, "%s is %u, and %s is not set", there, number,
                         has_index ? row->names.count : row->names.index);
 }
@@ -145,8 +147,12 @@ static enum run_shard_found read_row(const struct row *row, char *const *env, st
         if (!has_index || !has_count)
                 return incomplete(row, has_index, has_index ? index : count, ci);
         found = check(row, index, count, ci);
+        if (found == RUN_SHARD_FOUND && count == 1 && !row->said) {
+                ci->only = ci->who;
+                return RUN_SHARD_NOTHING;
+        }
         if (found != RUN_SHARD_FOUND || count == 1)
-                return found == RUN_SHARD_FOUND && !row->said ? RUN_SHARD_NOTHING : found;
+                return found;
         doubt = row->doubt ? row->doubt(env) : NULL;
         if (!doubt)
                 return RUN_SHARD_FOUND;
@@ -243,7 +249,7 @@ static enum run_shard_found read_slurm(char *const *env, struct run_shard_ci *ci
 static enum run_shard_found find(char *const *env, struct run_shard_ci *ci)
 {
         enum run_shard_found found;
-        const char *owned = "";
+        const char *owned = "", *only = NULL;
         size_t first = 0;
 
         /* The total alone is for Kubernetes. */
@@ -256,11 +262,16 @@ static enum run_shard_found find(char *const *env, struct run_shard_ci *ci)
                 found = read_row(&rows[i], env, ci);
                 if (found != RUN_SHARD_NOTHING)
                         return found;
+                only = only ? only : ci->only;
                 if (rows[i].marker && variable(env, rows[i].marker))
                         owned = rows[i].names.index; /* nobody else's then */
         }
         found = read_slurm(env, ci);
-        return found == RUN_SHARD_NOTHING ? read_kubernetes(env, ci) : found;
+        if (found == RUN_SHARD_NOTHING)
+                found = read_kubernetes(env, ci);
+        if (found == RUN_SHARD_NOTHING)
+                *ci = (struct run_shard_ci){.only = only};
+        return found;
 }
 
 enum run_shard_found run_shard_ci_find(char *const *env, struct run_shard_ci *ret)
@@ -268,8 +279,6 @@ enum run_shard_found run_shard_ci_find(char *const *env, struct run_shard_ci *re
         struct run_shard_ci ci = {0};
         enum run_shard_found found = find(env, &ci);
 
-        if (found == RUN_SHARD_NOTHING)
-                ci = (struct run_shard_ci){0};
         *ret = ci;
         return found;
 }

@@ -23,6 +23,7 @@ struct run_shard_ci {
         bool said;       /* by the user, in variables that are for schedctl */
         unsigned index;  /* from 1 to count; 0 with UNSURE: not known */
         unsigned count;
+        const char *only; /* with NOTHING: who says that this is the only node; NULL nobody */
         char why[RUN_SHARD_WHY_MAX];
 };
 

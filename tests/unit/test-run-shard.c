@@ -114,6 +114,19 @@ static void test_what_ci_says(void)
         }
 }
 
+/* A job that has been given one node in place of many still does what `--shard ci` asks for. */
+static void test_the_only_node(void)
+{
+        static const char *const alone[][3] = {{"CIRCLE_NODE_INDEX=0", "CIRCLE_NODE_TOTAL=1"},
+                                               {"GITLAB_CI=true", "CI_NODE_TOTAL=1"}};
+        struct run_shard_ci ci;
+
+        for (size_t i = 0; i < ELEMENTSOF(alone); i++) {
+                CHECK_INT(run_shard_ci_find((char *const *)(const void *)alone[i], &ci), RUN_SHARD_NOTHING);
+                CHECK_STR(ci.only, i ? "GitLab" : "CircleCI");
+        }
+}
+
 /* Each node of a row's is a shard, once. */
 static void test_every_row(void)
 {
@@ -214,6 +227,7 @@ static void test_whose_word_counts(void)
 int main(void)
 {
         test_what_ci_says();
+        test_the_only_node();
         test_every_row();
         test_what_the_user_says();
         test_whose_word_counts();

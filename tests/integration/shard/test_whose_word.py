@@ -71,6 +71,8 @@ def test_the_user_comes_first(runs: Runs) -> None:
     circle = {"CIRCLE_NODE_INDEX": "2", "CIRCLE_NODE_TOTAL": "12"}
     assert told(runs, circle, "--shard", "no") == [None, None]
     assert told(runs, circle, "--shard", "2/3") == ["2/3", True]
+    alone = {"CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "1"}
+    assert told(runs, alone, "--shard", "ci") == ["1/1", True]
     assert told(runs, {**circle, "SCHEDCTL_SHARD": "1/3"}) == ["1/3", True]
     assert told(runs, {**circle, "SCHEDCTL_SHARD": "1/3"}, "--shard", "auto") == ["3/12", False]
 
@@ -192,8 +194,9 @@ def test_not_twice(nodes: Nodes) -> None:
     node = nodes.run("-q", options="--shard 1/2")
     assert (node.status, len(node.ran)) == (0, 2), node.out
     nested = nodes.runs.run(
-        *("--shard", "1/2", "--", nodes.runs.program(), "run", "--"),
+        *("--shard", "1/2", "--", nodes.runs.program(), "run", "--shard", "2/2", "--"),
         *(sys.executable, "-m", "pytest", "-q", "--collect-only"),
         env={"RAN": "/dev/null"},
     )
     assert "2/4 tests collected (2 deselected)" in nested.stdout
+    assert nested.stderr.count("schedctl run: --shard is left alone") == 1
