@@ -75,5 +75,6 @@ def test_databases(suite: Suite, start: str, name: str) -> None:
     assert_same(serial, ours)
     if arguments:
         made = {path.name for path in suite.path.glob("test.sqlite3_gw*")}
-        assert made == {"test.sqlite3_gw0", "test.sqlite3_gw1"}
+        # On a busy machine one may have run all before the other was there.
+        assert made and made <= {"test.sqlite3_gw0", "test.sqlite3_gw1"}
         assert_same(serial, suite.parallel("--create-db", start=start, PYTHONPATH=found))

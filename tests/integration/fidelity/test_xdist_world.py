@@ -112,6 +112,7 @@ TESTS = """
 """
 
 OF_XDIST = ("-n2", "-p", "no:schedctl")
+NO_NUMBERS = {"SCHEDCTL_COUNTS": "0"}  # which a run's programs are given to count by
 
 
 def notes(path: Path) -> List[Dict[str, Any]]:
@@ -139,7 +140,7 @@ def test_same_as_under_xdist(suite: Suite, start: str, tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     prepared(suite, installed=True)
     given = suite.run([], OF_XDIST, {"NOTES": str(theirs)})
-    ran = suite.parallel(start=start, NOTES=str(ours))
+    ran = suite.parallel(start=start, w=2, NOTES=str(ours), **NO_NUMBERS)
     assert (ran.status, sorted(ran.failed())) == (given.status, sorted(given.failed()))
     assert seen(ours) == seen(theirs)
 
@@ -173,7 +174,7 @@ def test_same_without_xdist(
         conftest=GUARDED.format(hooks=textwrap.indent(hooks, "    ")) + SEEN.format(installed=False)
     )
     given = suite.run([], OF_XDIST, {"NOTES": str(theirs)})
-    ran = suite.parallel(*arguments, start=start, NOTES=str(ours), **environ)
+    ran = suite.parallel(*arguments, start=start, NOTES=str(ours), **NO_NUMBERS, **environ)
     assert (ran.status, sorted(ran.failed())) == (given.status, sorted(given.failed()))
     assert seen(ours) == seen(theirs)
 
