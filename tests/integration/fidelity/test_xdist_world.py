@@ -174,7 +174,7 @@ def test_same_without_xdist(
         conftest=GUARDED.format(hooks=textwrap.indent(hooks, "    ")) + SEEN.format(installed=False)
     )
     given = suite.run([], OF_XDIST, {"NOTES": str(theirs)})
-    ran = suite.parallel(*arguments, start=start, NOTES=str(ours), **NO_NUMBERS, **environ)
+    ran = suite.parallel(*arguments, start=start, w=2, NOTES=str(ours), **NO_NUMBERS, **environ)
     assert (ran.status, sorted(ran.failed())) == (given.status, sorted(given.failed()))
     assert seen(ours) == seen(theirs)
 
