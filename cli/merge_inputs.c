@@ -250,9 +250,8 @@ static int add_entry(struct finding *f, const FTSENT *entry)
         case FTS_NS:
                 return add(f->inputs, entry->fts_path, NULL, MERGE_UNKNOWN, strerror(entry->fts_errno));
         case FTS_SLNONE: /* a link to nothing is nobody's loss unless it is what the user names */
-                return entry->fts_level == 0
-                               ? add(f->inputs, entry->fts_path, NULL, MERGE_UNKNOWN, strerror(ENOENT))
-                               : 0;
+                return entry->fts_level == 0 ? add(f->inputs, entry->fts_path, NULL, MERGE_UNKNOWN, strerror(ENOENT))
+                                             : 0;
         default: /* directories, and links in a circle */
                 return 0;
         }

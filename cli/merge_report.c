@@ -40,8 +40,7 @@ static void print_outcomes(const struct merge_report *report, FILE *to)
         for (unsigned i = 0; i < MERGE_OUTCOMES; i++) {
                 if (report->n_testcases[i] == 0)
                         continue;
-                fprintf(to, "%s%llu %s%s", separator, (unsigned long long)report->n_testcases[i],
-                        merge_outcome_text(i),
+                fprintf(to, "%s%llu %s%s", separator, (unsigned long long)report->n_testcases[i], merge_outcome_text(i),
                         i == MERGE_ERROR ? plural(report->n_testcases[i]) : "");
                 separator = ", ";
         }

@@ -41,8 +41,8 @@ bool run_shard_parse(const char *text, const char *source, struct run_shard *ret
  * printed, and nothing is to run. */
 bool run_shard_settle(const char *verb, bool attach, struct run_options *options);
 
-/* Says that a nested run, part of the outer one's shard, has none of its own, where its command line wants one. What the
- * environment says is the outer run's too. */
+/* Says that a nested run, part of the outer one's shard, has none of its own, where its command line wants one. What
+ * the environment says is the outer run's too. */
 void run_shard_tell_nested(const struct run_shard *shard);
 
 /* "3/12". */
