@@ -142,11 +142,18 @@ class Cluster:
             "no node is ready", lambda: self.say("sinfo", "-Nh", "-o", "%T").split() == ["idle"] * 2
         )
 
-    def say(self, *command: str) -> str:
-        done = subprocess.run(
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             command, env=self.env, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
-        return done.stdout
+
+    def say(self, *command: str) -> str:
+        return self.run(*command).stdout
+
+    def is_over(self, job: str) -> bool:
+        """Whether it is neither waiting nor running; a busy controller may not answer."""
+        done = self.run("squeue", "-h", f"--jobs={job}")
+        return "Invalid job id" in done.stderr or (done.returncode == 0 and not done.stdout)
 
     def end(self) -> None:
         for daemon in reversed(self.daemons):
@@ -237,8 +244,7 @@ class Job:
         path = self.write("job.sh", f"#!/bin/bash\n{script}\n")
         log = self.directory / "log-%a"
         number = self.call("sbatch", "--parsable", f"--output={log}", *options, str(path)).strip()
-        ended = ["squeue", "-h", f"--jobs={number}"]
-        wait_until("a batch job does not end", lambda: not self.cluster.say(*ended))
+        wait_until("a batch job does not end", lambda: self.cluster.is_over(number))
         return "".join(p.read_text() for p in sorted(self.directory.glob("log-*")))
 
     def merge(self, status: int = 0) -> list[tuple[str, str]]:
