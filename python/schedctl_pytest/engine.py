@@ -15,7 +15,8 @@ class EngineGone(Exception):
 
 
 class Engine:
-    """One suite's connection. Sends block; receive() waits for at least one message."""
+    """One suite's connection. Sends block; receive() waits for at least one message. Both as long
+    as it takes, until limit()."""
 
     def __init__(self, path: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -30,6 +31,11 @@ class Engine:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def limit(self, seconds: float) -> None:
+        """From now on sending a message, and waiting for a part of one, end in EngineGone after so
+        long: an engine may have been stopped."""
+        self._socket.settimeout(seconds)
 
     def send(self, event: str, **fields: Any) -> None:
         message = {"event": event, **fields}
@@ -94,6 +100,13 @@ class Engine:
         closed."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the engine was first
+
+    def cut(self) -> None:
+        """Whoever waits in receive(), in whichever thread, finds the connection closed."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # the engine was first
 

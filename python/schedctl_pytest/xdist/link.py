@@ -4,6 +4,7 @@ keeps answers for who asks, and passes on what the engine wishes."""
 from __future__ import annotations
 
 import queue
+import select
 import threading
 from typing import Any, Callable, Dict, Optional
 
@@ -12,7 +13,7 @@ from ..engine import Engine, EngineGone
 Message = Dict[str, Any]
 
 _WISHES = ("more", "end")
-_PATIENCE = 30  # seconds in which an engine answers that is not stopped
+_PATIENCE = 30  # seconds in which an engine answers, and reads, that is not stopped
 _END = 5  # seconds for it to read the last messages
 
 
@@ -32,6 +33,7 @@ class Link:
 
     def greet(self, hello: Message) -> Message:
         """The engine's welcome; before start(). EngineGone where it has none for us."""
+        self._engine.limit(_PATIENCE)
         self._engine.send("hello", **hello)
         return self._engine.welcome()
 
@@ -42,8 +44,12 @@ class Link:
         self._thread.start()
 
     def _hear(self) -> None:
+        poller = select.poll()
+        poller.register(self._engine.fileno(), select.POLLIN)
         try:
             while True:
+                if not self._engine.has_ready():
+                    poller.poll()  # it may have nothing to say for hours
                 for message in self._engine.receive():
                     self._take(message)
         except EngineGone as error:
@@ -89,5 +95,6 @@ class Link:
         self._closing = True
         self._engine.hang_up()
         if self._thread is not None:
-            self._thread.join(_END)
+            self._thread.join(0 if self._lost.is_set() else _END)
+            self._engine.cut()
         self._engine.close()
