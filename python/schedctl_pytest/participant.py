@@ -16,6 +16,7 @@ from .suite.owners import owner
 from .suite.settings import Settings, of_project
 from .surroundings import Surroundings
 from .suite.watch import Watch
+from .xdist import CHOOSE
 
 if TYPE_CHECKING:
     from .suite.announce import Suite
@@ -39,7 +40,6 @@ _NOT_NEWS = {
     "errors during collection",
     "nothing to run",
 }
-_CHOOSE = ("auto", "logical")
 _NAMED_MAX = 10
 
 
@@ -87,7 +87,7 @@ class Participant:
         """Where -n auto is left to pytest-xdist the number is the run's."""
         from .xdist import auto
 
-        if self._controller is None or not auto.is_ours(config):
+        if self._controller is None or self._controller.has_begun or not auto.is_ours(config):
             return None
         if auto.VARIABLE in os.environ and not self._surroundings.counts.has(auto.VARIABLE):
             return None
@@ -98,7 +98,7 @@ class Participant:
             return None
 
     def _take_choice(self, option: Any) -> None:
-        if self._xdist or getattr(option, "numprocesses", None) not in _CHOOSE:
+        if self._xdist or getattr(option, "numprocesses", None) not in CHOOSE:
             return
         if getattr(option, "dist", "no") == "no" and not getattr(option, "tx", None):
             option.numprocesses = None

@@ -2,6 +2,8 @@
 in which order the items are to begin, and keeps their seconds.
 
 ``auto`` is the way in for ``pytest -n auto`` without a run, ``controller`` the plugin of both ways;
-``scheduler`` and ``deal`` say which worker gets what. Nothing here is imported where pytest-xdist
+``scheduler`` and ``deal`` say which worker gets what. None of them is imported where pytest-xdist
 does not distribute. The protocol is in docs/run-protocol.md.
 """
+
+CHOOSE = ("auto", "logical")  # what -n may be besides a number

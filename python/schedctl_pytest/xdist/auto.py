@@ -8,10 +8,12 @@ from typing import Any, Optional
 
 from ..engine import Engine, EngineGone
 from ..surroundings import INSIDE, Surroundings
+from . import CHOOSE
 from .attach import Attached, NotAttached, find
 from .controller import Controller
 
 VARIABLE = "PYTEST_XDIST_AUTO_NUM_WORKERS"
+_IN_A_TEST = "PYTEST_CURRENT_TEST"  # in what a test starts, whoever runs that
 # Where nothing is run, or by somebody else.
 _OPTIONS = (
     "collectonly",
@@ -27,7 +29,7 @@ _OPTIONS = (
 
 def workers(config: Any) -> Optional[int]:
     """How many; None where pytest-xdist is to say."""
-    if INSIDE in os.environ or VARIABLE in os.environ or not is_ours(config):
+    if any(name in os.environ for name in (INSIDE, VARIABLE, _IN_A_TEST)) or not is_ours(config):
         return None
     program = find()
     if program is None:
@@ -48,7 +50,10 @@ def workers(config: Any) -> Optional[int]:
 
 
 def is_ours(config: Any) -> bool:
-    """Whether tests are to run, and nobody else implements the hook: whoever does so wins."""
+    """Whether pytest-xdist asks, for tests that are to run, and nobody else implements the hook:
+    whoever does so wins. Others may ask how many CPUs there are."""
+    if getattr(config.option, "numprocesses", None) not in CHOOSE:
+        return False
     if any(getattr(config.option, name, False) for name in _OPTIONS):
         return False
     hook = config.hook.pytest_xdist_auto_num_workers

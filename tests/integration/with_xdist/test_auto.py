@@ -171,6 +171,37 @@ def test_a_pytest_that_a_test_starts_is_left_alone(dealt: Dealt) -> None:
     assert len(heard(ran, "hello")) == 1
 
 
+def test_a_test_s_own_pytest_below_a_serial_one(dealt: Dealt) -> None:
+    """Which nobody but the outer pytest can tell."""
+    dealt.write(
+        test_outer="""
+            def test_outer(pytester):
+                pytester.makepyfile("def test_inner(): pass")
+                inner = pytester.runpytest_inprocess("-n", "auto", "--maxprocesses=1")
+                inner.assert_outcomes(passed=1)
+        """
+    )
+    ran = dealt.run("-p", "pytester", SCHEDCTL_PROGRAM=str(FAKE_ATTACH))
+    assert (ran.status, ran.events) == (0, []), ran.out
+
+
+def test_others_may_ask_how_many(dealt: Dealt) -> None:
+    """Once more, where pytest-xdist has, and where it does not."""
+    dealt.write(
+        conftest="""
+            def pytest_configure(config):
+                if not hasattr(config, "workerinput"):
+                    assert config.hook.pytest_xdist_auto_num_workers(config=config) >= 1
+        """,
+        test_some=FOUR,
+    )
+    assert len(heard(dealt.auto(), "hello")) == 1
+    program = {"SCHEDCTL_PROGRAM": str(FAKE_ATTACH)}
+    assert dealt.run("-n", "0", **program).events == []
+    ran = dealt.suite.run(dealt.suite.launcher("auto", 2, "--engine", "xdist"), ("-nauto",), {})
+    assert ran.status == 0, ran.out + ran.err
+
+
 @pytest.mark.parametrize("after", ["node", "suite", "ran"])
 def test_engine_is_lost(dealt: Dealt, after: str) -> None:
     ran = dealt.write(test_some=FOUR).auto(drop=after)
