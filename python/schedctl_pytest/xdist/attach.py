@@ -1,5 +1,5 @@
-"""``schedctl attach``: an engine for this process, which is there already. It lives as long as we
-hold the other end of its standard input, which no worker inherits."""
+"""``schedctl attach``: an engine for this process, which is there already. It lives until its
+standard input ends, or this process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -41,15 +42,22 @@ class Attached:
     """
 
     def __init__(self, program: str) -> None:
-        self._said = tempfile.TemporaryFile()  # a pipe would have to be read meanwhile
         try:
-            self._process = subprocess.Popen(
-                [program, "attach"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._said,
-            )
+            self._said = tempfile.TemporaryFile()  # a pipe would have to be read meanwhile
         except OSError as error:
+            raise NotAttached(f"no temporary file: {error.strerror}") from error
+        # No pipe: what was forked off this process holds our end, too, and yet we can end it.
+        self._held, stdin = socket.socketpair()
+        try:
+            with stdin:
+                self._process = subprocess.Popen(
+                    [program, "attach"],
+                    stdin=stdin.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=self._said,
+                )
+        except OSError as error:
+            self._held.close()
             self._said.close()
             raise NotAttached(f"{program}: {error.strerror}") from error
         try:
@@ -99,9 +107,13 @@ class Attached:
 
     def close(self, quiet: bool = False) -> None:
         """Ends it, which gives back what it holds, and shows what it said meanwhile."""
-        for stream in self._process.stdin, self._process.stdout:
-            assert stream is not None
-            stream.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        try:
+            self._held.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
+        self._held.close()
         try:
             self._process.wait(_END)
         except subprocess.TimeoutExpired:

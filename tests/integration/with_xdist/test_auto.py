@@ -202,6 +202,23 @@ def test_others_may_ask_how_many(dealt: Dealt) -> None:
     assert ran.status == 0, ran.out + ran.err
 
 
+def test_no_directory_for_temporary_files(dealt: Dealt) -> None:
+    dealt.write(
+        conftest="""
+            import tempfile
+
+            def nowhere(*arguments, **options):
+                raise FileNotFoundError(2, "nowhere")
+
+            tempfile.TemporaryFile = nowhere
+        """,
+        test_some=FOUR,
+    )
+    ran = dealt.auto("-p", "conftest", "--capture=no")
+    assert ran.status == 0 and "4 passed" in ran.out
+    assert ran.err.startswith("schedctl: no temporary file: nowhere;")
+
+
 @pytest.mark.parametrize("after", ["node", "suite", "ran"])
 def test_engine_is_lost(dealt: Dealt, after: str) -> None:
     ran = dealt.write(test_some=FOUR).auto(drop=after)

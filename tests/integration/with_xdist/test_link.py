@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
 from suites import plugin_path
+
+from .conftest import FAKE_ATTACH
 
 LARGE = "x" * (4 << 20)  # more than a socket takes that nobody reads
 
@@ -67,3 +71,18 @@ def test_what_came_with_the_welcome_is_heard(link: Any) -> None:
     link.peer.close()
     link._thread.join(10)
     assert [message["event"] for message in heard] == ["end", "lost"]
+
+
+def test_what_is_forked_off_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine ends although another process has its input, too."""
+    monkeypatch.syspath_prepend(plugin_path())
+    from schedctl_pytest.xdist.attach import Attached
+
+    before = set(os.listdir("/proc/self/fd"))
+    attached = Attached(str(FAKE_ATTACH))
+    opened = {int(fd) for fd in set(os.listdir("/proc/self/fd")) - before}
+    held = [fd for fd in opened if os.path.exists(f"/proc/self/fd/{fd}")]
+    with subprocess.Popen(["sleep", "1000"], pass_fds=held) as other:
+        attached.close()
+        other.kill()
+    assert attached._process.returncode == 0
