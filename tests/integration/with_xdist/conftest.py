@@ -14,6 +14,8 @@ from suites import BUILD, Ran, Suite, plugin_path
 
 FAKE_ATTACH = Path(__file__).with_name("fake_attach.py")
 
+_ALL = "SCHEDCTL_TEST_XDIST"  # "all": every version in every test, which takes minutes
+
 # By the name of a version; what is installed is Debian's.
 INSTALLED = "installed"
 PACKAGES: Dict[str, List[str]] = {
@@ -66,13 +68,12 @@ class Dealt:
         return self.suite.run([], arguments, {"PYTHONPATH": os.pathsep.join(paths), **environ})
 
 
-@pytest.fixture(params=list(PACKAGES) if "SCHEDCTL_TEST_XDIST" in os.environ else [INSTALLED])
+@pytest.fixture(params=list(PACKAGES) if os.environ.get(_ALL) == "all" else [INSTALLED])
 def dealt(suite: Suite, request: Any) -> Dealt:
-    """With SCHEDCTL_TEST_XDIST=all in the environment of each version, which takes minutes."""
     return Dealt(suite, request.param)
 
 
 @pytest.fixture(params=list(PACKAGES))
 def each_version(suite: Suite, request: Any) -> Dealt:
-    """For what may differ between versions most."""
+    """For the few tests that show of every version that it is served at all."""
     return Dealt(suite, request.param)

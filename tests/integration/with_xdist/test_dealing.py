@@ -120,16 +120,16 @@ def test_an_item_that_dies_fails_once(each_version: Dealt) -> None:
     assert sorted(items) == ["test_dies", "test_error", "test_fails", "test_late"]
 
 
-def test_in_the_engine_s_order(each_version: Dealt) -> None:
+def test_in_the_engine_s_order(dealt: Dealt) -> None:
     order = [f"test_one[{name}]" for name in "hgfedcba"]
     seconds = {name: 8 - place for place, name in enumerate(order)}
-    begun = [name for name, _ in notes(each_version, order=order, seconds=seconds)]
+    begun = [name for name, _ in notes(dealt, order=order, seconds=seconds)]
     assert set(begun[:2]) == {"h", "g"}
     assert begun.index("f") < begun.index("d")
 
 
-def test_stops_at_a_failure(each_version: Dealt) -> None:
-    each_version.write(
+def test_stops_at_a_failure(dealt: Dealt) -> None:
+    dealt.write(
         test_some="""
             import pytest
 
@@ -138,7 +138,7 @@ def test_stops_at_a_failure(each_version: Dealt) -> None:
                 assert number != 3
         """
     )
-    ran = each_version.auto("-x")
+    ran = dealt.auto("-x")
     assert ran.status == 2 and "stopping after 1 failures" in ran.out
     assert ran.event("result")["failed"] == 1
 
@@ -150,8 +150,8 @@ def test_no_worker_is_restarted(dealt: Dealt) -> None:
     assert len(heard(ran, "node")) == 2
 
 
-def test_crashed_items_run_again_for_who_asks(each_version: Dealt) -> None:
-    each_version.write(
+def test_crashed_items_run_again_for_who_asks(dealt: Dealt) -> None:
+    dealt.write(
         conftest="""
             def pytest_handlecrashitem(crashitem, report, sched):
                 sched.mark_test_pending(crashitem)
@@ -171,13 +171,13 @@ def test_crashed_items_run_again_for_who_asks(each_version: Dealt) -> None:
             def test_other(number): pass
         """,
     )
-    ran = each_version.auto("--dist", "loadfile")
+    ran = dealt.auto("--dist", "loadfile")
     assert ran.status == 0, ran.out
     assert "6 passed" in ran.summary()
 
 
-def test_collections_that_differ(each_version: Dealt) -> None:
-    each_version.write(
+def test_collections_that_differ(dealt: Dealt) -> None:
+    dealt.write(
         test_some="""
             import os, pytest
 
@@ -185,7 +185,7 @@ def test_collections_that_differ(each_version: Dealt) -> None:
             def test_one(who): pass
         """
     )
-    plain, ours = each_version.plain(), each_version.auto()
+    plain, ours = dealt.plain(), dealt.auto()
     assert ours.status == plain.status == 1
     assert "Different tests were collected between gw" in ours.out
     assert ours.summary() == plain.summary()
@@ -208,13 +208,13 @@ def test_the_last_worker_stays(dealt: Dealt) -> None:
     assert len(notes(dealt, workers=1, end=[0, 1])) == 8
 
 
-def test_more_workers(each_version: Dealt) -> None:
+def test_more_workers(dealt: Dealt) -> None:
     suite = NOTING.replace("0.03", "0.5")
-    path = each_version.suite.path / "notes"
+    path = dealt.suite.path / "notes"
     plan: Dict[str, Any] = {"workers": 1, "more": [1, 1], "environ": {"NOTES": str(path)}}
-    plan["sent"] = str(each_version.suite.path / "sent")
+    plan["sent"] = str(dealt.suite.path / "sent")
     seconds = {f"test_one[{name}]": 9 for name in "abcdefgh"}  # so that it is worth it
-    ran = each_version.write(test_some=suite).auto(seconds=seconds, **plan)
+    ran = dealt.write(test_some=suite).auto(seconds=seconds, **plan)
     assert ran.status == 0
     workers = {f"gw{node['worker']}" for node in heard(ran, "node")}
     assert len(workers) == 2
