@@ -41,18 +41,31 @@ static int make_units(const struct run_suite *s, const struct run_past *past, st
         return speeds ? units_make(&params, ret_units) : -ENOMEM;
 }
 
+/* NULL: no memory. */
+static json_t *list_unit(const struct units *units, uint32_t unit)
+{
+        json_t *list = json_array();
+
+        for (uint32_t i = units->first[unit]; i < units->first[unit + 1]; i++)
+                if (json_array_append_new(list, json_integer(units->items[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        return list;
+}
+
+/* All or nothing: what is in no unit is not run. */
 static int send_plan(struct run_suite *s, const struct units *units)
 {
         json_t *lists = json_array(), *seconds = json_array();
 
-        for (uint32_t u = 0; u < units->n; u++) {
-                json_t *list = json_array();
-
-                for (uint32_t i = units->first[u]; i < units->first[u + 1]; i++)
-                        json_array_append_new(list, json_integer(units->items[i]));
-                json_array_append_new(lists, list);
-                json_array_append_new(seconds, json_real(units->seconds[u]));
-        }
+        for (uint32_t u = 0; u < units->n; u++)
+                if (json_array_append_new(lists, list_unit(units, u)) < 0 ||
+                    json_array_append_new(seconds, json_real(units->seconds[u])) < 0) {
+                        json_decref(lists);
+                        json_decref(seconds);
+                        return -ENOMEM;
+                }
         return run_peer_send(s->peer, json_pack("{s:s, s:s, s:o, s:o, s:o*}", "event", "plan", "mode", "xdist", "units",
                                                 lists, "seconds", seconds, "shard", run_suite_describe_shard(s)));
 }
