@@ -85,8 +85,13 @@ static int watch_process(struct run *run)
                 return 0; /* else its input has to do */
         }
         r = uv_poll_init(&run->loop, &a->process, a->process_fd);
+        if (r < 0) {
+                close(a->process_fd);
+                a->process_fd = -1;
+                return r;
+        }
         a->process.data = run;
-        return r < 0 ? r : uv_poll_start(&a->process, UV_READABLE, on_process);
+        return uv_poll_start(&a->process, UV_READABLE, on_process);
 }
 
 int run_attached_begin(struct run *run, const char *socket)
