@@ -24,7 +24,7 @@ def told(environ):
     except (TypeError, ValueError):
         return
     for name, entry in sorted(entries.items()):
-        if isinstance(entry, list) and len(entry) >= 2:
+        if isinstance(entry, list) and _is_pair(entry[:2]):
             yield str(name), entry[0], entry[1], entry[2:]
 
 
@@ -68,6 +68,16 @@ def handed_on(run, own):
         if in_worker is not None and run.get(name) == value and name not in own and not others:
             added[name] = value
     return added
+
+
+def _is_pair(values):
+    # type: (List[Any]) -> bool
+    text = type(b"".decode())  # what JSON's are, Python 2's too
+    return (
+        len(values) == 2
+        and isinstance(values[0], text)
+        and isinstance(values[1], (text, type(None)))
+    )
 
 
 def _in_worker(environ):

@@ -7,7 +7,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Mapping, Tuple
+    from typing import List, Mapping, Optional, Tuple
 
 _AUTH = "--jobserver-auth="
 _FLAGS = (os.O_RDONLY, os.O_WRONLY)
@@ -26,26 +26,46 @@ class Jobserver(object):
 
     def restore(self):
         # type: () -> None
-        """As a script that calls pytest.main() had them."""
+        """As a script that calls pytest.main() had them, but for numbers that are in use by now."""
         for number, flags in self._closed:
-            try:
-                fd = os.open(self._fifo, flags)
-            except OSError:
-                continue
-            os.dup2(fd, number)
-            os.close(fd)
+            if not _is_open(number):
+                self._open(number, flags)
         self._closed = []
 
-    def _close(self, numbers):
-        # type: (List[str]) -> None
-        for number, flags in zip(numbers, _FLAGS):
-            if number.isdigit() and self._is_pool(int(number)):
-                os.close(int(number))
-                self._closed.append((int(number), flags))
-
-    def _is_pool(self, number):
-        # type: (int) -> bool
+    def _open(self, number, flags):
+        # type: (int, int) -> None
         try:
-            return os.path.samestat(os.fstat(number), os.stat(self._fifo))
+            fd = os.open(self._fifo, flags)
         except OSError:
-            return False
+            return
+        if fd == number:
+            fd = os.dup(fd)
+        os.dup2(fd, number)  # children inherit that one
+        os.close(fd)
+
+    def _close(self, words):
+        # type: (List[str]) -> None
+        for word, flags in zip(words, _FLAGS):
+            number = self._find(word)
+            if number is not None:
+                os.close(number)
+                self._closed.append((number, flags))
+
+    def _find(self, word):
+        # type: (str) -> Optional[int]
+        """The pool's descriptor of that number. MAKEFLAGS may be the user's, and say anything."""
+        try:
+            number = int(word)
+            same = os.path.samestat(os.fstat(number), os.stat(self._fifo))
+        except (OSError, OverflowError, ValueError):
+            return None
+        return number if same else None
+
+
+def _is_open(number):
+    # type: (int) -> bool
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -204,11 +205,56 @@ def test_makeflags_of_the_run_are_gone_in_a_worker(
     assert environ == before
 
 
-@pytest.mark.parametrize("noise", ["", "{", "[]", "null", '{"A": 1}', '{"A": ["1"]}', '"A"'])
+@pytest.mark.parametrize(
+    "noise", ["", "{", "[]", "null", '{"A": 1}', '{"A": ["1"]}', '{"A": [1, 2]}', '"A"']
+)
 def test_noise_is_nothing_to_the_plugin(counts: Any, noise: str) -> None:
     environ = {"SCHEDCTL_WORKER_ENV": noise, "A": "1"}
     counts.Counts(environ)
     assert environ == {"A": "1"}
+
+
+@pytest.fixture
+def pool(counts: Any, tmp_path: Path) -> Iterator[Tuple[Any, Dict[str, str], List[int]]]:
+    """The plugin's module, and an environment with a jobserver of descriptors."""
+    fifo = tmp_path / "jobserver"
+    os.mkfifo(fifo)
+    fds = [os.open(fifo, os.O_RDWR), os.open(fifo, os.O_WRONLY)]
+    environ = {
+        "SCHEDCTL_RUN": str(tmp_path / "control"),
+        "MAKEFLAGS": f" -j2 --jobserver-auth={fds[0]},{fds[1]}",
+    }
+    yield importlib.import_module("schedctl_pytest.jobserver"), environ, fds
+    for fd in fds:
+        os.close(fd)
+
+
+def test_descriptors_of_the_jobserver_are_closed_and_there_again(pool: Any) -> None:
+    module, environ, fds = pool
+    keep = os.open(environ["SCHEDCTL_RUN"].replace("control", "jobserver"), os.O_RDWR)
+    closed = module.Jobserver(environ)
+    with pytest.raises(OSError):
+        os.fstat(fds[0])
+    closed.restore()
+    assert all(os.path.samestat(os.fstat(fd), os.fstat(keep)) for fd in fds)
+    assert all(os.get_inheritable(fd) for fd in fds)
+    os.close(keep)
+
+
+def test_a_descriptor_that_has_another_use_by_then_is_left_alone(pool: Any) -> None:
+    module, environ, fds = pool
+    closed = module.Jobserver(environ)
+    for fd in fds:
+        assert os.open(os.devnull, os.O_RDWR) == fd
+    closed.restore()
+    assert all(os.path.samestat(os.fstat(fd), os.stat(os.devnull)) for fd in fds)
+
+
+@pytest.mark.parametrize("value", ["99999999999,5", "\xb2,5", "-2,-2", "fifo:/nowhere", "3", ""])
+def test_what_makeflags_say_of_a_jobserver_may_be_anything(pool: Any, value: str) -> None:
+    module, environ, fds = pool
+    module.Jobserver({**environ, "MAKEFLAGS": f"--jobserver-auth={value}"}).restore()
+    assert all(os.fstat(fd) for fd in fds)
 
 
 def test_an_environment_made_anew_gets_what_nobody_has_set_in_it(counts: Any) -> None:
