@@ -11,7 +11,7 @@
 #include "cli/run_tree.h"
 #include "lib/util.h"
 
-static size_t count_active(const struct run *run)
+size_t run_held_count_suites(const struct run *run)
 {
         size_t n = 0;
 
@@ -54,7 +54,7 @@ static void divide(struct run *run)
 {
         CLEANUP_FREE struct run_share_party *parties = NULL;
         CLEANUP_FREE struct cpuset *shares = NULL;
-        size_t most = count_active(run) + 1, n, i = 0;
+        size_t most = run_held_count_suites(run) + 1, n, i = 0;
 
         if (cpuset_is_empty(&run->lease.kept))
                 return;
@@ -207,7 +207,7 @@ void run_spare(struct run *run, struct run_suite *suite, unsigned pu)
         struct cpuset set = {0};
 
         cpuset_add(&set, pu);
-        if (run_tokens_is_client(run->tokens) && count_active(run) < 2) {
+        if (run_tokens_is_client(run->tokens) && run_held_count_suites(run) < 2) {
                 run_usable_spare(run, pu);
                 return;
         }

@@ -27,19 +27,10 @@ static size_t count_workers(const struct run *run)
         return n;
 }
 
-static size_t count_active(const struct run *run)
-{
-        size_t n = 0;
-
-        for (const struct run_suite *s = run->suites; s; s = s->next)
-                n += run_suite_is_active(s);
-        return n;
-}
-
 /* What one suite could not use another may. */
 static void follow_suites(struct run *run)
 {
-        size_t n = count_active(run);
+        size_t n = run_held_count_suites(run);
 
         if (n > run->usable.n_suites)
                 run->usable.spared = (struct cpuset){0};
