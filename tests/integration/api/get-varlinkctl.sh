@@ -9,7 +9,8 @@ set -euo pipefail
 folder=$(realpath -m "${1:?}")
 codename=trixie
 least=257
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# shellcheck source=tests/integration/debian-apt.sh
+source "$(dirname "$(realpath "$0")")/../debian-apt.sh"
 
 give_up() {
         echo "$1" >&2
@@ -38,29 +39,8 @@ if [[ -x $folder/varlinkctl ]]; then
 fi
 work=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"/apt/{state/lists/partial,cache/archives/partial,parts} "$work/root"
-# shellcheck disable=SC2016 # apt's own $()
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-        grep -m 1 '/debian/*$') || mirror=http://deb.debian.org/debian
-echo "deb [signed-by=$keyring] $mirror $codename main" >"$work/apt/sources"
-: >"$work/apt/status"
-cat >"$work/apt/conf" <<EOF
-Dir::State "$work/apt/state";
-Dir::State::status "$work/apt/status";
-Dir::Cache "$work/apt/cache";
-Dir::Etc::sourcelist "$work/apt/sources";
-Dir::Etc::sourceparts "$work/apt/parts";
-Dir::Etc::preferences "$work/apt/none";
-Dir::Etc::preferencesparts "$work/apt/parts";
-APT::Sandbox::User "";
-APT::Install-Recommends "false";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Acquire::Retries "1";
-Acquire::http::Timeout "20";
-Debug::NoLocking "true";
-EOF
-export APT_CONFIG=$work/apt/conf LC_ALL=C
+mkdir "$work/root"
+use_debian "$work/apt" deb "$codename"
 {
         timeout 120 apt-get -q update &&
                 # What the shared library of systemd's programs needs, and of systemd itself the one program.

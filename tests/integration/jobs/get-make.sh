@@ -8,7 +8,8 @@
 set -euo pipefail
 folder=$(realpath -m "${1:?}")
 codename=trixie
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# shellcheck source=tests/integration/debian-apt.sh
+source "$(dirname "$(realpath "$0")")/../debian-apt.sh"
 
 give_up() {
         echo "no make 4.4: $1" >&2
@@ -35,28 +36,7 @@ flock -w 300 9 || give_up "another process holds $folder.lock"
 found && exit
 work=$(mktemp -d) # configure takes no path with a blank
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"/apt/{state/lists/partial,cache/archives/partial,parts}
-# shellcheck disable=SC2016 # apt's own $()
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-        grep -m 1 '/debian/*$') || mirror=http://deb.debian.org/debian
-echo "deb-src [signed-by=$keyring] $mirror $codename main" >"$work/apt/sources"
-: >"$work/apt/status"
-cat >"$work/apt/conf" <<EOF
-Dir::State "$work/apt/state";
-Dir::State::status "$work/apt/status";
-Dir::Cache "$work/apt/cache";
-Dir::Etc::sourcelist "$work/apt/sources";
-Dir::Etc::sourceparts "$work/apt/parts";
-Dir::Etc::preferences "$work/apt/none";
-Dir::Etc::preferencesparts "$work/apt/parts";
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Acquire::Retries "1";
-Acquire::http::Timeout "20";
-Debug::NoLocking "true";
-EOF
-export APT_CONFIG=$work/apt/conf LC_ALL=C
+use_debian "$work/apt" deb-src "$codename"
 cd "$work"
 {
         timeout 120 apt-get -q update && timeout 120 apt-get -q --download-only source make
