@@ -18,6 +18,8 @@ import pytest
 
 import suites
 
+from .scripted_service import Service
+
 BUILD = Path(os.environ.get("SCHEDCTL_BUILD", "build")).resolve()
 SCHEDCTL = BUILD / "cli" / "schedctl"
 SCHEDD = BUILD / "daemon" / "schedd"
@@ -258,3 +260,19 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
     finally:
         made.stop_runs()
         made.stop_services()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """Does what the test says."""
+    made = Service(tmp_path / "schedd.sock")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, service: Service) -> Iterator[Runs]:
+    """Runs beside that one."""
+    made = Runs(tmp_path)
+    yield made
+    made.stop_runs()

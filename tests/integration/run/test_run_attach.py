@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, List, Optional
 
 import pytest
 
@@ -92,20 +92,6 @@ class Peer:
         return err
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def attached(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
-
-
 def test_says_what_there_is(runs: Runs) -> None:
     """With a real service; in the end everything is given back."""
     peer = Peer(runs, None)
@@ -182,9 +168,9 @@ def test_nobody_to_wait_for(runs: Runs) -> None:
     runs.expect_clean()
 
 
-def test_it_ends_with_its_process(attached: Runs, service: Service) -> None:
+def test_it_ends_with_its_process(scripted: Runs, service: Service) -> None:
     """Also where somebody else holds the other end of its input; and ends nobody."""
-    peer = Peer(attached, service)
+    peer = Peer(scripted, service)
     peer.begin(1, 1, ["a"])
     leaves = "subprocess.Popen(['sleep', '1000'], pass_fds=[attach.stdin.fileno()]).pid"
     left = peer.ask(leaves)
@@ -196,9 +182,9 @@ def test_it_ends_with_its_process(attached: Runs, service: Service) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM])
 def test_a_signal_to_the_group_is_not_its_affair(
-    attached: Runs, service: Service, how: signal.Signals
+    scripted: Runs, service: Service, how: signal.Signals
 ) -> None:
-    peer = Peer(attached, service)
+    peer = Peer(scripted, service)
     peer.ask(f"__import__('signal').signal({int(how)}, lambda *_: None) and None")
     for _ in range(3):
         os.killpg(peer.process.pid, how)
@@ -208,26 +194,26 @@ def test_a_signal_to_the_group_is_not_its_affair(
     peer.end()
 
 
-def test_sigterm_to_it_alone_ends_it(attached: Runs, service: Service) -> None:
-    peer = Peer(attached, service)
+def test_sigterm_to_it_alone_ends_it(scripted: Runs, service: Service) -> None:
+    peer = Peer(scripted, service)
     os.kill(peer.attach, signal.SIGTERM)
     assert peer.ask(f"attach.wait({PATIENCE})") == 0
     assert peer.ask("1 + 1") == 2
 
 
 @pytest.mark.parametrize("victim", ["guardian", "engine"])
-def test_half_of_it_is_killed(attached: Runs, service: Service, victim: str) -> None:
-    peer = Peer(attached, service)
+def test_half_of_it_is_killed(scripted: Runs, service: Service, victim: str) -> None:
+    peer = Peer(scripted, service)
     (engine,) = children_of(peer.attach)
     os.kill({"guardian": peer.attach, "engine": engine}[victim], signal.SIGKILL)
     wait_gone(engine)
     wait_gone(peer.attach)
     assert peer.ask("1 + 1") == 2
-    assert victim == "guardian" or not list(attached.runtime.glob("schedctl-*"))
+    assert victim == "guardian" or not list(scripted.runtime.glob("schedctl-*"))
 
 
-def test_a_pause_stops_what_is_below_the_peer(attached: Runs, service: Service) -> None:
-    peer = Peer(attached, service)
+def test_a_pause_stops_what_is_below_the_peer(scripted: Runs, service: Service) -> None:
+    peer = Peer(scripted, service)
     peer.begin(2, 2, ["a"])
     nodes = peer.pids()
     (engine,) = children_of(peer.attach)
@@ -242,8 +228,8 @@ def test_a_pause_stops_what_is_below_the_peer(attached: Runs, service: Service) 
 
 
 @pytest.mark.parametrize("how", ["end", "kill"])
-def test_nobody_stands_still_for_ever(attached: Runs, service: Service, how: str) -> None:
-    peer = Peer(attached, service)
+def test_nobody_stands_still_for_ever(scripted: Runs, service: Service, how: str) -> None:
+    peer = Peer(scripted, service)
     peer.begin(len(CPUS), 1, ["a"])
     (node,) = peer.pids()
     service.pause(CPUS)
@@ -255,8 +241,8 @@ def test_nobody_stands_still_for_ever(attached: Runs, service: Service, how: str
     assert state_of(node) != "T"
 
 
-def test_workers_are_as_nice_as_the_lease(attached: Runs, service: Service) -> None:
-    peer = Peer(attached, service, nice=NICENESS)
+def test_workers_are_as_nice_as_the_lease(scripted: Runs, service: Service) -> None:
+    peer = Peer(scripted, service, nice=NICENESS)
     before = os.getpriority(os.PRIO_PROCESS, 0)
     peer.begin(1, 1, ["a"])
     (node,) = peer.pids()
@@ -271,10 +257,10 @@ def wanted(pus: List[int]) -> Dict[str, Any]:
 
 
 @needs_two_cpus
-def test_workers_leave_a_cpu_that_is_wanted_back(attached: Runs, service: Service) -> None:
+def test_workers_leave_a_cpu_that_is_wanted_back(scripted: Runs, service: Service) -> None:
     """An exact number of them: moved, and back where there is room again; none is ended."""
     kept, lost = CPUS[0], CPUS[1]
-    peer = Peer(attached, service)
+    peer = Peer(scripted, service)
     peer.begin(2, 2, ["a", "b", "c"])
     assert sorted(peer.pus()) == [[kept], [lost]]
     service.grant(CPUS, **wanted([lost]))
@@ -291,10 +277,10 @@ def test_workers_leave_a_cpu_that_is_wanted_back(attached: Runs, service: Servic
 
 
 @needs_two_cpus
-def test_workers_are_as_many_as_cpus(attached: Runs, service: Service) -> None:
+def test_workers_are_as_many_as_cpus(scripted: Runs, service: Service) -> None:
     """A number that the engine chose follows the lease."""
     kept, lost = CPUS[0], CPUS[1]
-    peer = Peer(attached, service)
+    peer = Peer(scripted, service)
     peer.begin(0, 2, [f"a.py::{n}" for n in range(40)])
     peer.ask("controller.ran([0, 0, 10.0])")
     (victim,) = [n for n, pus in enumerate(peer.pus()) if pus == [lost]]
@@ -311,10 +297,10 @@ def test_workers_are_as_many_as_cpus(attached: Runs, service: Service) -> None:
 
 
 @needs_two_cpus
-def test_no_more_workers_than_there_is_work_for(attached: Runs, service: Service) -> None:
+def test_no_more_workers_than_there_is_work_for(scripted: Runs, service: Service) -> None:
     """What a worker that would start now could not use is given back, for good."""
     kept, free = CPUS[0], CPUS[1]
-    peer = Peer(attached, service)
+    peer = Peer(scripted, service)
     peer.begin(0, 1, ["a", "b"])
     assert peer.pus() == [[kept]]
     assert service.expect("Update", "max")["max"] == 1

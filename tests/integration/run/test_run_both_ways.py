@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Set
+from typing import Dict, List, Set
 
 import pytest
 
@@ -21,17 +21,8 @@ FIRST, REST = CPUS[:1], CPUS[1:]
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runs(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
+def runs(scripted: Runs) -> Runs:
+    return scripted
 
 
 def want_back(service: Service) -> None:

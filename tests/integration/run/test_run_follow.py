@@ -31,17 +31,8 @@ def test_item(n):
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runs(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
+def runs(scripted: Runs) -> Runs:
+    return scripted
 
 
 def start_suite(runs: Runs, n: int, held: int, *options: object) -> "subprocess.Popen[str]":

@@ -64,17 +64,8 @@ def group() -> Iterator[Group]:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runs(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
+def runs(scripted: Runs) -> Runs:
+    return scripted
 
 
 # Each says that it is there and waits for a word, before and after it takes memory.

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
@@ -18,17 +17,8 @@ SWITCH = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runs(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
+def runs(scripted: Runs) -> Runs:
+    return scripted
 
 
 class Session:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import List, Tuple
 
 import pytest
 
@@ -25,17 +25,8 @@ UP = "echo up; read line"
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runs(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
+def runs(scripted: Runs) -> Runs:
+    return scripted
 
 
 def state_of(pid: int) -> str:

@@ -12,7 +12,7 @@ import sys
 import termios
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Tuple
 
 import pytest
 
@@ -200,20 +200,6 @@ def until(holds: Callable[[], bool]) -> None:
 @pytest.fixture
 def fifo(tmp_path: Path) -> Jobserver:
     return Jobserver(tmp_path, "fifo")
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "schedd.sock")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def scripted(tmp_path: Path, service: Service) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.stop_runs()
 
 
 def start(runs: Runs, jobserver: Jobserver) -> Tuple["subprocess.Popen[str]", Barrier, Barrier]:
