@@ -1,6 +1,5 @@
 /* schedctl merge: what several CI nodes have left, JUnit files, histories, coverage, becomes one of each. */
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -51,7 +50,7 @@ struct merge {
         struct merge_repeats repeats;
         struct merge_histories histories;
         struct history_import history_of_all;
-        struct merge_texts errors;
+        struct merge_texts errors; /* that are no input's */
         struct merge_report report;
         FILE *spool;
 };
@@ -65,27 +64,9 @@ static void finish(struct merge *m)
         merge_repeats_finish(&m->repeats);
         merge_histories_finish(&m->histories);
         history_import_finish(&m->history_of_all);
-        for (size_t i = 0; i < m->errors.n; i++)
-                free(m->errors.list[i]);
-        free(m->errors.list);
+        merge_texts_finish(&m->errors);
         if (m->spool)
                 fclose(m->spool);
-}
-
-/* An error that is no input's. 0: goes on with the rest. */
-__attribute__((format(printf, 2, 3))) static int add_error(struct merge *m, const char *format, ...)
-{
-        CLEANUP_FREE char *text = NULL;
-        va_list args;
-
-        va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
-        va_end(args);
-        if (!text || array_reserve(&m->errors.list, m->errors.n, &m->errors.allocated, sizeof(*m->errors.list)) < 0)
-                return -ENOMEM;
-        m->errors.list[m->errors.n++] = TAKE(text);
-        return 0;
 }
 
 /* Reading */
@@ -137,7 +118,7 @@ static int open_spool(struct merge *m)
         if (m->junit)
                 r = merge_spool_open(m->junit, &m->spool);
         if (r < 0) {
-                r = add_error(m, "%s: %s", m->junit, strerror(-r));
+                r = merge_texts_add(&m->errors, "%s: %s", m->junit, strerror(-r));
                 m->junit = NULL;
         }
         if (r == 0 && !m->spool)
@@ -182,7 +163,7 @@ static int write_output(struct merge *m, const char *path, int (*write)(struct m
         if (output.file)
                 r = merge_output_end(&output, r);
         *ret_wrote = r == 0;
-        return r < 0 ? add_error(m, "%s: %s", path, strerror(-r)) : 0;
+        return r < 0 ? merge_texts_add(&m->errors, "%s: %s", path, strerror(-r)) : 0;
 }
 
 static int put_junit(struct merge *m, FILE *to)
@@ -204,7 +185,7 @@ static int put_coverage(struct merge *m)
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return add_error(m, "%s", text);
+                return merge_texts_add(&m->errors, "%s", text);
         if (text)
                 merge_report_complain(text);
         return 0;
@@ -217,7 +198,7 @@ static bool has_files(struct merge *m, const char *path, enum merge_kind kind, c
                 return false;
         if (m->report.n_files[kind] > 0)
                 return true;
-        *ret_r = add_error(m, "%s is not written: there is no %s to join", path, what);
+        *ret_r = merge_texts_add(&m->errors, "%s is not written: there is no %s to join", path, what);
         return false;
 }
 
@@ -255,7 +236,7 @@ static int tell(struct merge *m)
         if (r == -ENOMEM || (r == 0 && !ferror(to)))
                 return r;
         merge_report_complain("the report cannot be written");
-        return add_error(m, "the report cannot be written");
+        return merge_texts_add(&m->errors, "the report cannot be written");
 }
 
 static int merge(struct merge *m, char *const *paths, size_t n)

@@ -3,18 +3,40 @@
 
 #include <errno.h>
 #include <search.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "lib/util.h"
+
+void merge_texts_finish(struct merge_texts *texts)
+{
+        for (size_t i = 0; i < texts->n; i++)
+                free(texts->list[i]);
+        free(texts->list);
+        *texts = (struct merge_texts){0};
+}
+
+int merge_texts_add(struct merge_texts *texts, const char *format, ...)
+{
+        CLEANUP_FREE char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
+        va_end(args);
+        if (!text || array_reserve(&texts->list, texts->n, &texts->allocated, sizeof(*texts->list)) < 0)
+                return -ENOMEM;
+        texts->list[texts->n++] = TAKE(text);
+        return 0;
+}
 
 static void finish_suite(struct merge_suite *suite)
 {
         free(suite->path);
         merge_attributes_finish(&suite->attributes);
         merge_attributes_finish(&suite->marks);
-        for (size_t i = 0; i < suite->properties.n; i++)
-                free(suite->properties.list[i]);
-        free(suite->properties.list);
+        merge_texts_finish(&suite->properties);
         for (unsigned i = 0; i < MERGE_PARTS; i++)
                 free(suite->parts[i].list);
 }

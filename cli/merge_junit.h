@@ -56,6 +56,10 @@ struct merge_texts {
         size_t n, allocated;
 };
 
+void merge_texts_finish(struct merge_texts *texts);
+/* -ENOMEM. */
+int merge_texts_add(struct merge_texts *texts, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 struct merge_suite {
         uint32_t parent;     /* a lower index */
         unsigned n_elements; /* that were joined */

@@ -1,19 +1,11 @@
 #include "cli/merge_shards.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "lib/util.h"
 
 enum { SHARDS_MAX = 1000000 };
-
-static void finish_texts(struct merge_texts *texts)
-{
-        for (size_t i = 0; i < texts->n; i++)
-                free(texts->list[i]);
-        free(texts->list);
-}
 
 static void finish_shard(struct merge_shard *shard)
 {
@@ -27,24 +19,9 @@ void merge_shards_finish(struct merge_shards *shards)
         for (size_t i = 0; i < shards->n; i++)
                 finish_shard(&shards->list[i]);
         free(shards->list);
-        finish_texts(&shards->missing);
-        finish_texts(&shards->problems);
+        merge_texts_finish(&shards->missing);
+        merge_texts_finish(&shards->problems);
         *shards = (struct merge_shards){0};
-}
-
-__attribute__((format(printf, 2, 3))) static int add_text(struct merge_texts *texts, const char *format, ...)
-{
-        CLEANUP_FREE char *text = NULL;
-        va_list args;
-
-        va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
-        va_end(args);
-        if (!text || array_reserve(&texts->list, texts->n, &texts->allocated, sizeof(*texts->list)) < 0)
-                return -ENOMEM;
-        texts->list[texts->n++] = TAKE(text);
-        return 0;
 }
 
 /* Reading the marks */
@@ -183,8 +160,8 @@ static int judge_split(struct merge_shards *shards, struct merge_shard *list, si
         for (size_t i = 0; i < n && r == 0; i++) {
                 list[i].odd = !are_of_one_split(&list[i], &most);
                 if (list[i].odd)
-                        r = add_text(&shards->problems, "%s: shard %u/%u %s", paths[list[i].input], list[i].index,
-                                     list[i].count, say_difference(&list[i], &most));
+                        r = merge_texts_add(&shards->problems, "%s: shard %u/%u %s", paths[list[i].input],
+                                            list[i].index, list[i].count, say_difference(&list[i], &most));
         }
         return r;
 }
@@ -214,11 +191,11 @@ static int judge_times(struct merge_shards *shards, const struct merge_shard *li
 
         for (unsigned i = 1; i <= count && r == 0; i++) {
                 if (times[i] == 0) {
-                        r = add_text(&shards->missing, "%u/%u", i, count);
+                        r = merge_texts_add(&shards->missing, "%u/%u", i, count);
                         if (r == 0)
-                                r = add_text(&shards->problems, "shard %u/%u is missing", i, count);
+                                r = merge_texts_add(&shards->problems, "shard %u/%u is missing", i, count);
                 } else if (times[i] > sets) {
-                        r = add_text(&shards->problems, "shard %u/%u is there %u times", i, count, times[i]);
+                        r = merge_texts_add(&shards->problems, "shard %u/%u is there %u times", i, count, times[i]);
                 }
         }
         *ret_sets = sets;
@@ -232,8 +209,8 @@ static int judge_dealt(struct merge_shards *shards, struct merge_tests *tests, c
         int r = shard->dealt ? merge_tests_count_of(tests, shard->input, &n) : 0;
 
         if (r == 0 && n < shard->dealt)
-                r = add_text(&shards->problems, "%s: shard %u/%u has %llu of its %llu tests", path, shard->index,
-                             shard->count, (unsigned long long)n, (unsigned long long)shard->dealt);
+                r = merge_texts_add(&shards->problems, "%s: shard %u/%u has %llu of its %llu tests", path, shard->index,
+                                    shard->count, (unsigned long long)n, (unsigned long long)shard->dealt);
         return r;
 }
 
@@ -254,14 +231,14 @@ static int judge_tests(struct merge_shards *shards, struct merge_tests *tests, c
         r = merge_tests_count_different(tests, inputs, n, &n_ran);
         if (r == 0 && n_ran < most) {
                 shards->n_never += most - n_ran;
-                r = add_text(&shards->problems, "%llu of %llu tests never ran", (unsigned long long)(most - n_ran),
-                             (unsigned long long)most);
+                r = merge_texts_add(&shards->problems, "%llu of %llu tests never ran",
+                                    (unsigned long long)(most - n_ran), (unsigned long long)most);
         }
         if (r == 0 && sets == 1)
                 r = merge_tests_count_repeated(tests, inputs, n, &n_twice);
         if (r == 0 && n_twice > 0)
-                r = add_text(&shards->problems, "%llu test%s ran in more than one shard", (unsigned long long)n_twice,
-                             n_twice == 1 ? "" : "s");
+                r = merge_texts_add(&shards->problems, "%llu test%s ran in more than one shard",
+                                    (unsigned long long)n_twice, n_twice == 1 ? "" : "s");
         return r;
 }
 
