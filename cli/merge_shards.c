@@ -124,10 +124,10 @@ static bool are_of_one_split(const struct merge_shard *a, const struct merge_sha
         return a->count == b->count && strcmp(a->collection, b->collection) == 0 && strcmp(a->split, b->split) == 0;
 }
 
-/* The split that most of them are of; of several the first one's. */
+/* The split that most of them are of, at least one; of several the first one's. */
 static const struct merge_shard *find_split(const struct merge_shard *list, size_t n)
 {
-        const struct merge_shard *most = NULL;
+        const struct merge_shard *most = list;
         size_t n_most = 0;
 
         for (size_t i = 0; i < n; i++) {
