@@ -53,13 +53,17 @@ static void on_settled(uv_timer_t *timer)
         }
 }
 
+/* Of signals in quick succession the kernel may merge more here than for the guardian: then copies are more than direct
+ * ones, and come right behind each other. */
 static void take_copy(struct run_signals *s, int sig)
 {
-        uint64_t direct = s->pending[sig].direct;
+        uint64_t direct = s->pending[sig].direct, now = uv_now(s->settle.loop);
 
         s->pending[sig].direct = 0;
-        if (direct && uv_now(s->settle.loop) - direct <= RUN_MATCH_MS)
+        if (direct && now - direct <= RUN_MATCH_MS) {
+                s->pending[sig].direct = now - RUN_MATCH_MS + RUN_MERGED_MS;
                 return;
+        }
         s->pending[sig].copy = true;
         if (!uv_is_active((uv_handle_t *)&s->settle))
                 uv_timer_start(&s->settle, on_settled, RUN_SETTLE_MS, 0);

@@ -17,6 +17,7 @@
 enum {
         RUN_SETTLE_MS = 5,
         RUN_MATCH_MS = 2000,
+        RUN_MERGED_MS = 100,  /* for how long one direct signal may have more copies */
         RUN_SIGNALS_MAX = 65, /* signal numbers; _NSIG */
 };
 
