@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from run.conftest import Barrier
+from run.conftest import Barrier, needs_two_cpus
 from service.conftest import Service, StartService
 
 from .conftest import PATIENCE, leases_of, wait_until
@@ -35,9 +35,6 @@ def test_item(n):
         with open("go", "rb", buffering=0) as file:
             file.read(1)
 """
-needs_two_cpus = pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs for two workers"
-)
 
 
 @pytest.fixture

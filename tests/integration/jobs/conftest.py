@@ -14,14 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run.conftest import BUILD, PATIENCE, Runs, runs
+from run.conftest import BUILD, PATIENCE, Runs, needs_two_cpus, runs
 from run.scripted_service import CPUS, Service
 
-__all__ = ["CPUS", "Client", "Log", "PATIENCE", "Runs", "log", "runs", "served", "until"]
+__all__ = [
+    "CPUS",
+    "Client",
+    "Log",
+    "PATIENCE",
+    "Runs",
+    "log",
+    "needs_two_cpus",
+    "runs",
+    "served",
+    "until",
+]
 
 HERE = Path(__file__).resolve().parent
 FETCHING = 300  # seconds for what comes over the network
-ONE_CPU = len(CPUS) < 2
 MANY = list(range(8))
 
 # A client of the pool: it answers each line of its standard input with one of JSON.

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import MANY, ONE_CPU, PATIENCE, Log, Make, Runs, Served
-
-needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
+from .conftest import MANY, PATIENCE, Log, Make, Runs, Served, needs_two_cpus
 
 PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
 MAKEFILE = """

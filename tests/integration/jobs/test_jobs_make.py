@@ -9,9 +9,7 @@ import textwrap
 
 import pytest
 
-from .conftest import CPUS, MANY, ONE_CPU, PATIENCE, Log, Make, Runs, Served
-
-needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two jobs")
+from .conftest import CPUS, MANY, PATIENCE, Log, Make, Runs, Served, needs_two_cpus
 
 PREFIX = ".RECIPEPREFIX = >\n"
 # Jobs that note when they begin and end; a suite whose tests do so too.

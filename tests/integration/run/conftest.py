@@ -25,6 +25,10 @@ SCHEDCTL = BUILD / "cli" / "schedctl"
 SCHEDD = BUILD / "daemon" / "schedd"
 PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by it
 ASKED_AT_MOST = 1000
+
+needs_two_cpus = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs to use at the same time"
+)
 OTHERS_MARK = "SCHEDCTL_TEST_OTHERS"
 # As systemd passes a listening socket; here it comes as standard input.
 ACTIVATE = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" --config "$1" 3<&0 </dev/null'
@@ -175,6 +179,16 @@ class Runs:
     def leases(self) -> List[Dict[str, Any]]:
         leases: List[Dict[str, Any]] = json.loads(self.status("--json"))["leases"]
         return leases
+
+    def expect_apart(self, number: int) -> None:
+        """As many leases, each with PUs and none with another's.
+
+        The PU that a lease begins with is shared until the lease that had it has given it back.
+        """
+        assert any(
+            len(leases) == number and all(lease["pus"] and not lease["shared"] for lease in leases)
+            for leases in (self.leases() for _ in range(ASKED_AT_MOST))
+        )
 
     def status(self, *arguments: str) -> str:
         return subprocess.run(

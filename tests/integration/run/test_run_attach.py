@@ -13,12 +13,10 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
-from .conftest import ASKED_AT_MOST, PATIENCE, Runs, children_of, wait_gone
+from .conftest import ASKED_AT_MOST, PATIENCE, Runs, children_of, wait_gone, needs_two_cpus
 from .scripted_service import CPUS, Service
 from .test_run_pause import state_of
-from .test_run_suites import ONE_CPU
 
-needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs")
 NICENESS = 3
 
 # A controller that obeys: each line of its input is an expression, whose value it prints.

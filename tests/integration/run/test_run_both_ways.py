@@ -11,11 +11,11 @@ from typing import Dict, List, Set
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of
+from .conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus
 from .scripted_service import CPUS, Service
-from .test_run_suites import ONE_CPU, pytest_command
+from .test_run_suites import pytest_command
 
-pytestmark = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs")
+pytestmark = needs_two_cpus
 
 FIRST, REST = CPUS[:1], CPUS[1:]
 

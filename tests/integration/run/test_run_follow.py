@@ -10,12 +10,10 @@ from typing import Iterator, List
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs
+from .conftest import PATIENCE, Barrier, Runs, needs_two_cpus
 from .scripted_service import CPUS, Service
 from .test_run_protocol import PREFACE
-from .test_run_suites import ONE_CPU, pytest_command
-
-needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
+from .test_run_suites import pytest_command
 
 # The first ones say that they have begun, and wait for a word.
 ITEMS = """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any, Dict, List, Tuple
+from typing import List, Tuple
 
 import pytest
 
-from .conftest import ASKED_AT_MOST, BUILD, PATIENCE, Barrier, Runs
-from .test_run_suites import ONE_CPU, pytest_command
+from .conftest import ASKED_AT_MOST, BUILD, PATIENCE, Barrier, Runs, needs_two_cpus
+from .test_run_suites import pytest_command
 
 # The first two wait for a word each; all say where they ran.
 HELD = """
@@ -42,9 +42,6 @@ def finish_held(run: "subprocess.Popen[str]", go: Barrier) -> str:
     assert run.returncode == 0, out + err
     assert "6 passed" in out
     return err
-
-
-needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
 
 
 @needs_two_cpus
@@ -94,16 +91,11 @@ def test_a_pu_wanted_back_in_the_midst_of_an_item(runs: Runs) -> None:
     first, go = start_held(runs)
     second = runs.start("--", "sh", "-c", "echo up; read line", stdin=subprocess.PIPE)
     assert second.stdout and second.stdout.readline() == "up\n"
-    assert any(are_apart(runs.leases()) for _ in range(ASKED_AT_MOST))
+    runs.expect_apart(2)
     second.communicate("go on\n", timeout=PATIENCE)
     assert second.returncode == 0
     finish_held(first, go)
     runs.expect_clean()
-
-
-def are_apart(leases: List[Dict[str, Any]]) -> bool:
-    pus = [pu for lease in leases for pu in lease["pus"]]
-    return len(leases) == 2 and all(lease["pus"] for lease in leases) and len(set(pus)) == len(pus)
 
 
 @needs_two_cpus

@@ -13,11 +13,11 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of
+from .conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus
 from .scripted_service import CPUS, Service
-from .test_run_suites import ONE_CPU, pytest_command
+from .test_run_suites import pytest_command
 
-pytestmark = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
+pytestmark = needs_two_cpus
 
 MIB = 1 << 20
 GROUPS = Path("/sys/fs/cgroup/memory")

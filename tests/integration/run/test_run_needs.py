@@ -11,9 +11,9 @@ from typing import Any, Dict
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, idle_cpus
+from .conftest import PATIENCE, Barrier, Runs, idle_cpus, needs_two_cpus
 from .test_run_protocol import Scripts, scripts
-from .test_run_suites import ONE_CPU, pytest_command, summaries
+from .test_run_suites import pytest_command, summaries
 
 __all__ = ["scripts"]
 N_CPUS = len(os.sched_getaffinity(0))
@@ -177,7 +177,7 @@ def test_wide(n):
 """
 
 
-@pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for one test")
+@needs_two_cpus
 def test_a_wide_item_may_use_its_cpus(runs: Runs) -> None:
     (runs.directory / "test_wide.py").write_text(WIDE)
     for _ in range(2):

@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from .conftest import PATIENCE, Runs
+from .conftest import PATIENCE, Runs, needs_two_cpus
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 ASKS = """
@@ -88,7 +88,7 @@ def test_it_is_one_in_a_worker(runs: Runs, options: Any) -> None:
     assert [answer["workers"] for answer in answers] == [1] * 4
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+@needs_two_cpus
 def test_it_is_two_in_a_test_that_has_two(runs: Runs) -> None:
     answers = noted(runs, ASKS + WIDE, "-w", 2)
     assert sorted(answer["workers"] for answer in answers) == [1, 1, 1, 1, 2]

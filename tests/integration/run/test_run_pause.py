@@ -14,9 +14,9 @@ from typing import List, Tuple
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of, wait_gone
+from .conftest import PATIENCE, Barrier, Runs, children_of, wait_gone, needs_two_cpus
 from .scripted_service import CPUS, Service
-from .test_run_suites import ONE_CPU, pytest_command
+from .test_run_suites import pytest_command
 
 PAUSED, GOES_ON = "schedctl: paused; its CPUs are given back\n", "schedctl: goes on\n"
 
@@ -177,7 +177,7 @@ def began(run: "subprocess.Popen[str]") -> List[float]:
     return [struct.unpack_from("@Id", path.read_bytes())[1] for path in states]
 
 
-@pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
+@needs_two_cpus
 def test_clocks_stand_still(runs: Runs, service: Service) -> None:
     run, go = start_suite(runs, service)
     before = began(run)
@@ -195,7 +195,7 @@ def test_clocks_stand_still(runs: Runs, service: Service) -> None:
     assert summary["paused"] >= pause
 
 
-@pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for two workers")
+@needs_two_cpus
 def test_what_stood_still_teaches_the_history_nothing(runs: Runs, service: Service) -> None:
     run, go = start_suite(runs, service)
     service.pause(CPUS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from .conftest import Runs
+from .conftest import Runs, needs_two_cpus
 
 PREFACE = f"""
 import sys
@@ -170,7 +169,7 @@ reporter.result()
     assert settled == [["fork", 0.5, True], ["workers", 1]]
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a CPU to give back")
+@needs_two_cpus
 def test_cpus_beyond_the_projects_workers_are_given_back(scripts: Scripts) -> None:
     lines = scripts.play(
         f"""

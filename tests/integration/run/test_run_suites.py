@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from .conftest import Runs
+from .conftest import Runs, needs_two_cpus
 
 PINNED = """
 import json, os, pytest
@@ -24,7 +24,6 @@ def test_pinned(n, worker_id):
 """
 
 PLAIN = "def test_one(): pass\ndef test_two(): pass\n"
-ONE_CPU = len(os.sched_getaffinity(0)) < 2
 
 
 def pytest_command(*arguments: str) -> List[str]:
@@ -146,7 +145,7 @@ def test_what_was_measured_is_known_the_next_time(runs: Runs) -> None:
         assert summaries(runs.directory / "summary")[0]["estimated"] == known
 
 
-@pytest.mark.skipif(ONE_CPU, reason="needs two CPUs for workers to be worth it")
+@needs_two_cpus
 def test_short_suites_run_inline_once_they_are_known(runs: Runs) -> None:
     (runs.directory / "test_plain.py").write_text(PLAIN)
     modes = []
@@ -183,7 +182,7 @@ def test_pytest_below_a_script(runs: Runs, script: str) -> None:
     assert "schedctl: 2 tests on" in result.stderr
 
 
-@pytest.mark.skipif(ONE_CPU, reason="needs a CPU that the suite does not use")
+@needs_two_cpus
 def test_a_suite_below_a_script_uses_fewer_cpus(runs: Runs) -> None:
     """What is beside it in COMMAND may have the others."""
     (runs.directory / "test_plain.py").write_text(PLAIN)

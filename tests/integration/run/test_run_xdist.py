@@ -7,12 +7,9 @@ from typing import List
 
 import pytest
 
-from .conftest import BUILD, Runs
+from .conftest import BUILD, Runs, needs_two_cpus
 from .scripted_service import CPUS
 from .test_run_protocol import PREFACE, Scripts
-from .test_run_suites import ONE_CPU
-
-needs_two_cpus = pytest.mark.skipif(ONE_CPU, reason="needs two CPUs")
 
 
 @pytest.fixture

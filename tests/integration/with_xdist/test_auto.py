@@ -225,3 +225,27 @@ def test_engine_is_lost(dealt: Dealt, after: str) -> None:
     assert ran.status == 0 and "4 passed" in ran.out
     lines = ran.err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("schedctl: the run is gone")
+
+
+def test_engine_is_lost_after_the_last_item(dealt: Dealt) -> None:
+    """When nobody reads what the link's thread has to say."""
+    dealt.write(
+        conftest="""
+            import os, pathlib, signal, pytest
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_sessionfinish(session):
+                if hasattr(session.config, "workerinput"):
+                    return
+                for children in pathlib.Path("/proc/self/task").glob("*/children"):
+                    for pid in map(int, children.read_text().split()):
+                        if b"attach" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                            os.kill(pid, signal.SIGKILL)
+                            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        """,
+        test_some=FOUR,
+    )
+    ran = dealt.auto()
+    assert ran.status == 0 and "4 passed" in ran.out
+    lines = ran.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("schedctl: the run is gone")

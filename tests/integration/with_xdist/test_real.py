@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-from typing import Any, Dict, List
+from typing import Dict, List
 
 import pytest
-from run.conftest import PATIENCE, Barrier, Runs, children_of, runs, wait_gone
+from run.conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus, runs, wait_gone
 from suites import plugin_path, unloaded
 
 __all__ = ["runs"]
@@ -140,28 +140,21 @@ def test_a_pytest_that_is_killed_gives_everything_back(sessions: Sessions) -> No
     sessions.runs.expect_clean()
 
 
+@needs_two_cpus
 def test_two_at_once(sessions: Sessions) -> None:
-    """Each has a worker at least, and together they hold no more than there is to lend."""
+    """Each has a worker, and together they hold no more than there is to lend."""
     sessions.write(WAITING)
     both = [sessions.barriers("one"), sessions.barriers("other")]
     started = [sessions.start("-n", "auto", **paths(barriers)) for barriers in both]
     for barriers in both:
         barriers["THERE"].wait()
-    leases = sessions.runs.leases()
-    held = [pu for lease in leases for pu in pus_of(lease)]
-    assert len(leases) == 2 and all(map(pus_of, leases))
-    assert len(held) == len(set(held)) or len(CPUS) == 1
+    sessions.runs.expect_apart(2)
     for barriers in both:
         barriers["GO"].release()
     for process in started:
         out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, err) == (0, ""), out
     sessions.runs.expect_clean()
-
-
-def pus_of(lease: Dict[str, Any]) -> List[Any]:
-    pus: List[Any] = lease["pus"]
-    return pus
 
 
 @pytest.mark.parametrize("options, arguments", [([], ["-n2"]), (["--engine=xdist"], ["-nauto"])])
