@@ -28,6 +28,7 @@ class Controller:
         self._config = config
         self._link = Link(engine)
         self._begun = False
+        self._lost_said = False
         self._shard_asked = True  # nothing keeps the engine from dividing the suite
         self._session: Any = None
         self._xdist: Any = None  # pytest-xdist's own DSession
@@ -63,6 +64,12 @@ class Controller:
 
     def close(self) -> None:
         self._link.close()
+        self._say_lost("")  # xdist's loop, which would have said it, may have ended before
+
+    def _say_lost(self, then: str) -> None:
+        if self._link.lost is not None and not self._lost_said:
+            sys.stderr.write(f"schedctl: the run is gone ({self._link.lost}){then}\n")
+            self._lost_said = True
 
     @compat.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Any) -> None:
@@ -81,9 +88,7 @@ class Controller:
     def _obey(self, message: Message) -> None:
         event = message["event"]
         if event == Link.LOST:
-            sys.stderr.write(
-                f"schedctl: the run is gone ({message['why']}); pytest-xdist goes on without it\n"
-            )
+            self._say_lost("; pytest-xdist goes on without it")
         elif event == "end" and self._scheduler is not None:
             self._scheduler.retire(f"gw{message['worker']}")
         elif event == "more" and self._scheduler is not None:

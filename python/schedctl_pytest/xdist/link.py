@@ -27,9 +27,14 @@ class Link:
         self._engine = engine
         self._answers: "queue.Queue[Optional[Message]]" = queue.Queue()
         self._listener: Optional[Callable[[Message], None]] = None
-        self._lost = threading.Event()
+        self._lost: Optional[str] = None  # why
         self._thread: Optional[threading.Thread] = None
         self._closing = False
+
+    @property
+    def lost(self) -> Optional[str]:
+        """Why the engine is not there any more; None while it is."""
+        return self._lost
 
     def greet(self, hello: Message) -> Message:
         """The engine's welcome; before start(). EngineGone where it has none for us."""
@@ -62,15 +67,15 @@ class Link:
             self._listener(message)
 
     def _lose(self, why: str) -> None:
-        if self._closing or self._lost.is_set():
+        if self._closing or self._lost is not None:
             return
-        self._lost.set()
+        self._lost = why
         self._answers.put(None)
         if self._listener is not None:
-            self._listener({"event": self.LOST, "why": why})
+            self._listener({"event": self.LOST})
 
     def tell(self, event: str, **fields: Any) -> None:
-        if self._lost.is_set():
+        if self._lost is not None:
             return
         try:
             self._engine.send(event, **fields)
@@ -80,7 +85,7 @@ class Link:
     def ask(self, event: str, answer: str, **fields: Any) -> Optional[Message]:
         """What it answers; other answers before that are nobody's any more."""
         self.tell(event, **fields)
-        while not self._lost.is_set():
+        while self._lost is None:
             try:
                 message = self._answers.get(timeout=_PATIENCE)
             except queue.Empty:
@@ -95,6 +100,6 @@ class Link:
         self._closing = True
         self._engine.hang_up()
         if self._thread is not None:
-            self._thread.join(0 if self._lost.is_set() else _END)
+            self._thread.join(_END if self._lost is None else 0)
             self._engine.cut()
         self._engine.close()
