@@ -21,23 +21,22 @@ enum { MERGE_INCOMPLETE = 3 }; /* exit status: joined, but not every test ran on
 static const char usage[] =
         "usage: schedctl merge [--junit FILE] [--history FILE] [--coverage FILE] INPUT...\n"
         "\n"
-        "Joins what CI nodes have left, and says whether all shards are there. An INPUT is a file, or a directory "
-        "with\n"
-        "all files in it: JUnit's XML, histories (exported, or databases), data files of coverage.py; what is in a "
-        "file\n"
-        "says what it is. Without an output it only says what is there.\n"
+        "Joins what CI nodes have left, and says whether all shards are there. An INPUT is a file,\n"
+        "or a directory with all files in it: JUnit's XML, histories (exported, or databases), data\n"
+        "files of coverage.py; what is in a file says what it is. Without an output it only says\n"
+        "what is there.\n"
         "\n"
         "      --junit FILE     write all JUnit files as one; -: to standard output\n"
         "      --keep-suites    keep suites of the same name apart\n"
-        "      --history FILE   write all histories as one, as 'schedctl history export' does; -: to standard output\n"
+        "      --history FILE   write all histories as one, as 'schedctl history export' does; -: likewise\n"
         "      --project DIR    of a history that knows several projects the one at or above DIR (.)\n"
         "      --coverage FILE  let coverage.py combine its data files to FILE\n"
         "      --json           say it for programs\n"
         "  -h, --help           print this\n"
         "\n"
-        "Exit status: 0; 1 an input cannot be read or an output not be written, all others were; 3 all was joined, "
-        "but\n"
-        "shards are missing or do not belong together, or tests ran twice or never.\n";
+        "Exit status: 0; 1 an input cannot be read or an output not be written, all others were;\n"
+        "3 all was joined, but shards are missing or do not belong together, or tests ran twice or\n"
+        "never.\n";
 
 struct merge {
         const char *junit, *history, *coverage, *project;

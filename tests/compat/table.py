@@ -31,11 +31,11 @@ tools/compat    # may be interrupted, and then goes on
 ```
 
 On Debian 12, with the package index in reach; once `python3 tests/compat fetch` has filled the
-cache folder, the network is not used. `--only PROJECT`,
-`--pytest debian`, `--start fork`, `-w 2` and `--repeat 1` restrict it, `--python` names the
-interpreter for the newest pytest. Every session has a home, a folder for temporary files and a
-loopback network of its own. Times are from one machine with two CPUs and say how long the suites
-are, no more: [benchmarks.md](benchmarks.md) compares times.
+cache folder, the network is not used. `--only PROJECT`, `--pytest debian`, `--start fork`, `-w 2`
+and `--repeat 1` restrict it, `--python` names the interpreter for the newest pytest. Every session
+has a home, a folder for temporary files and a loopback network of its own. Times are from one
+machine with two CPUs and say how long the suites are, no more: [benchmarks.md](benchmarks.md)
+compares times.
 """
 
 
@@ -119,7 +119,8 @@ def tally(suites: List[List[Run]]) -> Iterable[str]:
     yield f"\n{len({runs[0].project for runs in suites})} projects; tests in sum: {sums}.\n"
     yield f"{equal:,} of {len(ours):,} runs were equal to the serial one."
     if forced:
-        yield f" Of the others {forced:,} were forked although *auto* says why they should not be."
+        yield f" Of the others {forced:,} were forked although *auto* says why they\n"
+        yield "should not be."
     repeats = Counter(
         (run.project, run.pytest, run.way, run.workers) for run in ours if run.way != "auto"
     ).values()
