@@ -26,21 +26,37 @@ SCOPED = """
     @pytest.mark.parametrize("text", ["a@b", "c", "d"])
     def test_e(text): pass
 """
-# Each notes in the order in which it begins which worker it runs in.
+# Each notes in the order in which it begins which worker it runs in. So many of the first as PAIRS
+# says go on by twos; those that WAIT names once the engine has sent what it is to send, and then
+# once the worker LATE has begun a test, or not before SLOW has had time to hear of it.
 NOTING = """
     import os, pytest, time
 
     NAMES = "a b c d e f g h".split()
+    PAIRS = int(os.environ.get("PAIRS", 0))
+    WAIT, LATE, SLOW = (os.environ.get(name, "") for name in ("WAIT", "LATE", "SLOW"))
+
+    def begun():
+        with open(os.environ["NOTES"]) as file:
+            return [line.split() for line in file]
+
+    def wait_until(happened):
+        end = time.monotonic() + 60
+        while not happened():
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_one(name, worker_id):
         with open(os.environ["NOTES"], "a") as file:
             file.write(f"{name} {worker_id}\\n")
-        end = time.monotonic() + 30
-        while name in os.environ.get("WAIT", "") and not os.path.exists("sent"):
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        time.sleep(0.03)
+        place = begun().index([name, worker_id])
+        if place < PAIRS:
+            wait_until(lambda: len(begun()) >= place - place % 2 + 2)
+        if name in WAIT:
+            wait_until(lambda: os.path.exists("sent"))
+            wait_until(lambda: not LATE or LATE in dict(begun()).values())
+        time.sleep(1 if name in WAIT and worker_id == SLOW else 0.03)
 """
 MIXED = """
     import os, pytest
@@ -70,11 +86,12 @@ def workers_of(ran: Ran) -> Dict[str, str]:
     return {nodeid: worker for worker, nodeid in lines}
 
 
-def notes(dealt: Dealt, *arguments: str, **plan: Any) -> List[List[str]]:
+def notes(dealt: Dealt, environ: Dict[str, str], **plan: Any) -> List[List[str]]:
+    """Name and worker of each test, in the order in which they began. environ: NOTING's."""
     path = dealt.suite.path / "notes"
-    plan["environ"] = {"NOTES": str(path), "WAIT": "cdefgh" if "end" in plan else ""}
+    plan["environ"] = {"NOTES": str(path), **environ}
     plan["sent"] = str(dealt.suite.path / "sent")
-    ran = dealt.write(test_some=NOTING).auto(*arguments, **plan)
+    ran = dealt.write(test_some=NOTING).auto(**plan)
     assert ran.status == 0, ran.out + ran.err
     return [line.split() for line in path.read_text().splitlines()]
 
@@ -123,7 +140,7 @@ def test_an_item_that_dies_fails_once(each_version: Dealt) -> None:
 def test_in_the_engine_s_order(dealt: Dealt) -> None:
     order = [f"test_one[{name}]" for name in "hgfedcba"]
     seconds = {name: 8 - place for place, name in enumerate(order)}
-    begun = [name for name, _ in notes(dealt, order=order, seconds=seconds)]
+    begun = [name for name, _ in notes(dealt, {"PAIRS": "4"}, order=order, seconds=seconds)]
     assert set(begun[:2]) == {"h", "g"}
     assert begun.index("f") < begun.index("d")
 
@@ -198,27 +215,21 @@ def test_nothing_to_run(dealt: Dealt) -> None:
 
 
 def test_a_worker_ends_when_its_cpu_is_wanted(dealt: Dealt) -> None:
-    begun = notes(dealt, end=[1, 1])
+    begun = notes(dealt, {"WAIT": "cdefgh", "SLOW": "gw1"}, end=[1, 1])
     assert sorted(name for name, _ in begun) == list("abcdefgh")
     workers = [worker for _, worker in begun]
     assert workers.count("gw1") < 4
 
 
 def test_the_last_worker_stays(dealt: Dealt) -> None:
-    assert len(notes(dealt, workers=1, end=[0, 1])) == 8
+    assert len(notes(dealt, {"WAIT": "cdefgh"}, workers=1, end=[0, 1])) == 8
 
 
 def test_more_workers(dealt: Dealt) -> None:
-    suite = NOTING.replace("0.03", "0.5")
-    path = dealt.suite.path / "notes"
-    plan: Dict[str, Any] = {"workers": 1, "more": [1, 1], "environ": {"NOTES": str(path)}}
-    plan["sent"] = str(dealt.suite.path / "sent")
-    seconds = {f"test_one[{name}]": 9 for name in "abcdefgh"}  # so that it is worth it
-    ran = dealt.write(test_some=suite).auto(seconds=seconds, **plan)
-    assert ran.status == 0
-    workers = {f"gw{node['worker']}" for node in heard(ran, "node")}
-    assert len(workers) == 2
-    assert {line.split()[1] for line in path.read_text().splitlines()} == workers
+    seconds = {f"test_one[{name}]": 90 for name in "abcdefgh"}  # so that it is worth it
+    environ = {"WAIT": "cdefgh", "LATE": "gw1"}
+    begun = notes(dealt, environ, workers=1, more=[1, 1], seconds=seconds)
+    assert {worker for _, worker in begun} == {"gw0", "gw1"}
 
 
 def test_what_others_run_is_deselected(dealt: Dealt) -> None:

@@ -52,9 +52,8 @@ def test_nobody_reads(link: Any) -> None:
     heard = start(link)
     link.tell("suite", items=LARGE)
     link.tell("ran", items=[])  # says nothing more
-    assert [message for message in heard if message["event"] == "lost"] == [
-        {"event": "lost", "why": "timed out"}
-    ]
+    assert [message["event"] for message in heard].count("lost") == 1
+    assert link.lost == "timed out"
     link.close()
     link._thread.join(10)
     assert not link._thread.is_alive()
@@ -63,7 +62,7 @@ def test_nobody_reads(link: Any) -> None:
 def test_nobody_answers(link: Any) -> None:
     heard = start(link)
     assert link.ask("node", "pinned") is None
-    assert heard[-1]["event"] == "lost"
+    assert "lost" in [message["event"] for message in heard]
 
 
 def test_what_came_with_the_welcome_is_heard(link: Any) -> None:
