@@ -9,6 +9,7 @@
 
 #include "cli/history_import.h"
 #include "cli/history_junit_id.h"
+#include "cli/xml.h"
 #include "lib/util.h"
 
 enum { DEPTH_MAX = 64 }; /* of elements; JUnit has six */
@@ -47,22 +48,6 @@ static void refuse(struct reading *r, const char *why)
         XML_StopParser(r->parser, XML_FALSE);
 }
 
-/* The element's name without a namespace's prefix. */
-static const char *local_name(const char *name)
-{
-        const char *colon = strrchr(name, ':');
-
-        return colon ? colon + 1 : name;
-}
-
-static const char *attribute(const char **attributes, const char *name)
-{
-        for (; attributes[0]; attributes += 2)
-                if (strcmp(attributes[0], name) == 0)
-                        return attributes[1];
-        return NULL;
-}
-
 /* The id in *ret_id, or NULL. Tests of one class follow each other; their files are looked for once. */
 static int find_id(struct reading *r, const char *classname, const char *name, const char *file, char **ret_id)
 {
@@ -90,8 +75,8 @@ static int find_id(struct reading *r, const char *classname, const char *name, c
 
 static void begin_case(struct reading *r, const char **attributes)
 {
-        const char *classname = attribute(attributes, "classname"), *name = attribute(attributes, "name");
-        const char *time = attribute(attributes, "time");
+        const char *classname = xml_attribute(attributes, "classname"), *name = xml_attribute(attributes, "name");
+        const char *time = xml_attribute(attributes, "time");
 
         r->in_case = true;
         r->failed = r->skipped = false;
@@ -99,7 +84,7 @@ static void begin_case(struct reading *r, const char **attributes)
         r->id = NULL;
         if (!classname || !name || !time || !history_import_seconds(time, &r->seconds))
                 return;
-        if (find_id(r, classname, name, attribute(attributes, "file"), &r->id) < 0)
+        if (find_id(r, classname, name, xml_attribute(attributes, "file"), &r->id) < 0)
                 run_out_of_memory(r);
 }
 
@@ -117,7 +102,7 @@ static void end_case(struct reading *r)
 static void on_start(void *user, const XML_Char *name, const XML_Char **attributes)
 {
         struct reading *r = user;
-        const char *local = local_name(name);
+        const char *local = xml_local_name(name);
 
         if (++r->depth > DEPTH_MAX)
                 refuse(r, "elements are nested too deeply");
@@ -134,7 +119,7 @@ static void on_end(void *user, const XML_Char *name)
         struct reading *r = user;
 
         r->depth--;
-        if (r->in_case && strcmp(local_name(name), "testcase") == 0)
+        if (r->in_case && strcmp(xml_local_name(name), "testcase") == 0)
                 end_case(r);
 }
 

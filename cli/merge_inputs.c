@@ -12,7 +12,7 @@
 
 #include "cli/history_export.h"
 #include "cli/history_file.h"
-#include "cli/merge_xml.h"
+#include "cli/xml.h"
 #include "lib/text.h"
 #include "lib/util.h"
 
@@ -61,7 +61,7 @@ int merge_input_fail(struct merge_input *input, const char *format, ...)
 static void on_root(void *user, const XML_Char *name, const XML_Char **attributes)
 {
         XML_Parser parser = *(XML_Parser *)user;
-        const char *colon = strrchr(name, ':'), *local = colon ? colon + 1 : name;
+        const char *local = xml_local_name(name);
 
         if (strcmp(local, "testsuites") != 0 && strcmp(local, "testsuite") != 0)
                 XML_SetUserData(parser, NULL);
@@ -78,7 +78,7 @@ static bool is_junit(const char *head, size_t size)
                 return false;
         XML_SetUserData(parser, &parser);
         XML_SetStartElementHandler(parser, on_root);
-        XML_SetUnknownEncodingHandler(parser, merge_xml_on_encoding, NULL);
+        XML_SetUnknownEncodingHandler(parser, xml_on_encoding, NULL);
         found = XML_Parse(parser, head, (int)size, XML_FALSE) == XML_STATUS_SUSPENDED && XML_GetUserData(parser);
         if (XML_GetErrorCode(parser) == XML_ERROR_UNKNOWN_ENCODING)
                 found = true; /* so that it is said */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/merge_junit.h"
-#include "cli/merge_xml.h"
+#include "cli/xml.h"
 #include "lib/text.h"
 #include "lib/util.h"
 
@@ -88,22 +88,6 @@ static bool is_stopped(const struct reading *r)
         return r->error || r->refused;
 }
 
-/* The element's name without a namespace's prefix. */
-static const char *local_name(const char *name)
-{
-        const char *colon = strrchr(name, ':');
-
-        return colon ? colon + 1 : name;
-}
-
-static const char *attribute(const char **attributes, const char *name)
-{
-        for (; attributes[0]; attributes += 2)
-                if (strcmp(attributes[0], name) == 0)
-                        return attributes[1];
-        return NULL;
-}
-
 /* Copying */
 
 static void close_tag(struct reading *r)
@@ -118,7 +102,7 @@ static void copy_start(struct reading *r, const char *name, const char **attribu
         close_tag(r);
         fprintf(r->to, "<%s", name);
         for (; attributes[0]; attributes += 2)
-                merge_xml_attribute(r->to, attributes[0], attributes[1]);
+                xml_write_attribute(r->to, attributes[0], attributes[1]);
         r->tag_open = true;
 }
 
@@ -173,8 +157,8 @@ static void begin_copy(struct reading *r, enum merge_part part, bool inside, con
 
 static void begin_testcase(struct reading *r, const char **attributes)
 {
-        const char *class = attribute(attributes, "classname"), *name = attribute(attributes, "name");
-        const char *file = attribute(attributes, "file");
+        const char *class = xml_attribute(attributes, "classname"), *name = xml_attribute(attributes, "name");
+        const char *file = xml_attribute(attributes, "file");
 
         r->in_testcase = true;
         r->testcase = (struct testcase){
@@ -219,7 +203,7 @@ static void end_testcase(struct reading *r)
 
 static void begin_property(struct reading *r, const char *name, const char **attributes)
 {
-        const char *key = attribute(attributes, "name"), *value = attribute(attributes, "value");
+        const char *key = xml_attribute(attributes, "name"), *value = xml_attribute(attributes, "value");
 
         r->to = open_memstream(&r->property, &r->property_size);
         if (!r->to) {
@@ -265,7 +249,7 @@ static int set_path(struct merge_suites *suites, uint32_t index, const char *nam
 
 static void begin_suite(struct reading *r, const char **attributes)
 {
-        const char *name = attribute(attributes, "name");
+        const char *name = xml_attribute(attributes, "name");
         int error = merge_suites_add(&r->suites, r->suite, &r->suite);
 
         if (error == 0)
@@ -300,7 +284,7 @@ static void begin_root(struct reading *r, const char *name, const char **attribu
 
 static void begin_in_suite(struct reading *r, const char *name, const char **attributes)
 {
-        const char *local = local_name(name);
+        const char *local = xml_local_name(name);
 
         if (r->depth == 1) {
                 begin_root(r, local, attributes);
@@ -353,7 +337,7 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
                 begin_property(r, name, attributes);
         } else {
                 if (r->in_testcase && r->depth == r->copied_from + 1)
-                        judge_testcase(r, local_name(name));
+                        judge_testcase(r, xml_local_name(name));
                 copy_start(r, name, attributes);
         }
 }
@@ -410,7 +394,7 @@ static void keep_words(struct reading *r, const char *text, size_t size)
                 begin_part(r, MERGE_CASES);
                 if (r->words && r->gap)
                         fputc(' ', r->to);
-                merge_xml_text(r->to, text + i, n);
+                xml_write_text(r->to, text + i, n);
                 end_part(r);
                 r->words = true;
                 r->gap = false;
@@ -428,7 +412,7 @@ static void on_text(void *user, const XML_Char *text, int size)
                 if (r->cdata)
                         fwrite(text, 1, (size_t)size, r->to);
                 else
-                        merge_xml_text(r->to, text, (size_t)size);
+                        xml_write_text(r->to, text, (size_t)size);
         } else if (r->where == IN_SUITES) {
                 keep_words(r, text, (size_t)size);
         }
@@ -562,7 +546,7 @@ int merge_junit_read(FILE *file, FILE *spool, struct merge_tests *tests, unsigne
         XML_SetCommentHandler(r.parser, on_comment);
         XML_SetProcessingInstructionHandler(r.parser, on_instruction);
         XML_SetStartDoctypeDeclHandler(r.parser, on_doctype);
-        XML_SetUnknownEncodingHandler(r.parser, merge_xml_on_encoding, NULL);
+        XML_SetUnknownEncodingHandler(r.parser, xml_on_encoding, NULL);
         error = parse(&r, file, ret_error);
         if (error < 0)
                 return error;

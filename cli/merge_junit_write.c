@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/merge_junit.h"
-#include "cli/merge_xml.h"
+#include "cli/xml.h"
 #include "lib/util.h"
 
 struct writing {
@@ -106,7 +106,7 @@ static int write_root_attributes(struct writing *w)
 
                 if (r < 0)
                         return r;
-                merge_xml_attribute(w->to, a->name, value ? value : a->value);
+                xml_write_attribute(w->to, a->name, value ? value : a->value);
         }
         return 0;
 }
@@ -138,7 +138,7 @@ static int write_suite(struct writing *w, uint32_t index)
 
         fputs("\n<testsuite", w->to);
         for (size_t i = 0; i < attributes->n; i++)
-                merge_xml_attribute(w->to, attributes->list[i].name, attributes->list[i].value);
+                xml_write_attribute(w->to, attributes->list[i].name, attributes->list[i].value);
         fputc('>', w->to);
         r = write_inside(w, index);
         fputs("\n</testsuite>", w->to);
