@@ -164,8 +164,7 @@ int history_import_fail(char **ret_error, const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        text = text_format(format, args);
         va_end(args);
         *ret_error = text ? text_escape(text) : NULL; /* it may quote the file */
         return *ret_error ? -EINVAL : -ENOMEM;

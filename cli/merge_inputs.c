@@ -48,8 +48,7 @@ int merge_input_fail(struct merge_input *input, const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        text = text_format(format, args);
         va_end(args);
         free(input->error);
         input->error = text ? text_escape(text) : NULL;

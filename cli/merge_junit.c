@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "lib/util.h"
 
 void merge_texts_finish(struct merge_texts *texts)
@@ -22,8 +23,7 @@ int merge_texts_add(struct merge_texts *texts, const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        text = text_format(format, args);
         va_end(args);
         if (!text || array_reserve(&texts->list, texts->n, &texts->allocated, sizeof(*texts->list)) < 0)
                 return -ENOMEM;

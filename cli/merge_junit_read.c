@@ -6,9 +6,9 @@
 #include <expat.h>
 #include <string.h>
 
+#include "cli/history_import.h"
 #include "cli/merge_junit.h"
 #include "cli/xml.h"
-#include "lib/text.h"
 #include "lib/util.h"
 
 #define MARK "schedctl."
@@ -483,7 +483,6 @@ static bool is_cut_off(enum XML_Error code)
 
 static int explain(const struct reading *r, char **ret_error)
 {
-        CLEANUP_FREE char *text = NULL;
         enum XML_Error code = XML_GetErrorCode(r->parser);
         unsigned long line = XML_GetCurrentLineNumber(r->parser), column = XML_GetCurrentColumnNumber(r->parser);
         const char *why = r->refused ? r->refused : is_cut_off(code) ? "the file is cut off" : XML_ErrorString(code);
@@ -492,16 +491,7 @@ static int explain(const struct reading *r, char **ret_error)
                 return r->error;
         if (code == XML_ERROR_NO_MEMORY)
                 return -ENOMEM;
-        if (asprintf(&text, "line %lu, column %lu: %s", line, column + 1, why) < 0)
-                text = NULL;
-        *ret_error = text ? text_escape(text) : NULL;
-        return *ret_error ? -EINVAL : -ENOMEM;
-}
-
-static int explain_errno(char **ret_error)
-{
-        *ret_error = strdup(strerror(errno));
-        return *ret_error ? -EINVAL : -ENOMEM;
+        return history_import_fail(ret_error, "line %lu, column %lu: %s", line, column + 1, why);
 }
 
 static int parse(struct reading *r, FILE *file, char **ret_error)
@@ -517,7 +507,7 @@ static int parse(struct reading *r, FILE *file, char **ret_error)
                         return -ENOMEM;
                 n = fread(buffer, 1, CHUNK, file);
                 if (ferror(file))
-                        return explain_errno(ret_error);
+                        return history_import_fail(ret_error, "%s", strerror(errno));
                 end = n == 0;
                 if (XML_ParseBuffer(r->parser, (int)n, end) != XML_STATUS_OK)
                         return explain(r, ret_error);

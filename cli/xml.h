@@ -12,7 +12,7 @@ const char *xml_attribute(const XML_Char **attributes, const char *name);
  */
 int xml_on_encoding(void *user, const XML_Char *name, XML_Encoding *info);
 
-/* UTF-8, of which is escaped what has to be. Errors stay in the FILE. */
+/* What writes takes UTF-8 and escapes what has to be. Errors stay in the FILE. */
 
 /* Text between tags. A carriage return would be read as a newline, so it is written as a reference. */
 void xml_write_text(FILE *to, const char *text, size_t size);

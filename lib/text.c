@@ -10,6 +10,13 @@ enum {
         ESCAPED_MAX = 6, /* "\u202e", for a character of two or more bytes; "\xNN" for one of one */
 };
 
+char *text_format(const char *format, va_list arguments)
+{
+        char *text;
+
+        return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
 /* The character at `s` and its length; 0 where it is not UTF-8. */
 static unsigned decode(const unsigned char *s, uint32_t *ret_character)
 {

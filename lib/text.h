@@ -1,5 +1,10 @@
-/* Text that came from elsewhere, made safe to print. */
+/* Text that is made, and text that came from elsewhere, made safe to print. */
 #pragma once
+
+#include <stdarg.h>
+
+/* What a format makes of its arguments; malloc'ed, NULL for want of memory. */
+char *text_format(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* The text with control characters (ASCII's and C1), and those that turn the direction of writing, as \xNN or
  * \uNNNN; malloc'ed, NULL for want of memory. Bytes that are not UTF-8 come out as \xNN. */
