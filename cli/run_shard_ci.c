@@ -285,16 +285,29 @@ enum run_shard_found run_shard_ci_find(char *const *env, struct run_shard_ci *re
 
 const char *run_shard_ci_build(char *const *env)
 {
-        static const char *const names[] = {"CIRCLE_WORKFLOW_ID",    "BUILDKITE_BUILD_ID", "BUILD_BUILDID",
-                                            "SEMAPHORE_WORKFLOW_ID", "CI_PIPELINE_ID",     "BITBUCKET_BUILD_NUMBER",
-                                            "CIRRUS_BUILD_ID",       "HEROKU_TEST_RUN_ID", "GITHUB_RUN_ID",
-                                            "SLURM_ARRAY_JOB_ID",    "SLURM_JOB_ID"};
+        static const struct {
+                const char *name, *marker; /* a variable that has to be set; NULL: none */
+        } builds[] = {
+                {"CIRCLE_WORKFLOW_ID", NULL},
+                {"BUILDKITE_BUILD_ID", NULL},
+                {"BUILD_BUILDID", NULL}, /* Azure Pipelines */
+                {"SEMAPHORE_WORKFLOW_ID", NULL},
+                {"CI_PIPELINE_ID", NULL}, /* GitLab */
+                {"BITBUCKET_BUILD_NUMBER", NULL},
+                {"CIRRUS_BUILD_ID", NULL},
+                {"HEROKU_TEST_RUN_ID", NULL},
+                {"GITHUB_RUN_ID", NULL},
+                {"TRAVIS_BUILD_ID", NULL},
+                {"BUILD_NUMBER", "JENKINS_HOME"}, /* BUILD_TAG is another one in each job of a matrix */
+                {"SLURM_ARRAY_JOB_ID", NULL},
+                {"SLURM_JOB_ID", NULL},
+        };
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                const char *value = variable(env, names[i]);
+        for (size_t i = 0; i < ELEMENTSOF(builds); i++) {
+                const char *value = variable(env, builds[i].name);
 
-                if (value)
-                        return value - strlen(names[i]) - 1;
+                if (value && (!builds[i].marker || variable(env, builds[i].marker)))
+                        return value - strlen(builds[i].name) - 1;
         }
         return "";
 }

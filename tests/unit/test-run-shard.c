@@ -150,6 +150,24 @@ static void test_every_row(void)
         }
 }
 
+/* What all nodes of a build share and no other build has. */
+static void test_which_build(void)
+{
+        static const struct {
+                const char *env[4], *build;
+        } cases[] = {
+                {{"CI=true", "BUILD_NUMBER=7"}, ""}, /* anybody's */
+                {{"JENKINS_HOME=/var/lib/jenkins", "BUILD_NUMBER=7", "BUILD_TAG=jenkins-a-node=2-7"}, "BUILD_NUMBER=7"},
+                {{"JENKINS_HOME=/var/lib/jenkins", "BUILD_NUMBER="}, ""},
+                {{"TRAVIS_JOB_ID=12", "TRAVIS_BUILD_ID=11"}, "TRAVIS_BUILD_ID=11"},
+                {{"SLURM_JOB_ID=5", "SLURM_ARRAY_JOB_ID=4"}, "SLURM_ARRAY_JOB_ID=4"},
+                {{"SLURM_JOB_ID=5", "CI_PIPELINE_ID=3"}, "CI_PIPELINE_ID=3"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                CHECK_STR(run_shard_ci_build((char *const *)(const void *)cases[i].env), cases[i].build);
+}
+
 static void test_what_the_user_says(void)
 {
         static const char *const wrong[] = {"",
@@ -229,6 +247,7 @@ int main(void)
         test_what_ci_says();
         test_the_only_node();
         test_every_row();
+        test_which_build();
         test_what_the_user_says();
         test_whose_word_counts();
         return 0;
