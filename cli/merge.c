@@ -34,9 +34,9 @@ static const char usage[] =
         "      --json           say it for programs\n"
         "  -h, --help           print this\n"
         "\n"
-        "Exit status: 0; 1 an input cannot be read or an output not be written, all others were;\n"
-        "3 all was joined, but shards are missing or do not belong together, or tests ran twice or\n"
-        "never.\n";
+        "Exit status: 0; 1 there is no input, or one cannot be read or an output not be written, all\n"
+        "others were; 3 all was joined, but shards are missing or do not belong together, or tests ran\n"
+        "twice or never.\n";
 
 struct merge {
         const char *junit, *history, *coverage, *project;
@@ -205,6 +205,9 @@ static int write_all(struct merge *m)
 {
         int r = 0;
 
+        if (m->inputs.n == 0 && !m->junit && !m->history && !m->coverage)
+                return merge_texts_add(&m->errors, "there is nothing to join: no JUnit file, history or data file of "
+                                                   "coverage");
         if (has_files(m, m->junit, MERGE_JUNIT, "JUnit file", &r))
                 r = write_output(m, m->junit, put_junit, &m->report.wrote_junit);
         if (has_files(m, m->history, MERGE_HISTORY_EXPORT, "history", &r))
@@ -252,6 +255,8 @@ static int merge(struct merge *m, char *const *paths, size_t n)
         r = open_spool(m);
         if (r == 0)
                 r = merge_inputs_find(&m->inputs, paths, n, outputs, ELEMENTSOF(outputs));
+        if (r == 0 && m->inputs.output)
+                return options_refuse("merge", "%s cannot be an input and an output", m->inputs.output);
         if (r == 0)
                 r = read_all(m);
         if (r == 0)
@@ -271,7 +276,7 @@ static bool has_twice(const char *const outputs[static 3])
 {
         for (unsigned i = 0; i < 3; i++)
                 for (unsigned j = 0; j < i; j++)
-                        if (outputs[i] && outputs[j] && strcmp(outputs[i], outputs[j]) == 0)
+                        if (outputs[i] && outputs[j] && merge_output_is_same(outputs[i], outputs[j]))
                                 return true;
         return false;
 }
@@ -290,8 +295,8 @@ int verb_merge(int argc, char **argv)
                 return r - 1;
         if (first == argc)
                 return options_refuse("merge", "no input to merge");
-        if (merge_output_is_stdout(m.coverage))
-                return options_refuse("merge", "coverage's data cannot be written to standard output");
+        if (m.coverage && merge_output_is_direct(m.coverage))
+                return options_refuse("merge", "--coverage takes a file, and no standard output or device");
         if (has_twice((const char *[]){m.junit, m.history, m.coverage}))
                 return options_refuse("merge", "two outputs cannot be the same file");
         return merge(&m, argv + first, (size_t)(argc - first));

@@ -197,25 +197,28 @@ struct finding {
         char *head;
 };
 
-static bool is_output(const struct finding *f, const struct stat *st)
+/* The output that it is, or NULL. */
+static const char *find_output(const struct finding *f, const struct stat *st)
 {
         struct stat output;
 
         for (size_t i = 0; i < f->n_outputs; i++)
                 if (f->outputs[i] && stat(f->outputs[i], &output) == 0 && output.st_dev == st->st_dev &&
                     output.st_ino == st->st_ino)
-                        return true;
-        return false;
+                        return f->outputs[i];
+        return NULL;
 }
 
 static int add_file(struct finding *f, const char *path, const struct stat *st, bool named)
 {
+        const char *why, *output = find_output(f, st);
         CLEANUP_FREE char *error = NULL;
         enum merge_kind kind;
-        const char *why;
         ssize_t n;
 
-        if (is_known(f->inputs, st) || is_output(f, st))
+        if (output && named)
+                f->inputs->output = output;
+        if (output || is_known(f->inputs, st))
                 return 0;
         if (!S_ISREG(st->st_mode)) /* nor wait for a FIFO */
                 return named ? add(f->inputs, path, st, MERGE_UNKNOWN, "is no file") : 0;

@@ -27,13 +27,14 @@ struct merge_input {
 struct merge_inputs {
         struct merge_input *list; /* directories' files by name, numbers in names by their value */
         size_t n, allocated;
-        size_t n_ignored; /* files in directories that are none of these */
+        size_t n_ignored;   /* files in directories that are none of these */
+        const char *output; /* an output that is named as an input too; NULL: none is */
 };
 void merge_inputs_finish(struct merge_inputs *inputs);
 
 /* Finds all of them below `paths`. What cannot be read, what is named and is none of these, and empty files are there
  * as MERGE_UNKNOWN with an error. A file is there once, however often it is named; `outputs` (an entry may be NULL) are
- * no inputs. -ENOMEM. */
+ * no inputs, and who names one as such is not understood. -ENOMEM. */
 int merge_inputs_find(struct merge_inputs *inputs, char *const *paths, size_t n_paths, const char *const *outputs,
                       size_t n_outputs);
 /* Says why an input was left out, safe to print. -ENOMEM. */

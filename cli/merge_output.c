@@ -13,6 +13,18 @@ bool merge_output_is_stdout(const char *path)
         return path && strcmp(path, "-") == 0;
 }
 
+static bool is_special(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+bool merge_output_is_direct(const char *path)
+{
+        return merge_output_is_stdout(path) || is_special(path);
+}
+
 /* Up to the last slash, "." where there is none. */
 static char *directory_of(const char *path)
 {
@@ -39,6 +51,16 @@ int merge_output_resolve(const char *path, char **ret_path)
         }
         *ret_path = TAKE(real);
         return 0;
+}
+
+bool merge_output_is_same(const char *a, const char *b)
+{
+        CLEANUP_FREE char *real_a = NULL, *real_b = NULL;
+
+        if (strcmp(a, b) == 0)
+                return true;
+        return merge_output_resolve(a, &real_a) == 0 && merge_output_resolve(b, &real_b) == 0 &&
+               strcmp(real_a, real_b) == 0;
 }
 
 /* What fopen() would give it, or what the old one has. */
@@ -77,13 +99,6 @@ static int open_temporary(struct merge_output *output)
                 return -errno;
         fd = -1;
         return 0;
-}
-
-static bool is_special(const char *path)
-{
-        struct stat st;
-
-        return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
 int merge_output_open(struct merge_output *output, const char *path)
@@ -170,7 +185,7 @@ int merge_spool_open(const char *output, FILE **ret_spool)
         CLEANUP_CLOSE int fd = -1;
         int r;
 
-        if (!merge_output_is_stdout(output) && !is_special(output)) {
+        if (!merge_output_is_direct(output)) {
                 r = merge_output_resolve(output, &path);
                 if (!path)
                         return r;

@@ -20,6 +20,10 @@ int merge_output_end(struct merge_output *output, int error);
 void merge_output_finish(struct merge_output *output);
 
 bool merge_output_is_stdout(const char *path);
+/* Whether it is written to directly. */
+bool merge_output_is_direct(const char *path);
+/* Whether both paths lead to the same file, which need not be there. */
+bool merge_output_is_same(const char *a, const char *b);
 /* What a path leads to in the end, if that is not there then in a directory that is. A negative errno. */
 int merge_output_resolve(const char *path, char **ret_path);
 /* A file without a name to write and read, in the directory of the output or, where that is no file, in $TMPDIR. A

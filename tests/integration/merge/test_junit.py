@@ -200,6 +200,12 @@ def test_order_and_what_is_no_input(place: Place) -> None:
     assert place.facts("nodes/1")["ignored"] == 0
     assert place.facts("--junit", "nodes/all.xml", "nodes")["ignored"] == 3
 
+    # Named as both it would be lost, or counted twice the next time.
+    before = (place.directory / "nodes" / "all.xml").read_bytes()
+    said = place.merge("--junit", "nodes/all.xml", "nodes/all.xml", "nodes/1", status=2)
+    assert "nodes/all.xml cannot be an input and an output" in said
+    assert (place.directory / "nodes" / "all.xml").read_bytes() == before
+
 
 def test_tests_in_two_files(place: Place) -> None:
     place.write(
@@ -228,8 +234,9 @@ def test_standard_output(place: Place) -> None:
     done = place.schedctl("merge", "--junit", "-", "jest.xml")
     assert len(list(ElementTree.fromstring(done.stdout).iter("testcase"))) == 4
     assert done.stderr.startswith("-: 4 tests of 1 file")
-    done = place.schedctl("merge", "--junit", "x", "--history", "x", "jest.xml")
-    assert done.returncode == 2 and "two outputs cannot be the same file" in done.stderr
+    for other in ("x", "../with space/./x"):
+        said = place.merge("--junit", "x", "--history", other, "jest.xml", status=2)
+        assert "two outputs cannot be the same file" in said
     assert not (place.directory / "x").exists()
 
 
@@ -305,6 +312,7 @@ def test_places_that_cannot_be_written(place: Place) -> None:
     assert (place.directory / "link.xml").is_symlink()
     assert place.cases("target.xml") == place.cases("jest.xml")
     place.merge("--junit", "/dev/null", "jest.xml")
+    assert "takes a file" in place.merge("--coverage", "/dev/null", "jest.xml", status=2)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
@@ -315,3 +323,5 @@ def test_command_lines(place: Place) -> None:
     said = place.merge("--history", "h.json", "jest.xml", status=1)
     assert "h.json is not written: there is no history to join" in said
     assert "nothing: No such file or directory" in place.merge("nothing", status=1)
+    place.write("empty/notes.txt", "no results")
+    assert "there is nothing to join" in place.merge("empty", status=1)
