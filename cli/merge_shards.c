@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/shard.h"
 #include "lib/util.h"
-
-enum { SHARDS_MAX = 1000000 };
 
 static void finish_shard(struct merge_shard *shard)
 {
@@ -46,7 +45,7 @@ static bool read_shard(const char *text, struct merge_shard *shard)
         if (!slash || slash - text >= (ptrdiff_t)sizeof(index))
                 return false;
         memcpy(index, text, (size_t)(slash - text));
-        if (!read_number(index, SHARDS_MAX, &i) || !read_number(slash + 1, SHARDS_MAX, &n) || i < 1 || i > n)
+        if (!read_number(index, SHARD_MAX, &i) || !read_number(slash + 1, SHARD_MAX, &n) || i < 1 || i > n)
                 return false;
         shard->index = (unsigned)i;
         shard->count = (unsigned)n;
@@ -107,17 +106,106 @@ int merge_shards_add(struct merge_shards *shards, unsigned input, const struct m
         return r;
 }
 
-/* Judging: of each suite's shards, which are next to each other in the list. */
-
 static int compare_shards(const void *a, const void *b)
 {
         const struct merge_shard *x = a, *y = b;
         int r = strcmp(x->suite, y->suite);
 
         if (r == 0)
+                r = (x->project > y->project) - (x->project < y->project);
+        if (r == 0)
                 r = (x->index > y->index) - (x->index < y->index);
         return r ? r : (x->input > y->input) - (x->input < y->input);
 }
+
+/* Telling projects apart: in a list of one suite's shards, by index. A project's number is the place of its first one.
+ */
+
+/* At first those are one that have collected the same tests. */
+static void number_projects(struct merge_shard *list, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                size_t first = 0;
+
+                while (strcmp(list[first].collection, list[i].collection) != 0)
+                        first++;
+                list[i].project = (unsigned)first;
+        }
+}
+
+/* Whether the one has each shard that the other has. */
+static bool has_shards_of(const struct merge_shard *list, size_t n, unsigned one, unsigned other)
+{
+        for (size_t i = 0, end; i < n; i = end) {
+                bool has = false, wanted = false;
+
+                for (end = i; end < n && list[end].index == list[i].index; end++) {
+                        has |= list[end].project == one;
+                        wanted |= list[end].project == other;
+                }
+                if (wanted && !has)
+                        return false;
+        }
+        return true;
+}
+
+/* The first project before this one that has some of its tests, or itself. */
+static int find_shared(struct merge_tests *tests, const struct merge_shard *list, size_t n, unsigned project,
+                       unsigned *ret_project)
+{
+        CLEANUP_FREE unsigned *inputs = calloc(n, sizeof(*inputs));
+        CLEANUP_FREE bool *shares = NULL;
+        size_t n_inputs = 0, most = 0;
+        int r;
+
+        for (size_t i = 0; inputs && i < n; i++) {
+                most = list[i].input >= most ? list[i].input + (size_t)1 : most;
+                if (list[i].project == project)
+                        inputs[n_inputs++] = list[i].input;
+        }
+        shares = calloc(most, sizeof(*shares));
+        if (!inputs || !shares)
+                return -ENOMEM;
+        r = merge_tests_find_sharing(tests, inputs, n_inputs, most, shares);
+        *ret_project = project;
+        for (size_t i = 0; i < n; i++)
+                if (shares[list[i].input] && list[i].project < *ret_project)
+                        *ret_project = list[i].project;
+        return r;
+}
+
+/* The one before it that it belongs to, or itself. A node that has collected the wrong tests has run some that others
+ * ran too, or leaves a gap that its own shard fills; another project's shards do neither. */
+static int find_project(struct merge_tests *tests, const struct merge_shard *list, size_t n, unsigned project,
+                        unsigned *ret_project)
+{
+        int r = find_shared(tests, list, n, project, ret_project);
+
+        for (unsigned i = 0; i < project && r == 0 && *ret_project == project; i++)
+                if (list[i].project == i && !has_shards_of(list, n, i, project) && !has_shards_of(list, n, project, i))
+                        *ret_project = i;
+        return r;
+}
+
+static int find_projects(struct merge_tests *tests, struct merge_shard *list, size_t n)
+{
+        int r = 0;
+
+        number_projects(list, n);
+        for (unsigned i = 1; i < n && r == 0; i++) {
+                unsigned project = i;
+
+                if (list[i].project == i)
+                        r = find_project(tests, list, n, i, &project);
+                for (size_t j = i; j < n && project != i; j++)
+                        if (list[j].project == i)
+                                list[j].project = project;
+        }
+        qsort(list, n, sizeof(*list), compare_shards);
+        return r;
+}
+
+/* Judging: of each project's shards, which are next to each other in the list. */
 
 static bool are_of_one_split(const struct merge_shard *a, const struct merge_shard *b)
 {
@@ -152,16 +240,16 @@ static const char *say_difference(const struct merge_shard *shard, const struct 
         return "was split by another history than the others";
 }
 
-static int judge_split(struct merge_shards *shards, struct merge_shard *list, size_t n, const char *const *paths)
+static int judge_split(struct merge_shards *shards, struct merge_shard *list, size_t n, const struct merge_shard *most,
+                       const char *const *paths)
 {
-        const struct merge_shard most = *find_split(list, n);
         int r = 0;
 
         for (size_t i = 0; i < n && r == 0; i++) {
-                list[i].odd = !are_of_one_split(&list[i], &most);
+                list[i].odd = !are_of_one_split(&list[i], most);
                 if (list[i].odd)
                         r = merge_texts_add(&shards->problems, "%s: shard %u/%u %s", paths[list[i].input],
-                                            list[i].index, list[i].count, say_difference(&list[i], &most));
+                                            list[i].index, list[i].count, say_difference(&list[i], most));
         }
         return r;
 }
@@ -182,8 +270,9 @@ static unsigned *count_shards(const struct merge_shard *list, size_t n, unsigned
         return times;
 }
 
+/* beside: a file of the project's, NULL where the suite has one project only. */
 static int judge_times(struct merge_shards *shards, const struct merge_shard *list, size_t n, unsigned count,
-                       unsigned *ret_sets)
+                       const char *beside, unsigned *ret_sets)
 {
         CLEANUP_FREE unsigned *times = count_shards(list, n, count);
         unsigned sets = times && times[0] > 1 ? times[0] : 1;
@@ -193,7 +282,8 @@ static int judge_times(struct merge_shards *shards, const struct merge_shard *li
                 if (times[i] == 0) {
                         r = merge_texts_add(&shards->missing, "%u/%u", i, count);
                         if (r == 0)
-                                r = merge_texts_add(&shards->problems, "shard %u/%u is missing", i, count);
+                                r = merge_texts_add(&shards->problems, "shard %u/%u is missing%s%s", i, count,
+                                                    beside ? " beside " : "", beside ? beside : "");
                 } else if (times[i] > sets) {
                         r = merge_texts_add(&shards->problems, "shard %u/%u is there %u times", i, count, times[i]);
                 }
@@ -242,17 +332,40 @@ static int judge_tests(struct merge_shards *shards, struct merge_tests *tests, c
         return r;
 }
 
-static int judge_suite(struct merge_shards *shards, struct merge_tests *tests, struct merge_shard *list, size_t n,
-                       const char *const *paths)
+static int judge_project(struct merge_shards *shards, struct merge_tests *tests, struct merge_shard *list, size_t n,
+                         bool alone, const char *const *paths)
 {
-        unsigned count = find_split(list, n)->count, sets = 1;
-        int r = judge_split(shards, list, n, paths);
+        const struct merge_shard *most = find_split(list, n);
+        unsigned sets = 1;
+        int r = judge_split(shards, list, n, most, paths);
 
         if (r == 0)
-                r = judge_times(shards, list, n, count, &sets);
+                r = judge_times(shards, list, n, most->count, alone ? NULL : paths[list->input], &sets);
         for (size_t i = 0; i < n && r == 0; i++)
                 r = judge_dealt(shards, tests, &list[i], paths[list[i].input]);
         return r == 0 ? judge_tests(shards, tests, list, n, sets) : r;
+}
+
+/* The end of those that are of the first one's suite and, once these are known, project. */
+static size_t end_of(const struct merge_shard *list, size_t n)
+{
+        size_t end = 1;
+
+        while (end < n && list[end].project == list->project && strcmp(list[end].suite, list->suite) == 0)
+                end++;
+        return end;
+}
+
+static int judge_suite(struct merge_shards *shards, struct merge_tests *tests, struct merge_shard *list, size_t n,
+                       const char *const *paths)
+{
+        int r = find_projects(tests, list, n);
+
+        for (size_t i = 0, size; i < n && r == 0; i += size) {
+                size = end_of(&list[i], n - i);
+                r = judge_project(shards, tests, &list[i], size, size == n, paths);
+        }
+        return r;
 }
 
 int merge_shards_judge(struct merge_shards *shards, struct merge_tests *tests, const char *const *paths)
@@ -262,10 +375,9 @@ int merge_shards_judge(struct merge_shards *shards, struct merge_tests *tests, c
         if (shards->n == 0)
                 return 0;
         qsort(shards->list, shards->n, sizeof(*shards->list), compare_shards);
-        for (size_t i = 0, end; i < shards->n && r == 0; i = end) {
-                for (end = i + 1; end < shards->n && strcmp(shards->list[i].suite, shards->list[end].suite) == 0; end++)
-                        ;
-                r = judge_suite(shards, tests, &shards->list[i], end - i, paths);
+        for (size_t i = 0, size; i < shards->n && r == 0; i += size) {
+                size = end_of(&shards->list[i], shards->n - i);
+                r = judge_suite(shards, tests, &shards->list[i], size, paths);
         }
         return r;
 }

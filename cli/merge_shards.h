@@ -2,7 +2,8 @@
  * split, and did each run what it was to run?
  *
  * Where every shard comes equally often, more than once (several pytests in each node's run, under tox say), they are
- * as many sets.
+ * as many sets. Suites of the same name ("pytest", unless the project says another) may be those of several projects:
+ * they are told apart by their tests.
  */
 #pragma once
 
@@ -15,11 +16,12 @@ struct merge_shard {
         unsigned index, count;    /* from 1 */
         uint64_t tests, dealt;    /* of all shards, and of this one; 0 not said */
         char *collection, *split; /* digests; "" not said */
+        unsigned project;         /* once judged: a number, the same where the suite's shards belong together */
         bool odd;                 /* of another split than most are */
 };
 
 struct merge_shards {
-        struct merge_shard *list; /* once judged, by suite and index */
+        struct merge_shard *list; /* once judged, by suite, project and index */
         size_t n, allocated;
         struct merge_texts missing;  /* "3/12" */
         struct merge_texts problems; /* sentences */

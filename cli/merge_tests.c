@@ -142,6 +142,10 @@ static int count_in(struct merge_tests *t, const char *sql, const unsigned *inpu
         return error_of(r);
 }
 
+/* For what is asked of each of many inputs or tests: without an index each would be looked for in all tests. */
+static const char index_inputs[] = "CREATE INDEX IF NOT EXISTS by_input ON test(input)";
+static const char index_names[] = "CREATE INDEX IF NOT EXISTS by_name ON test(name, class)";
+
 #define COUNT_DIFFERENT(where) "SELECT count(*) FROM (SELECT DISTINCT suite, class, name, file FROM test" where ")"
 
 int merge_tests_count_different(struct merge_tests *t, const unsigned *inputs, size_t n, uint64_t *ret_n)
@@ -152,8 +156,7 @@ int merge_tests_count_different(struct merge_tests *t, const unsigned *inputs, s
 int merge_tests_count_of(struct merge_tests *t, unsigned input, uint64_t *ret_n)
 {
         CLEANUP(cleanup_statementp) sqlite3_stmt *s = NULL;
-        /* Each of thousands of inputs is asked for: without the index each would be looked for in all tests. */
-        int r = sqlite3_exec(t->db, "CREATE INDEX IF NOT EXISTS by_input ON test(input)", NULL, NULL, NULL);
+        int r = sqlite3_exec(t->db, index_inputs, NULL, NULL, NULL);
 
         if (r == SQLITE_OK)
                 r = sqlite3_prepare_v2(t->db, COUNT_DIFFERENT(" WHERE input = ?"), -1, &s, NULL);
@@ -173,6 +176,33 @@ int merge_tests_count_of(struct merge_tests *t, unsigned input, uint64_t *ret_n)
 int merge_tests_count_repeated(struct merge_tests *t, const unsigned *inputs, size_t n, uint64_t *ret_n)
 {
         return count_in(t, "SELECT count(*) FROM (" REPEATED ")", inputs, n, ret_n);
+}
+
+int merge_tests_find_sharing(struct merge_tests *t, const unsigned *inputs, size_t n, size_t most, bool *ret_shares)
+{
+        /* CROSS: in this order. */
+        static const char sql[] = "SELECT DISTINCT other.input FROM asked"
+                                  " CROSS JOIN test AS one ON one.input = asked.input"
+                                  " CROSS JOIN test AS other ON other.name = one.name AND other.class = one.class"
+                                  " AND other.file = one.file AND other.suite = one.suite"
+                                  " WHERE other.input NOT IN asked";
+        CLEANUP(cleanup_statementp) sqlite3_stmt *s = NULL;
+        int r = ask_for(t, inputs, n);
+
+        if (r < 0)
+                return r;
+        memset(ret_shares, 0, most * sizeof(*ret_shares));
+        r = sqlite3_exec(t->db, index_inputs, NULL, NULL, NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_exec(t->db, index_names, NULL, NULL, NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_prepare_v2(t->db, sql, -1, &s, NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_step(s);
+        for (; r == SQLITE_ROW; r = sqlite3_step(s))
+                if ((uint64_t)sqlite3_column_int64(s, 0) < most)
+                        ret_shares[sqlite3_column_int64(s, 0)] = true;
+        return error_of(r);
 }
 
 /* Repeats */
@@ -266,7 +296,7 @@ int merge_tests_find_repeats(struct merge_tests *t, size_t most, struct merge_re
         if (r == 0 && repeats.n_all > 0)
                 r = list_repeats(t, most, &repeats);
         if (r == 0 && repeats.n > 0)
-                r = error_of(sqlite3_exec(t->db, "CREATE INDEX IF NOT EXISTS by_name ON test(name)", NULL, NULL, NULL));
+                r = error_of(sqlite3_exec(t->db, index_names, NULL, NULL, NULL));
         for (size_t i = 0; i < repeats.n && r == 0; i++)
                 r = list_times(t, &repeats.list[i]);
         if (r < 0)

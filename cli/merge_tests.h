@@ -55,6 +55,9 @@ struct merge_repeats {
         size_t n, allocated;
         uint64_t n_all;
 };
+/* Which other inputs have tests that these have: sets ret_shares, a flag an input, `most` of them. */
+int merge_tests_find_sharing(struct merge_tests *tests, const unsigned *inputs, size_t n, size_t most,
+                             bool *ret_shares);
 /* Tests that are in several inputs, `most` of them at most, by name. */
 int merge_tests_find_repeats(struct merge_tests *tests, size_t most, struct merge_repeats *ret_repeats);
 void merge_repeats_finish(struct merge_repeats *repeats);

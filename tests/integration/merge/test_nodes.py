@@ -119,6 +119,33 @@ def test_a_shard_that_came_twice(place: Place) -> None:
     place.merge("nodes")  # two pytests in each run
 
 
+def test_two_projects(place: Place) -> None:
+    """Their suites have the same name, "pytest", and their tests do not."""
+    for index, (names, others) in enumerate([("abc", "rs"), ("def", "t"), ("ghi", "u")], 1):
+        shard(place, index, names)
+        more = dict(tests=4, dealt=len(others), collection="c1", split="6p")
+        shard(place, index, others, f"nodes/{index}-other.xml", **more)
+    facts = place.facts("--junit", "all.xml", "nodes")
+    assert facts["complete"] and len(facts["shards"]) == 6
+    assert all(found["fits"] for found in facts["shards"])
+
+    (place.directory / "nodes" / "2-other.xml").unlink()
+    assert complaints(place) == [
+        "shard 2/3 is missing beside nodes/1-other.xml",
+        "1 of 4 tests never ran",
+    ]
+    (place.directory / "nodes" / "2.xml").unlink()
+    assert place.facts("nodes", status=3)["missing"] == ["2/3", "2/3"]
+
+    # One of the first project's, of another commit: it is no third one's, for its tests are known.
+    shard(place, 2, "def")
+    shard(place, 2, "t", "nodes/2-other.xml", tests=4, dealt=1, collection="c1", split="6p")
+    shard(place, 3, "defx", "nodes/old.xml", collection="0ld")
+    said = complaints(place)
+    assert said[0].startswith("nodes/old.xml: shard 3/3 was split from other tests")
+    assert "shard 3/3 is there 2 times" in said
+
+
 # Histories
 
 
