@@ -90,9 +90,10 @@ static unsigned wanted_tokens(const struct jobs *j, const struct jobs_facts *f)
 struct jobs_plan jobs_step(struct jobs *j, const struct jobs_facts *f)
 {
         struct jobs_plan plan = {0};
-        unsigned wanted;
+        unsigned wanted, out = count_out(j, f->lying);
 
-        j->in_use = less(count_out(j, f->lying) + 1, f->n_suites);
+        j->doubtful = least_of(j->doubtful, out);
+        j->in_use = less(out + 1, f->n_suites);
         follow_suites(j, f->n_suites);
         follow_use(j, f->now);
         wanted = wanted_tokens(j, f);

@@ -31,7 +31,7 @@ struct jobs {
         unsigned wish;     /* CPUs */
         unsigned peak;     /* the most jobs in use since the dwelling began */
         uint64_t falls_at; /* µs: the dwelling's end; JOBS_NEVER: nothing is to fall */
-        unsigned doubtful; /* tokens that nobody could hold when it was last looked */
+        unsigned doubtful; /* tokens that nobody could hold when it was last looked, and that are still out */
         unsigned n_lost;   /* tokens that were put back for clients that are gone */
 };
 

@@ -153,6 +153,24 @@ static void lost_tokens_are_put_back(void)
         CHECK_INT(p.jobs.issued, 7);
 }
 
+/* One was only about to be used; that it came back since is seen, and forgets the doubt. */
+static void what_has_come_back_is_not_doubted(void)
+{
+        struct pool p = begin(0);
+
+        look(&p, 8, 0, 8);
+        p.lying = 6;
+        jobs_recount(&p.jobs, p.lying, 0);
+        p.lying = 7;
+        look(&p, 8, 0, 8);
+        p.lying = 6;
+        look(&p, 8, 0, 8);
+        jobs_recount(&p.jobs, p.lying, 0);
+        look(&p, 8, 0, 8);
+        CHECK_INT(p.jobs.n_lost, 0);
+        CHECK_INT(p.lying, 6);
+}
+
 static void foreign_tokens_are_taken_out(void)
 {
         struct pool p = begin(0);
@@ -359,6 +377,7 @@ int main(void)
         a_wish_falls_after_a_while();
         tokens_too_many_go_as_they_come_back();
         lost_tokens_are_put_back();
+        what_has_come_back_is_not_doubted();
         foreign_tokens_are_taken_out();
         cpus_are_used_once();
         return 0;
