@@ -28,16 +28,23 @@ void units_finish(struct units *u)
 struct numbering {
         uint32_t *of_scope; /* number + 1; 0: none yet */
         uint32_t *of_group; /* of its first part, likewise */
-        double *passed;     /* per group, seconds of the items before… */
+        double *passed;     /* per group, seconds of the items before and of their set-ups… */
         uint32_t *n_passed; /* …and how many */
+        bool *entered;      /* per group within one that is kept: its set-up is among them */
         uint32_t chunk;     /* of unknown items, likewise… */
         uint32_t n_chunk, size;
         uint32_t module;    /* …the group whose items it ends with */
-        uint32_t n_unknown; /* that are left */
+        uint32_t n_unknown; /* that are left of those that are not kept together */
         uint32_t bundle;    /* of short items, likewise… */
         uint32_t bundled;   /* …of this module… */
         double seconds;     /* …and so long */
 };
+
+/* Together with others, whatever it takes. */
+static bool is_kept(const struct units_making *m, const struct dispatch_item *item)
+{
+        return item->serial > 0 || (item->group != DISPATCH_NONE && m->groups[item->group].top != DISPATCH_NONE);
+}
 
 static uint32_t outermost(const struct units_making *m, uint32_t group)
 {
@@ -47,12 +54,25 @@ static uint32_t outermost(const struct units_making *m, uint32_t group)
         return group;
 }
 
+/* Seconds of set-ups of the groups within `top` that this item is the first of. */
+static double enter(const struct units_making *m, struct numbering *n, uint32_t group, uint32_t top)
+{
+        double seconds = 0;
+
+        for (; group != top && !n->entered[group]; group = m->p->groups[group].parent) {
+                n->entered[group] = true;
+                seconds += units_known(m->p->groups[group].setup);
+        }
+        return seconds;
+}
+
 /* Slices in collection order of about as many seconds each, or items where these are not known. */
 static uint32_t number_in_group(struct units_making *m, struct numbering *n, const struct dispatch_item *item,
                                 uint32_t top)
 {
         const struct units_kept *k = &m->groups[top];
-        double seconds = units_known(item->seconds), middle = n->passed[top] + seconds / 2;
+        double seconds = units_known(item->seconds) + enter(m, n, item->group, top);
+        double middle = n->passed[top] + seconds / 2;
         uint32_t part = k->work > 0 ? (uint32_t)(middle / k->work * k->parts)
                                     : (uint32_t)((uint64_t)n->n_passed[top] * k->parts / k->n);
 
@@ -121,17 +141,19 @@ static int number_items(struct units_making *m)
         struct numbering n = {.of_scope = calloc(p->n_items + (size_t)1, sizeof(*n.of_scope)),
                               .of_group = calloc(n_groups, sizeof(*n.of_group)),
                               .passed = calloc(n_groups, sizeof(*n.passed)),
-                              .n_passed = calloc(n_groups, sizeof(*n.n_passed))};
-        int r = n.of_scope && n.of_group && n.passed && n.n_passed ? 0 : -ENOMEM;
+                              .n_passed = calloc(n_groups, sizeof(*n.n_passed)),
+                              .entered = calloc(n_groups, sizeof(*n.entered))};
+        int r = n.of_scope && n.of_group && n.passed && n.n_passed && n.entered ? 0 : -ENOMEM;
 
         for (uint32_t i = 0; i < p->n_items; i++)
-                n.n_unknown += p->items[i].seconds < 0 && !p->items[i].alone;
+                n.n_unknown += p->items[i].seconds < 0 && !p->items[i].alone && !is_kept(m, &p->items[i]);
         for (uint32_t i = 0; r == 0 && i < p->n_items; i++)
                 m->unit_of[i] = number_item(m, &n, &p->items[i]);
         free(n.of_scope);
         free(n.of_group);
         free(n.passed);
         free(n.n_passed);
+        free(n.entered);
         return r;
 }
 
@@ -174,13 +196,8 @@ static double new_setups(const struct units_making *m, uint32_t group, uint32_t 
         return seconds;
 }
 
-/* Only of what stays together: whoever runs an item by itself may have had its group's before. */
-static bool is_kept(const struct units_making *m, const struct dispatch_item *item)
-{
-        return item->serial > 0 || (item->group != DISPATCH_NONE && m->groups[item->group].top != DISPATCH_NONE);
-}
-
-/* Puts the items into their units' places, which `units` says. */
+/* Puts the items into their units' places, which `units` says. Set-ups count for what stays together: whoever runs an
+ * item by itself may have had its group's before. */
 static int fill(const struct units_making *m, struct unit *units, uint32_t *items)
 {
         uint32_t *seen = calloc(m->p->n_groups + (size_t)1, sizeof(*seen));

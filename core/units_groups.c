@@ -28,7 +28,7 @@ static void sum_up(struct units_making *m)
         for (uint32_t g = p->n_groups; g-- > 0;) {
                 uint32_t parent = p->groups[g].parent;
 
-                if (parent == DISPATCH_NONE)
+                if (parent == DISPATCH_NONE || m->groups[g].n == 0)
                         continue;
                 m->groups[parent].work += m->groups[g].work + units_known(p->groups[g].setup);
                 m->groups[parent].n += m->groups[g].n;
@@ -55,7 +55,7 @@ static void choose_kept(struct units_making *m)
                         k->top = g;
                         k->parts = 1;
                 }
-                m->total += k->top == DISPATCH_NONE ? 0 : units_known(group->setup);
+                m->total += k->n > 0 && k->top != DISPATCH_NONE ? units_known(group->setup) : 0;
         }
 }
 
@@ -140,7 +140,7 @@ static int try_parts(struct units_making *m, double *ret_makespan)
         qsort(sorted, n, sizeof(*sorted), longer_first);
         r = units_makespan(sorted, n, m->p->speeds, m->p->n_workers, &makespan);
         free(sorted);
-        m->steps += (uint64_t)n * m->p->n_workers;
+        m->steps += m->p->n_groups + (uint64_t)n * m->p->n_workers;
         if (r == 0)
                 *ret_makespan = makespan > total / m->speed ? makespan : total / m->speed;
         return r;

@@ -145,6 +145,46 @@ static void test_a_package(void)
         CHECK_STR(made(), "0 1 2");
 }
 
+/* Which of its parts a class belongs to is a matter of its own set-up, too. */
+static void test_set_ups_within_a_module(void)
+{
+        uint32_t module;
+
+        begin(2);
+        module = add_group(DISPATCH_NONE, 3);
+        for (unsigned i = 0; i < 4; i++)
+                add(0.1, add_group(module, 5), 0);
+        CHECK_STR(made(), "0,1 2,3");
+}
+
+/* Few tests are new beside those that stay together whatever they take: not all of them one after the other. */
+static void test_unknown_beside_a_module(void)
+{
+        uint32_t module;
+
+        begin(2);
+        module = add_group(DISPATCH_NONE, 2);
+        for (unsigned i = 0; i < 32; i++)
+                add(-1, i < 28 ? module : DISPATCH_NONE, 0);
+        CHECK(made());
+        CHECK_INT(units.n, 5);
+}
+
+/* What nobody here is to set up costs nothing. */
+static void test_a_class_of_another_shard(void)
+{
+        uint32_t module;
+
+        begin(2);
+        module = add_group(DISPATCH_NONE, 1);
+        for (unsigned i = 0; i < 6; i++)
+                add(2, module, 0);
+        add(2, add_group(module, 100), 0);
+        items[6].alone = true;
+        CHECK_STR(made(), "0,1,2 3,4,5");
+        items[6].alone = false;
+}
+
 static void test_another_shards(void)
 {
         uint32_t module;
@@ -192,6 +232,9 @@ int main(void)
         test_short_ones_of_a_module();
         test_a_module_that_is_dear();
         test_a_package();
+        test_set_ups_within_a_module();
+        test_unknown_beside_a_module();
+        test_a_class_of_another_shard();
         test_another_shards();
         test_seats();
         units_finish(&units);
