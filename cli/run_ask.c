@@ -14,7 +14,7 @@ enum {
         ANSWER_MAX = CPUSET_TEXT_MAX + 128,
 };
 
-/* 0; -EAGAIN: somebody listens, with a full backlog. */
+/* 0; -EAGAIN: somebody listens, with a full backlog, for as long as the socket is to wait. */
 static int connect_to(int fd, const char *path)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -51,12 +51,8 @@ int run_ask_send(const char *path, const char *event)
 /* Up to its NUL. */
 static int receive(int fd, char answer[static ANSWER_MAX])
 {
-        const struct timeval patience = {.tv_sec = RUN_ASK_PATIENCE_MS / 1000,
-                                         .tv_usec = RUN_ASK_PATIENCE_MS % 1000 * 1000};
         size_t n = 0;
 
-        if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
-                return -errno;
         while (n < ANSWER_MAX) {
                 ssize_t got = recv(fd, answer + n, ANSWER_MAX - n, 0);
 
@@ -71,10 +67,22 @@ static int receive(int fd, char answer[static ANSWER_MAX])
         return -EPROTO;
 }
 
+static int open_patient(void)
+{
+        const struct timeval patience = {.tv_sec = RUN_ASK_PATIENCE_MS / 1000,
+                                         .tv_usec = RUN_ASK_PATIENCE_MS % 1000 * 1000};
+        CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
 static int ask(const char *path, const char *event, char answer[static ANSWER_MAX])
 {
-        CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int r = fd < 0 ? -errno : connect_to(fd, path);
+        CLEANUP_CLOSE int fd = open_patient();
+        int r = fd < 0 ? fd : connect_to(fd, path);
 
         if (r < 0)
                 return r;

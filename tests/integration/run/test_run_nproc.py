@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import Any, Dict, List
 
 import pytest
@@ -104,6 +106,27 @@ def test_a_run_that_is_over_is_none(runs: Runs, path: str) -> None:
         timeout=PATIENCE,
     )
     assert json.loads(answer.stdout)["reason"] != "held by the run"
+
+
+def test_a_run_with_no_room_for_another_connection(runs: Runs) -> None:
+    """As one that has stood still for long."""
+    path = str(runs.directory / "control")
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as waiting:
+        listener.bind(path)
+        listener.listen(0)
+        with pytest.raises(BlockingIOError):
+            while True:
+                client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(path)
+        answer = subprocess.run(
+            [runs.program(), "nproc", "--json"],
+            env={**runs.environment, "SCHEDCTL_RUN": path},
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=PATIENCE,
+        )
+    assert json.loads(answer.stdout)["reason"].startswith("the run does not answer")
 
 
 def test_it_counts_for_no_pytest_that_was_not_reached(runs: Runs) -> None:
