@@ -167,6 +167,20 @@ void run_end(struct run *run)
         end_loop(run, STATUS_EXITED(0));
 }
 
+/* It, or what its first line names, could not be executed. */
+static bool is_unexecuted(int status)
+{
+        return WIFEXITED(status) &&
+               (WEXITSTATUS(status) == RUN_EXIT_NOT_FOUND || WEXITSTATUS(status) == RUN_EXIT_NOT_EXECUTABLE);
+}
+
+static void on_command_ended(struct run *run, int status)
+{
+        if (is_unexecuted(status))
+                run_watch_unexecuted(&run->watch, run->command);
+        end_loop(run, status);
+}
+
 static void on_child(void *context)
 {
         struct run *run = context;
@@ -175,7 +189,7 @@ static void on_child(void *context)
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                 if (pid == run->command)
-                        end_loop(run, status);
+                        on_command_ended(run, status);
 }
 
 /* Who wants schedctl alone to end means the run; the process that it is there for goes on without. */

@@ -120,12 +120,17 @@ void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *cons
         uv_timer_start(&w->timer, on_time, RUN_WATCH_FIRST_MS, 0);
 }
 
-void run_watch_reached(struct run_watch *w, pid_t pid)
+void run_watch_unexecuted(struct run_watch *w, pid_t pid)
 {
-        (void)run_pids_add(&w->reached, pid); /* else its tests' pytests are taken for missed */
         for (size_t i = 0; i < w->n_seen; i++)
                 if (w->seen[i].pid == pid)
                         w->seen[i] = w->seen[--w->n_seen];
+}
+
+void run_watch_reached(struct run_watch *w, pid_t pid)
+{
+        (void)run_pids_add(&w->reached, pid); /* else its tests' pytests are taken for missed */
+        run_watch_unexecuted(w, pid);
 }
 
 void run_watch_joined(struct run_watch *w, pid_t pid)

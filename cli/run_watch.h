@@ -39,6 +39,8 @@ void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *cons
 void run_watch_reached(struct run_watch *w, pid_t pid);
 /* It was no pytest but a schedctl, which now becomes something else. */
 void run_watch_joined(struct run_watch *w, pid_t pid);
+/* It could not be executed: there was no pytest. */
+void run_watch_unexecuted(struct run_watch *w, pid_t pid);
 void run_watch_stop(struct run_watch *w);
 void run_watch_finish(struct run_watch *w);
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 import pytest
 
@@ -36,6 +36,18 @@ def test_command_not_found(runs: Runs) -> None:
 def test_command_not_executable(runs: Runs, tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("text\n")
     assert runs.run("--", tmp_path / "plain").returncode == 126
+
+
+@pytest.mark.parametrize("mode, status", [(None, 127), (0o644, 126)])
+def test_a_pytest_that_is_not_there_was_not_missed(
+    runs: Runs, tmp_path: Path, mode: Optional[int], status: int
+) -> None:
+    command = tmp_path / "pytest"
+    if mode is not None:
+        command.touch(mode)
+    result = runs.run("--", command)
+    assert result.returncode == status
+    assert "pytest" in result.stderr and "could not be reached" not in result.stderr
 
 
 @pytest.mark.parametrize(
