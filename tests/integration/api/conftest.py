@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from fetching import cache, run_or_skip, virtual_environment
 from service.conftest import (
     Service,
     build,
@@ -25,47 +24,28 @@ from service.varlink_types import Interface
 
 from .varlinkctl import Varlinkctl
 
-__all__ = ["build", "connection", "env", "rundir", "service", "socket_path", "source", "start"]
+__all__ = [
+    "build",
+    "cache",
+    "connection",
+    "env",
+    "rundir",
+    "service",
+    "socket_path",
+    "source",
+    "start",
+]
 
 HERE = Path(__file__).resolve().parent
 PYTHON_VARLINK = "varlink==31.0.0"
-PATIENCE = 300  # seconds for what comes over the network
 
 OpenVarlink = Callable[[Service], Varlinkctl]
 
 
 @pytest.fixture(scope="session")
-def cache(build: Path) -> Path:
-    """Where what was fetched is found again the next time."""
-    folder = Path(os.environ.get("SCHEDCTL_TEST_CACHE", build / "test-cache"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def run_or_skip(what: str, *command: object, **options: object) -> str:
-    """Its output; skips the test with the last of what it says where it fails."""
-    try:
-        done = subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"{what}: not within {PATIENCE} s")
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        pytest.skip(f"{what}: {said[-1] if said else done.returncode}")
-    return done.stdout
-
-
-@pytest.fixture(scope="session")
-def varlink(cache: Path) -> ModuleType:
+def varlink() -> ModuleType:
     """python-varlink of the Python Package Index, in a virtual environment."""
-    folder = cache / ("python-" + PYTHON_VARLINK)
-    if not (folder / "complete").exists():
-        run_or_skip("no virtual environment", sys.executable, "-m", "venv", "--clear", folder)
-        pip = [folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
-        install = ["install", "--retries", "1", "--no-deps", PYTHON_VARLINK]
-        run_or_skip("no python-varlink", *pip, *install)
-        (folder / "complete").touch()
+    folder = virtual_environment("python-" + PYTHON_VARLINK, "--no-deps", PYTHON_VARLINK)
     (packages,) = folder.glob("lib/python*/site-packages")
     sys.path.append(str(packages))
     try:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run.conftest import BUILD, PATIENCE, Runs, needs_two_cpus, runs
+from fetching import cache, run_or_skip
+from run.conftest import PATIENCE, Runs, needs_two_cpus, runs
 from run.scripted_service import CPUS, Service
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Log",
     "PATIENCE",
     "Runs",
+    "cache",
     "log",
     "needs_two_cpus",
     "runs",
@@ -31,7 +33,6 @@ __all__ = [
 ]
 
 HERE = Path(__file__).resolve().parent
-FETCHING = 300  # seconds for what comes over the network
 MANY = list(range(8))
 
 # A client of the pool: it answers each line of its standard input with one of JSON.
@@ -176,28 +177,6 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     link.parent.mkdir()
     link.symlink_to(request.getfixturevalue("new_make"))
     return Make(link)
-
-
-@pytest.fixture(scope="session")
-def cache() -> Path:
-    """Where what was fetched is found again the next time."""
-    folder = Path(os.environ.get("SCHEDCTL_TEST_CACHE", BUILD / "test-cache"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def run_or_skip(what: str, *command: object) -> str:
-    """Its output; skips the test with the last of what it says where it fails."""
-    try:
-        done = subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, timeout=FETCHING
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"{what}: {error}")
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        pytest.skip(f"{what}: {said[-1] if said else done.returncode}")
-    return done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fetching import virtual_environment
 
-from .conftest import CPUS, MANY, PATIENCE, Log, Make, Runs, Served, run_or_skip
+from .conftest import CPUS, MANY, PATIENCE, Log, Make, Runs, Served
 from .test_jobs_make import write_makefile
 
 N_JOBS = 8
@@ -25,16 +26,10 @@ Write = Callable[[Path, str], list[str]]
 
 
 @pytest.fixture(scope="session")
-def tools(cache: Path) -> Path:
+def tools() -> Path:
     """Where ninja and ctest of the Python Package Index are."""
-    folder = cache / "python-ninja-cmake"
-    if not (folder / "complete").exists():
-        run_or_skip("no virtual environment", sys.executable, "-m", "venv", "--clear", folder)
-        pip = [folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
-        install = ["install", "--retries", "1", "--no-deps", "ninja>=1.13", "cmake>=3.29"]
-        run_or_skip("no ninja and cmake", *pip, *install)
-        (folder / "complete").touch()
-    return folder / "bin"
+    packages = ("ninja>=1.13", "cmake>=3.29")
+    return virtual_environment("python-ninja-cmake", "--no-deps", *packages) / "bin"
 
 
 def sh(command: str, **values: object) -> str:

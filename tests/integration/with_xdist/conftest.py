@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from api.conftest import run_or_skip
-from suites import BUILD, Ran, Suite, plugin_path
+from fetching import virtual_environment
+from suites import Ran, Suite, plugin_path
 
 FAKE_ATTACH = Path(__file__).with_name("fake_attach.py")
 
@@ -30,16 +30,7 @@ def interpreter(version: str) -> str:
     if version == INSTALLED:
         pytest.importorskip("xdist")
         return sys.executable
-    default = (BUILD or Path("build")) / "test-cache"
-    folder = Path(os.environ.get("SCHEDCTL_TEST_CACHE", default)) / f"xdist-{version}"
-    if not (folder / "complete").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        run_or_skip("no virtual environment", sys.executable, "-m", "venv", "--clear", folder)
-        pip = [folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
-        install = ["install", "--retries", "1", *PACKAGES[version]]
-        run_or_skip(f"no pytest-xdist {version}", *pip, *install)
-        (folder / "complete").touch()
-    return str(folder / "bin/python")
+    return str(virtual_environment(f"xdist-{version}", *PACKAGES[version]) / "bin/python")
 
 
 class Dealt:
