@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,18 +92,49 @@ def env(build: Path, tmp_path: Path, socket_path: Path) -> Iterator[dict[str, st
     stop_service(socket_path)
 
 
-class Notifications:
-    """The service manager's end of sd_notify()."""
+class Datagrams:
+    """What is sent to a socket, in order. All of it is taken at once, as the manager and the journal
+    do: few datagrams may wait, and with them whoever sends the next one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.settimeout(30)
-        self.socket.bind(str(path))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._taken: queue.Queue[bytes] = queue.Queue()
+        self._thread = threading.Thread(target=self._take, daemon=True)
+        self._thread.start()
+
+    def _take(self) -> None:
+        while data := self._socket.recv(65536):
+            self._taken.put(data)
+
+    def next(self) -> bytes:
+        return self._taken.get(timeout=30)
+
+    def drain(self) -> list[bytes]:
+        """Everything that has been sent until now."""
+        here, found = b"until here", []
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+            own.sendto(here, str(self.path))
+        while (data := self.next()) != here:
+            found.append(data)
+        return found
+
+    def close(self) -> None:
+        if self._socket.fileno() < 0:
+            return
+        self._socket.shutdown(socket.SHUT_RD)
+        self._thread.join()
+        self._socket.close()
+        self.path.unlink()
+
+
+class Notifications(Datagrams):
+    """The service manager's end of sd_notify()."""
 
     def wait_for(self, field: str) -> dict[str, str]:
         while True:
-            lines = self.socket.recv(4096).decode().splitlines()
+            lines = self.next().decode().splitlines()
             fields = dict(line.split("=", 1) for line in lines)
             if field in fields:
                 return fields
@@ -109,10 +142,6 @@ class Notifications:
     def wait_for_status(self, status: str) -> None:
         while self.wait_for("STATUS")["STATUS"] != status:
             pass
-
-    def close(self) -> None:
-        self.socket.close()
-        self.path.unlink()
 
 
 class Service:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -23,33 +24,21 @@ def next_status(service: Service) -> str:
 
 def feeds(service: Service) -> None:
     """Returns when the watchdog has been fed twice from now on."""
-    drain(service.notifications)
+    service.notifications.drain()
     for _ in range(2):
         service.notifications.wait_for("WATCHDOG")
-
-
-def drain(notifications: Notifications) -> list[str]:
-    messages = []
-    notifications.socket.setblocking(False)
-    try:
-        while True:
-            messages.append(notifications.socket.recv(4096).decode())
-    except BlockingIOError:
-        return messages
-    finally:
-        notifications.socket.settimeout(30)
 
 
 def starves(service: Service) -> None:
     """Returns when the service has withheld three feedings, and has fed nothing meanwhile."""
     said = "the watchdog is not fed"
     count = service.log.count(said)
-    drain(service.notifications)
+    service.notifications.drain()
     with open(service.log_path, encoding="utf-8") as log:
         seen = 0
         while seen < count + 3:
             seen += said in log.readline()
-    assert not [m for m in drain(service.notifications) if "WATCHDOG" in m]
+    assert not [m for m in service.notifications.drain() if b"WATCHDOG" in m]
 
 
 # The status line.
@@ -61,20 +50,24 @@ def test_status_line(service: Service) -> None:
         assert next_status(service) == "Lending 5 of 8 CPUs to 1 run"
         b.acquire(max=2)
         assert next_status(service) == "Lending 7 of 8 CPUs to 2 runs"
-    assert next_status(service) == "Nothing lent"
+    service.notifications.wait_for_status("Nothing lent")
 
 
 def test_status_line_leaves_out_what_passes(service: Service) -> None:
-    """What was true for less than a second is not told."""
+    """A second lies between one and the next."""
+    begin = time.monotonic()
     with service.connect() as a:
         a.acquire(max=1)
         assert next_status(service) == "Lending 1 of 8 CPUs to 1 run"
-        for _ in range(20):
+        for _ in range(100):
             with service.connect() as passing:
                 passing.acquire(max=3)
         with service.connect() as stays:
             stays.acquire(max=2)
-            assert next_status(service) == "Lending 3 of 8 CPUs to 2 runs"
+            told = 2
+            while next_status(service) != "Lending 3 of 8 CPUs to 2 runs":
+                told += 1
+    assert told <= time.monotonic() - begin + 1
 
 
 def test_status_line_of_who_waits(service: Service) -> None:
@@ -86,7 +79,7 @@ def test_status_line_of_who_waits(service: Service) -> None:
         c.call(SCHEDULER + "Control", {"lease": grant["lease"], "paused": True})
         give_back = {"lease": grant["lease"], "token": grant["token"], "pus": [0]}
         c.call(SCHEDULER + "Return", {**give_back, "generation": a.grant()["generation"]})
-        assert next_status(service) == "Lending 1 of 8 CPUs to 1 run, 1 paused"
+        service.notifications.wait_for_status("Lending 1 of 8 CPUs to 1 run, 1 paused")
 
 
 def test_status_line_says_what_limits(start: StartService, rundir: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import SOURCE, Service, StartService, as_root
+from .conftest import SOURCE, Datagrams, Service, StartService, as_root
 from .varlink_client import SCHEDULER
 
 Entry = dict[str, str]
@@ -42,23 +42,20 @@ def parse(datagram: bytes) -> Entry:
     return entry
 
 
-class Journal:
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(folder / "socket"))
-        self.socket.settimeout(30)
-
+class Journal(Datagrams):
     def entry(self, what: str) -> Entry:
         """The next one with that MESSAGE_ID."""
-        while (found := parse(self.socket.recv(65536))).get("MESSAGE_ID") != ids()[what]:
+        while (found := parse(self.next())).get("MESSAGE_ID") != ids()[what]:
             pass
         return found
 
 
 @pytest.fixture
-def journal(rundir: Path) -> Journal:
-    return Journal(rundir / "journal")
+def journal(rundir: Path) -> Iterator[Journal]:
+    (rundir / "journal").mkdir()
+    journal = Journal(rundir / "journal/socket")
+    yield journal
+    journal.close()
 
 
 @pytest.fixture
