@@ -70,7 +70,8 @@ class FakeMachine:
         self.put("/proc/pressure/memory", PRESSURE.format(percent, self.stalled_us))
 
     def online(self, *pus: int) -> None:
-        """Only these are, from now on."""
-        self.put("/sys/devices/system/cpu/online", machines.cpulist(pus))
+        """Only these are, from now on. The list is what the service watches: it comes last, for a
+        machine that is read again then has to be whole."""
         for pu in range(1, self.cores):
             self.put(f"/sys/devices/system/cpu/cpu{pu}/online", int(pu in pus))
+        self.put("/sys/devices/system/cpu/online", machines.cpulist(pus))
