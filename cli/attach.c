@@ -11,22 +11,20 @@
 #include "cli/verbs.h"
 
 /* The command line of the process that starts us, as much of it as a label has room for. */
-static void label_by_parent(pid_t parent, char ret_label[static RUN_LABEL_MAX + 1])
+static void label_by_parent(pid_t parent, char ret_label[static RUN_LABEL_RAW_MAX])
 {
-        ssize_t n = run_tree_cmdline(parent, ret_label, RUN_LABEL_MAX + 1);
+        ssize_t n = run_tree_cmdline(parent, ret_label, RUN_LABEL_RAW_MAX);
 
         for (ssize_t i = 0; i + 1 < n; i++)
                 if (ret_label[i] == '\0')
                         ret_label[i] = ' ';
         if (n <= 0)
-                snprintf(ret_label, RUN_LABEL_MAX + 1, "schedctl attach");
-        while (n > 0 && (ret_label[n - 1] & 0x80))
-                ret_label[--n] = '\0'; /* not within a UTF-8 sequence */
+                snprintf(ret_label, RUN_LABEL_RAW_MAX, "schedctl attach");
 }
 
 int verb_attach(int argc, char **argv)
 {
-        static char label[RUN_LABEL_MAX + 1]; /* as long as the run */
+        static char label[RUN_LABEL_RAW_MAX]; /* as long as the run */
         struct run_options options;
         pid_t parent = getppid();
 

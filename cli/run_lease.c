@@ -9,18 +9,17 @@
 #include "cli/run_wait.h"
 #include "hw/usable.h"
 #include "lib/client.h"
+#include "lib/text.h"
 
-/* Of all the words of COMMAND, those that tell runs apart. */
-static void make_label(char *const *command, char label[static RUN_LABEL_MAX + 1])
+/* The user's own, or as much of COMMAND as there is room for. Its words may be any bytes; the service takes text. */
+static void make_label(const struct run_options *options, char label[static RUN_LABEL_MAX + 1])
 {
+        char words[RUN_LABEL_RAW_MAX] = "";
         size_t used = 0;
 
-        label[0] = '\0';
-        for (size_t i = 0; command[i] && used < RUN_LABEL_MAX; i++)
-                used += (size_t)snprintf(label + used, RUN_LABEL_MAX + 1 - used, "%s%s", i ? " " : "", command[i]);
-        while (used > RUN_LABEL_MAX || (used && (label[used - 1] & 0xc0) == 0x80 && used == RUN_LABEL_MAX))
-                used--; /* not within a UTF-8 sequence */
-        label[used] = '\0';
+        for (size_t i = 0; !options->label && options->command[i] && used < sizeof(words); i++)
+                used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", i ? " " : "", options->command[i]);
+        text_fit(options->label ? options->label : words, label, RUN_LABEL_MAX + 1);
 }
 
 static int copy_numbers(const unsigned *from, size_t n, unsigned **to, size_t *ret_n)
@@ -161,15 +160,12 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
                 .max = least_of(least_of(options->max, options->workers), options->max_workers),
                 .weight = options->weight,
                 .priority = options->priority,
-                .label = options->label,
+                .label = label,
         };
         struct run_lease l = {0};
         int r;
 
-        if (!request.label) {
-                make_label(options->command, label);
-                request.label = label;
-        }
+        make_label(options, label);
         r = acquire(&request, options->quiet, &l.lease);
         if (r >= 0)
                 r = take_grant(&l);

@@ -33,6 +33,7 @@ enum run_jobserver {
 enum {
         RUN_COUNT_MAX = 4096,               /* of workers or PUs; CPUSET_MAX */
         RUN_LABEL_MAX = 128,                /* bytes; the service's limit */
+        RUN_LABEL_RAW_MAX = 132,            /* with room for the whole character that is cut, and a NUL */
         RUN_WEIGHT_MAX = 10000,             /* the service's limit */
         RUN_TURNS_MAX = 1000 * 1000 * 1000, /* items of one worker */
 };

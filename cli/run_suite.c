@@ -8,6 +8,7 @@
 #include "cli/run_suite.h"
 #include "cli/run_xdist_message.h"
 #include "hw/oom.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 int run_suite_create(struct run *run, struct run_peer *peer, struct run_suite **ret_suite)
@@ -45,7 +46,7 @@ static int make_testrunuid(char ret_text[static 33])
 void run_suite_leave_serial(struct run_suite *s, const char *why)
 {
         s->state = RUN_SUITE_SERIAL;
-        snprintf(s->why_serial, sizeof(s->why_serial), "%s", why);
+        text_fit(why, s->why_serial, sizeof(s->why_serial));
         run_share(s->run);
 }
 
@@ -129,7 +130,7 @@ static int on_unfit(struct run_suite *s, const json_t *message)
                 return -EPROTO;
         s->hello_at = run_now(s->run);
         s->unfit = true;
-        snprintf(s->shard.why, sizeof(s->shard.why), "%s", run_message_text(message, "why"));
+        text_fit(run_message_text(message, "why"), s->shard.why, sizeof(s->shard.why));
         run_suite_tell_shard(s);
         run_suite_leave_serial(s, run_message_text(message, "why"));
         return 0;

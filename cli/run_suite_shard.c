@@ -13,6 +13,7 @@
 #include "cli/run_shard_ci.h"
 #include "cli/run_suite.h"
 #include "core/shard.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 enum { DIGEST_MAX = 17 };
@@ -183,7 +184,7 @@ int run_suite_undivided(struct run_suite *s, const json_t *message)
 {
         if (!s->hello_at || s->shard.divided)
                 return -EPROTO;
-        snprintf(s->shard.why, sizeof(s->shard.why), "%s", run_message_text(message, "why"));
+        text_fit(run_message_text(message, "why"), s->shard.why, sizeof(s->shard.why));
         return 0;
 }
 

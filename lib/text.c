@@ -62,3 +62,20 @@ char *text_escape(const char *text)
                 *out = '\0';
         return escaped;
 }
+
+void text_fit(const char *text, char *buf, size_t size)
+{
+        size_t used = 0;
+
+        while (*text) {
+                uint32_t c;
+                unsigned n = decode((const unsigned char *)text, &c), len = n > 0 ? n : 1;
+
+                if (used + len >= size)
+                        break;
+                memcpy(buf + used, n > 0 ? text : "?", len);
+                used += len;
+                text += len;
+        }
+        buf[used] = '\0';
+}

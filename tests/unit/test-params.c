@@ -141,11 +141,33 @@ static void test_escape(void)
         check_escaped("\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80");
 }
 
+static void check_fitted(const char *text, size_t size, const char *expected)
+{
+        char buf[16];
+
+        memset(buf, 'x', sizeof(buf));
+        text_fit(text, buf, size);
+        CHECK_STR(buf, expected);
+        CHECK(size == sizeof(buf) || buf[size] == 'x');
+}
+
+static void test_fit(void)
+{
+        check_fitted("", 1, "");
+        check_fitted("abc", 4, "abc");
+        check_fitted("abc", 3, "ab");
+        check_fitted("a\xe4\xb8\xad", 5, "a\xe4\xb8\xad");
+        check_fitted("a\xe4\xb8\xad", 4, "a");
+        check_fitted("a\xe4\xb8\xad", 3, "a");
+        check_fitted("caf\xe9 \xf0\x9f\x98", 16, "caf? ???");
+}
+
 int main(void)
 {
         test_good();
         test_bad();
         test_required();
         test_escape();
+        test_fit();
         return 0;
 }

@@ -50,6 +50,17 @@ def test_a_pytest_that_is_not_there_was_not_missed(
     assert "pytest" in result.stderr and "could not be reached" not in result.stderr
 
 
+@pytest.mark.parametrize("word", ["caf\udce9", "x" * 90 + "\N{HIRAGANA LETTER A}" * 4])
+def test_a_command_of_any_bytes(runs: Runs, word: str) -> None:
+    """Its label is text all the same, cut between two characters."""
+    script = 'exec "$PROGRAM" status --json'
+    result = runs.run("--", "sh", "-c", script, word, env={"PROGRAM": runs.program()})
+    assert result.returncode == 0, result.stderr
+    (lease,) = json.loads(result.stdout)["leases"]
+    whole = f"sh -c {script} {word}".replace("\udce9", "?")
+    assert lease["label"] == whole.encode()[:128].decode(errors="ignore")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -113,6 +113,14 @@ def test_numbers(runs: Runs, options: List[str], workers: int) -> None:
     peer.end()
 
 
+def test_a_peer_of_any_bytes(runs: Runs) -> None:
+    """Its label is text all the same."""
+    peer = Peer(runs, None, "--label", "caf\udce9")
+    (lease,) = runs.leases()
+    assert lease["label"] == "caf?"
+    peer.end()
+
+
 def test_summary(runs: Runs) -> None:
     peer = Peer(runs, None, "--verbose", "--json", "summary", "--label", "mine")
     (lease,) = runs.leases()
