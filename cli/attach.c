@@ -27,15 +27,10 @@ int verb_attach(int argc, char **argv)
         static char label[RUN_LABEL_RAW_MAX]; /* as long as the run */
         struct run_options options;
         pid_t parent = getppid();
+        int r = run_options_parse_attach(argc, argv, &options);
 
-        switch (run_options_parse_attach(argc, argv, &options)) {
-        case RUN_OPTIONS_HELP:
-                return 0;
-        case RUN_OPTIONS_USAGE:
-                return VERB_USAGE;
-        case RUN_OPTIONS_OK:
-                break;
-        }
+        if (r != 0)
+                return r - 1;
         if (!run_shard_settle("attach", true, &options))
                 return VERB_USAGE;
         options.attach = parent;

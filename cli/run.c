@@ -20,15 +20,10 @@ int verb_run(int argc, char **argv)
 {
         struct run_options options;
         char python[RUN_PYTHON_DIR_MAX];
+        int r = run_options_parse(argc, argv, &options);
 
-        switch (run_options_parse(argc, argv, &options)) {
-        case RUN_OPTIONS_HELP:
-                return 0;
-        case RUN_OPTIONS_USAGE:
-                return VERB_USAGE;
-        case RUN_OPTIONS_OK:
-                break;
-        }
+        if (r != 0)
+                return r - 1;
         if (run_join_is_inside()) {
                 run_shard_tell_nested(&options.shard);
                 return run_join(options.command);

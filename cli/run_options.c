@@ -6,9 +6,17 @@
 #include <string.h>
 
 #include "cli/run_options.h"
+#include "cli/verbs.h"
 #include "include/schedctl.h"
 #include "lib/params.h"
 #include "lib/util.h"
+
+/* How reading options went, as options_read() has it: to go on, or the exit status + 1. */
+enum {
+        GO_ON = 0,
+        HELPED = 1,
+        REFUSED = VERB_USAGE + 1,
+};
 
 enum {
         OPT_MIN = 256,
@@ -423,7 +431,7 @@ static bool check_numbers(const char *verb, const struct run_options *o)
 }
 
 /* What is wrong with the option that getopt_long() has just looked at. */
-static enum run_options_result complain(const char *verb, int option, char *const *argv)
+static int complain(const char *verb, int option, char *const *argv)
 {
         const char *word = argv[optind - 1];
 
@@ -434,11 +442,10 @@ static enum run_options_result complain(const char *verb, int option, char *cons
         else
                 fprintf(stderr, "schedctl %s: --%s does not take '%s'%s\n", verb, option_name(option), optarg,
                         hint(option));
-        return RUN_OPTIONS_USAGE;
+        return REFUSED;
 }
 
-static enum run_options_result read_command_line(const char *verb, bool attach, int argc, char **argv,
-                                                 struct run_options *o)
+static int read_command_line(const char *verb, bool attach, int argc, char **argv, struct run_options *o)
 {
         int option;
 
@@ -447,56 +454,55 @@ static enum run_options_result read_command_line(const char *verb, bool attach, 
         while ((option = getopt_long(argc, argv, "+:w:vqh", long_options, NULL)) != -1) {
                 if (option == 'h') {
                         attach ? print_attach_help() : print_help();
-                        return RUN_OPTIONS_HELP;
+                        return HELPED;
                 }
                 if (attach && needs_command(option)) {
                         fprintf(stderr, "schedctl attach: --%s is for runs of a command\n", option_name(option));
-                        return RUN_OPTIONS_USAGE;
+                        return REFUSED;
                 }
                 if (option == ':' || option == '?' || !apply(o, option, optarg, false))
                         return complain(verb, option, argv);
         }
         o->command = argv + optind;
-        return RUN_OPTIONS_OK;
+        return GO_ON;
 }
 
-static enum run_options_result parse(const char *verb, bool attach, int argc, char **argv,
-                                     struct run_options *ret_options)
+static int parse(const char *verb, bool attach, int argc, char **argv, struct run_options *ret_options)
 {
-        enum run_options_result result;
         struct run_options o = {0};
+        int r;
 
         if (!read_environment(verb, attach, &o))
-                return RUN_OPTIONS_USAGE;
-        result = read_command_line(verb, attach, argc, argv, &o);
-        if (result != RUN_OPTIONS_OK)
-                return result;
+                return REFUSED;
+        r = read_command_line(verb, attach, argc, argv, &o);
+        if (r != GO_ON)
+                return r;
         if (!attach && !*o.command) {
                 fputs("schedctl run: no COMMAND; see 'schedctl run --help'\n", stderr);
-                return RUN_OPTIONS_USAGE;
+                return REFUSED;
         }
         if (attach && *o.command) {
                 fprintf(stderr, "schedctl attach: '%s' is not understood\n", *o.command);
-                return RUN_OPTIONS_USAGE;
+                return REFUSED;
         }
         if (!check_numbers(verb, &o))
-                return RUN_OPTIONS_USAGE;
+                return REFUSED;
         *ret_options = o;
-        return RUN_OPTIONS_OK;
+        return GO_ON;
 }
 
-enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options)
+int run_options_parse(int argc, char **argv, struct run_options *ret_options)
 {
         return parse("run", false, argc, argv, ret_options);
 }
 
-enum run_options_result run_options_parse_attach(int argc, char **argv, struct run_options *ret_options)
+int run_options_parse_attach(int argc, char **argv, struct run_options *ret_options)
 {
-        enum run_options_result result = parse("attach", true, argc, argv, ret_options);
+        int r = parse("attach", true, argc, argv, ret_options);
 
-        if (result != RUN_OPTIONS_OK)
-                return result;
+        if (r != GO_ON)
+                return r;
         ret_options->command = NULL;
         ret_options->scope = RUN_SCOPE_NO; /* it is in one already, or in its user's session */
-        return RUN_OPTIONS_OK;
+        return GO_ON;
 }

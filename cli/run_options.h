@@ -73,16 +73,11 @@ struct run_options {
         pid_t attach;      /* the run is there for this process; 0: for COMMAND */
 };
 
-enum run_options_result {
-        RUN_OPTIONS_OK,
-        RUN_OPTIONS_HELP,  /* --help was asked for and printed */
-        RUN_OPTIONS_USAGE, /* a message was printed to stderr */
-};
-
-/* Reads the environment first, then the command line (argv[0] is the verb), which wins. */
-enum run_options_result run_options_parse(int argc, char **argv, struct run_options *ret_options);
+/* Reads the environment first, then the command line (argv[0] is the verb), which wins. 0 to go on, else the exit
+ * status + 1, as of options_read(): the help, or what is not understood, has been printed. */
+int run_options_parse(int argc, char **argv, struct run_options *ret_options);
 /* The same for `schedctl attach`, which has no COMMAND, and takes those options that make sense without. */
-enum run_options_result run_options_parse_attach(int argc, char **argv, struct run_options *ret_options);
+int run_options_parse_attach(int argc, char **argv, struct run_options *ret_options);
 
 /* False where the text is none of them. */
 bool run_start_parse(const char *text, enum run_start *ret_start);

@@ -3,6 +3,7 @@
 
 #include "cli/run_options.h"
 #include "cli/run_settings.h"
+#include "cli/verbs.h"
 #include "tests/unit/test.h"
 
 static const char *const variables[] = {"SCHEDCTL_WORKERS",          "SCHEDCTL_START",
@@ -16,7 +17,7 @@ struct scene {
         const char *file;                                             /* JSON, or NULL */
 };
 
-static enum run_options_result parse(const struct scene *scene, struct run_options *ret_options)
+static int parse(const struct scene *scene, struct run_options *ret_options)
 {
         char *argv[12] = {(char *)"run"};
         int argc = 1;
@@ -42,7 +43,7 @@ static struct run_settings weigh(const struct scene *scene, char complaint[stati
         struct run_options options;
 
         CHECK(file || !scene->file);
-        CHECK_INT(parse(scene, &options), RUN_OPTIONS_OK);
+        CHECK_INT(parse(scene, &options), 0);
         run_settings_weigh(&options, file, &settings, complaint);
         json_decref(file);
         CHECK(settings.of_file);
@@ -175,7 +176,7 @@ static void test_options_that_cannot_be(void)
 
         CHECK(freopen("/dev/null", "w", stderr));
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-                CHECK_INT(parse(&cases[i], &options), RUN_OPTIONS_USAGE);
+                CHECK_INT(parse(&cases[i], &options), VERB_USAGE + 1);
 }
 
 int main(void)
