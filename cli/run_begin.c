@@ -15,9 +15,9 @@
 #include "cli/verbs.h"
 #include "lib/util.h"
 
-static int fail(const char *what, int r)
+static int fail(const struct run_options *options, const char *what, int r)
 {
-        fprintf(stderr, "schedctl run: %s: %s\n", what, strerror(-r));
+        fprintf(stderr, "schedctl %s: %s: %s\n", run_options_verb(options), what, strerror(-r));
         return VERB_FAILED;
 }
 
@@ -54,19 +54,21 @@ int run_begin(const struct run_options *options, const char *python_dir)
         int r, channel;
 
         if (!nice || !tokens)
-                return fail("memory", -ENOMEM);
+                return fail(options, "memory", -ENOMEM);
         find_jobserver(options, tokens);
         r = run_lease_open(options, &lease);
         if (r < 0)
                 return VERB_FAILED;
         r = run_dir_create(dir, &held);
         if (r < 0)
-                return fail("a directory for the run", r);
+                return fail(options, "a directory for the run", r);
         run_scope_find(options, &scope);
         run_nice_init(lease.nice, nice);
-        r = run_guardian_split(dir, nice, tokens, &channel, &command_mask);
-        if (r < 0)
-                return fail("fork", r);
+        r = run_guardian_split(options, dir, nice, tokens, &channel, &command_mask);
+        if (r < 0) {
+                run_dir_remove(dir);
+                return fail(options, "fork", r);
+        }
         run_lease_adopt(&lease);
         run_engine(options, dir, &lease, nice, tokens, &scope, python_dir, channel, guardian, &command_mask);
         _exit(0);

@@ -243,7 +243,8 @@ static void adopt_lease_affinity(struct run *run)
         if (run->options->no_pin)
                 return;
         if (sched_setaffinity(0, sizeof(run->lease.pus.word), (const cpu_set_t *)run->lease.pus.word) < 0) {
-                fprintf(stderr, "schedctl run: the CPUs borrowed cannot be used here: %s\n", strerror(errno));
+                fprintf(stderr, "schedctl %s: the CPUs borrowed cannot be used here: %s\n",
+                        run_options_verb(run->options), strerror(errno));
                 (void)run_lease_refuse(&run->lease, &run->lease.pus);
         }
         run->pinned = run->lease.pus;
@@ -346,7 +347,7 @@ static void close_sources(struct run *run)
 
 static void fail(struct run *run, const char *what, int r)
 {
-        fprintf(stderr, "schedctl run: %s: %s\n", what, strerror(-r));
+        fprintf(stderr, "schedctl %s: %s: %s\n", run_options_verb(run->options), what, strerror(-r));
         run_guardian_report(run->channel, STATUS_EXITED(1));
         run_tree_end(0);
 }

@@ -12,6 +12,7 @@
 #include "cli/run_dir.h"
 #include "cli/run_guardian.h"
 #include "cli/run_nice.h"
+#include "cli/run_options.h"
 #include "cli/run_signals.h"
 #include "cli/run_tokens.h"
 #include "cli/run_tree.h"
@@ -72,8 +73,8 @@ static _Noreturn void end_like(int status)
         _exit(128 + sig);
 }
 
-static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct run_nice *nice,
-                            struct run_tokens *tokens)
+static _Noreturn void guard(const struct run_options *options, pid_t engine, int channel, const char *dir,
+                            struct run_nice *nice, struct run_tokens *tokens)
 {
         int engine_status = wait_for_engine(engine), status;
         bool told = recv(channel, &status, sizeof(status), MSG_DONTWAIT) == (ssize_t)sizeof(status);
@@ -81,7 +82,8 @@ static _Noreturn void guard(pid_t engine, int channel, const char *dir, struct r
         if (!told)
                 status = engine_status;
         if (!told || WIFSIGNALED(engine_status))
-                fputs("schedctl run: its engine was killed; everything below it is ended\n", stderr);
+                fprintf(stderr, "schedctl %s: its engine was killed; everything below it is ended\n",
+                        run_options_verb(options));
         run_tree_end(0);
         run_tokens_close(tokens);
         run_dir_remove(dir);
@@ -100,8 +102,8 @@ static void allow_terminal_stop(void)
         sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-int run_guardian_split(const char *dir, struct run_nice *nice, struct run_tokens *tokens, int *ret_channel,
-                       sigset_t *ret_before)
+int run_guardian_split(const struct run_options *options, const char *dir, struct run_nice *nice,
+                       struct run_tokens *tokens, int *ret_channel, sigset_t *ret_before)
 {
         int channel[2];
         pid_t engine;
@@ -122,7 +124,7 @@ int run_guardian_split(const char *dir, struct run_nice *nice, struct run_tokens
         }
         close(channel[1]);
         allow_terminal_stop();
-        guard(engine, channel[0], dir, nice, tokens);
+        guard(options, engine, channel[0], dir, nice, tokens);
 }
 
 void run_guardian_report(int channel, int wait_status)

@@ -126,13 +126,14 @@ static bool is_refusal(int r)
         return r == -EINVAL || r == -ENOMEM;
 }
 
-static int acquire_once(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
+static int acquire_once(const struct schedctl_request *request, const struct run_options *options,
+                        struct schedctl_lease **ret_lease)
 {
         CLEANUP_LEASE struct schedctl_lease *lease = NULL;
         int r = client_acquire(request, CLIENT_NO_WAIT, &lease);
 
         if (r >= 0)
-                r = run_wait_first(lease, quiet);
+                r = run_wait_first(lease, run_options_verb(options), options->quiet);
         if (r < 0)
                 return r;
         client_lease_start_no_service(lease);
@@ -142,17 +143,19 @@ static int acquire_once(const struct schedctl_request *request, bool quiet, stru
 }
 
 /* A place in the queue that the next service knows nothing of is lost: at its end, then. */
-static int acquire(const struct schedctl_request *request, bool quiet, struct schedctl_lease **ret_lease)
+static int acquire(const struct schedctl_request *request, const struct run_options *options,
+                   struct schedctl_lease **ret_lease)
 {
         int r = -ESTALE;
 
         for (unsigned i = 0; i < RUN_LEASE_TRIES && r == -ESTALE; i++)
-                r = acquire_once(request, quiet, ret_lease);
+                r = acquire_once(request, options, ret_lease);
         return r;
 }
 
 int run_lease_open(const struct run_options *options, struct run_lease *ret_lease)
 {
+        const char *verb = run_options_verb(options);
         char label[RUN_LABEL_MAX + 1];
         struct schedctl_request request = {
                 .size = sizeof(request),
@@ -166,13 +169,13 @@ int run_lease_open(const struct run_options *options, struct run_lease *ret_leas
         int r;
 
         make_label(options, label);
-        r = acquire(&request, options->quiet, &l.lease);
+        r = acquire(&request, options, &l.lease);
         if (r >= 0)
                 r = take_grant(&l);
         else if (is_refusal(r))
-                fprintf(stderr, "schedctl run: no CPUs could be borrowed: %s\n", refusal_text(r));
+                fprintf(stderr, "schedctl %s: no CPUs could be borrowed: %s\n", verb, refusal_text(r));
         else {
-                fprintf(stderr, "schedctl run: going on without a lease, on the CPUs of its own mask: %s\n",
+                fprintf(stderr, "schedctl %s: going on without a lease, on the CPUs of its own mask: %s\n", verb,
                         r == -ENOENT ? "no service could be reached or started" : refusal_text(r));
                 r = take_own_mask(options, &l);
         }

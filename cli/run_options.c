@@ -120,6 +120,11 @@ static const char *const jobserver_texts[] = {
         [RUN_JOBSERVER_NO] = "no",
 };
 
+const char *run_options_verb(const struct run_options *o)
+{
+        return o->attach ? "attach" : "run";
+}
+
 const char *run_start_text(enum run_start start)
 {
         return start_texts[start];

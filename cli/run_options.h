@@ -79,6 +79,9 @@ int run_options_parse(int argc, char **argv, struct run_options *ret_options);
 /* The same for `schedctl attach`, which has no COMMAND, and takes those options that make sense without. */
 int run_options_parse_attach(int argc, char **argv, struct run_options *ret_options);
 
+/* "run" or "attach", for messages. */
+const char *run_options_verb(const struct run_options *options);
+
 /* False where the text is none of them. */
 bool run_start_parse(const char *text, enum run_start *ret_start);
 const char *run_start_text(enum run_start start);

@@ -394,7 +394,8 @@ static void write_json(const struct run_report *report, const struct run_usage *
         int r = f ? write_suites(report, usage, jobs, f) : -errno;
 
         if (r < 0)
-                fprintf(stderr, "schedctl run: %s: %s\n", report->options->json, strerror(-r));
+                fprintf(stderr, "schedctl %s: %s: %s\n", run_options_verb(report->options), report->options->json,
+                        strerror(-r));
 }
 
 static void print_missed(const struct run_watch *watch, bool sharded)

@@ -77,7 +77,8 @@ static void settle(struct run_suite *s, const struct run_hello *hello)
 
         run_settings_weigh(s->run->options, hello->settings, &s->settings, complaint);
         if (*complaint)
-                fprintf(stderr, "schedctl run: settings in %s: %s\n", hello->rootdir, complaint);
+                fprintf(stderr, "schedctl %s: settings in %s: %s\n", run_options_verb(s->run->options), hello->rootdir,
+                        complaint);
 }
 
 static int ask_machine(struct run_suite *s)

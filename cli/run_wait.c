@@ -13,12 +13,14 @@
 #include "lib/client.h"
 #include "lib/util.h"
 
-#define PREFIX "schedctl run: "
-
-enum { MINUTES_FROM_MS = 120000 };
+enum {
+        MINUTES_FROM_MS = 120000,
+        PREFIX_MAX = 24, /* bytes */
+};
 
 struct waiting {
         struct schedctl_lease *lease;
+        char prefix[PREFIX_MAX]; /* "schedctl VERB: " */
         bool quiet, in_place;
         size_t shown; /* bytes in the terminal's line */
         uint64_t since;
@@ -54,15 +56,15 @@ void run_wait_text(const struct client_grant *grant, uint64_t waited_ms, char re
         snprintf(ret_text, RUN_WAIT_TEXT_MAX, "waiting for CPUs: %.160s%s", grant->reason, place);
 }
 
-/* Bytes that fit into one line of the terminal; not within a UTF-8 sequence. */
-static size_t fitting(const char *text)
+/* Bytes that fit into one line of the terminal, behind so many; not within a UTF-8 sequence. */
+static size_t fitting(size_t prefix, const char *text)
 {
         struct winsize size;
         size_t n = strlen(text), room = 79;
 
-        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > strlen(PREFIX))
+        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > prefix)
                 room = size.ws_col - 1U;
-        room -= strlen(PREFIX);
+        room -= prefix;
         if (n <= room)
                 return n;
         while (room > 0 && ((unsigned char)text[room] & 0xc0) == 0x80)
@@ -72,11 +74,11 @@ static size_t fitting(const char *text)
 
 static void show_in_place(struct waiting *w, const char *text)
 {
-        size_t n = fitting(text);
+        size_t prefix = strlen(w->prefix), n = fitting(prefix, text);
 
         if (w->shown > n)
-                fprintf(stderr, "\r%*s", (int)(strlen(PREFIX) + w->shown), "");
-        fprintf(stderr, "\r" PREFIX "%.*s", (int)n, text);
+                fprintf(stderr, "\r%*s", (int)(prefix + w->shown), "");
+        fprintf(stderr, "\r%s%.*s", w->prefix, (int)n, text);
         w->shown = n;
 }
 
@@ -92,7 +94,7 @@ static void show(struct waiting *w)
         if (w->in_place)
                 show_in_place(w, text);
         else
-                fprintf(stderr, PREFIX "%s\n", text);
+                fprintf(stderr, "%s%s\n", w->prefix, text);
         snprintf(w->reason, sizeof(w->reason), "%s", grant->reason);
         w->position = grant->position;
 }
@@ -161,7 +163,7 @@ static int wait_once(struct waiting *w, int signals)
         return r;
 }
 
-int run_wait_first(struct schedctl_lease *lease, bool quiet)
+int run_wait_first(struct schedctl_lease *lease, const char *verb, bool quiet)
 {
         struct waiting w = {
                 .lease = lease, .quiet = quiet, .in_place = isatty(STDERR_FILENO), .since = now_ms(), .position = 0};
@@ -171,6 +173,7 @@ int run_wait_first(struct schedctl_lease *lease, bool quiet)
 
         if (schedctl_lease_n_pus(lease) > 0)
                 return 0;
+        snprintf(w.prefix, sizeof(w.prefix), "schedctl %s: ", verb);
         signals = catch_signals(&before);
         while (r >= 0 && schedctl_lease_n_pus(lease) == 0) {
                 show(&w);
@@ -178,7 +181,7 @@ int run_wait_first(struct schedctl_lease *lease, bool quiet)
         }
         end_line(&w);
         if (r == -EINTR && !quiet)
-                fputs(PREFIX "given up\n", stderr);
+                fprintf(stderr, "%sgiven up\n", w.prefix);
         sigprocmask(SIG_SETMASK, &before, NULL); /* a signal that came ends us here */
         return r < 0 ? r : 0;
 }

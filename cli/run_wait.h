@@ -20,6 +20,6 @@ void run_wait_text(const struct client_grant *grant, uint64_t waited_ms, char re
 
 /* Returns when the lease holds something: 0, or a negative errno of schedctl_lease_wait(); -ESTALE where the next
  * service knows nothing of it, -ENOTCONN where there is none. On a terminal the text is kept up to date in place, else
- * there is a line whenever the reason or the place changes; `quiet`: nothing is said. SIGINT, SIGTERM and SIGHUP end
- * the process as they always do, behind a line that says so; the lease ends with it. */
-int run_wait_first(struct schedctl_lease *lease, bool quiet);
+ * there is a line whenever the reason or the place changes, said by this verb; `quiet`: nothing is said. SIGINT,
+ * SIGTERM and SIGHUP end the process as they always do, behind a line that says so; the lease ends with it. */
+int run_wait_first(struct schedctl_lease *lease, const char *verb, bool quiet);

@@ -113,6 +113,12 @@ def test_numbers(runs: Runs, options: List[str], workers: int) -> None:
     peer.end()
 
 
+def test_a_refusal_names_the_verb(runs: Runs) -> None:
+    runs.environment["SCHEDCTL_JSON"] = str(runs.directory / "none" / "summary")
+    peer = Peer(runs, None)
+    assert peer.end().startswith("schedctl attach: ")
+
+
 def test_a_peer_of_any_bytes(runs: Runs) -> None:
     """Its label is text all the same."""
     peer = Peer(runs, None, "--label", "caf\udce9")
