@@ -264,7 +264,9 @@ static int merge(struct merge *m, char *const *paths, size_t n)
         if (r == 0)
                 r = tell(m);
         if (r < 0) {
-                fprintf(stderr, "schedctl merge: %s\n", r == -EIO ? "temporary files cannot be written" : strerror(-r));
+                fprintf(stderr, "schedctl merge: %s\n",
+                        r == -EIO ? "temporary files cannot be written; is there room beside the output and in $TMPDIR?"
+                                  : strerror(-r));
                 return VERB_FAILED;
         }
         if (merge_report_has_errors(&m->report))

@@ -128,6 +128,10 @@ static int close_file(struct merge_output *output)
         int failed = ferror(file);
 
         errno = 0;
+        if (failed && output->temporary) { /* what it was nobody has kept: one byte more, of what is given up, tells */
+                clearerr(file);
+                fputc('\n', file);
+        }
         failed |= file == stdout ? fflush(file) : fclose(file);
         if (!failed)
                 return 0;

@@ -123,10 +123,11 @@ static void print_repeats(const struct merge_report *report)
                 fprintf(stderr, "  and %llu more (--json lists them)\n", (unsigned long long)(repeats->n_all - n));
 }
 
-static void print_left(const char *what, size_t n, const char *option)
+static void print_left(size_t n, const char *one, const char *several, const char *option)
 {
         if (n)
-                fprintf(stderr, "schedctl merge: %zu %s not joined: %s FILE does that\n", n, what, option);
+                fprintf(stderr, "schedctl merge: %zu %s not joined: %s FILE does that\n", n, n == 1 ? one : several,
+                        option);
 }
 
 void merge_report_print(const struct merge_report *report, FILE *to)
@@ -143,9 +144,11 @@ void merge_report_print(const struct merge_report *report, FILE *to)
                 merge_report_complain(report->shards->problems.list[i]);
         print_repeats(report);
         if (report->junit || report->history || report->coverage) {
-                print_left("files of JUnit", report->junit ? 0 : report->n_files[MERGE_JUNIT], "--junit");
-                print_left("histories", report->history ? 0 : report->n_files[MERGE_HISTORY_EXPORT], "--history");
-                print_left("data files of coverage", report->coverage ? 0 : report->n_files[MERGE_COVERAGE],
-                           "--coverage");
+                print_left(report->junit ? 0 : report->n_files[MERGE_JUNIT], "JUnit file is", "JUnit files are",
+                           "--junit");
+                print_left(report->history ? 0 : report->n_files[MERGE_HISTORY_EXPORT], "history is", "histories are",
+                           "--history");
+                print_left(report->coverage ? 0 : report->n_files[MERGE_COVERAGE], "data file of coverage is",
+                           "data files of coverage are", "--coverage");
         }
 }
