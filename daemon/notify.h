@@ -1,4 +1,6 @@
-/* What schedd tells the service manager, and what it is given by it. Nothing happens where there is none. */
+/* What schedd tells the service manager, and what it is given by it. Nothing happens where there is none. Only
+ * notify_ready() waits where the manager does not read, and not for ever: what a full queue has no room for is lost.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +12,8 @@ int notify_listen_fd(int *ret_fd);
 bool notify_is_heard(void);
 /* READY=1 with a status line. */
 void notify_ready(const char *status);
-void notify_status(const char *status);
+/* A negative errno where it could not be told. */
+int notify_status(const char *status);
 /* The configuration is being read again; notify_ready() says when that is done. */
 void notify_reloading(void);
 void notify_stopping(void);

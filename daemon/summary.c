@@ -88,9 +88,11 @@ void summary_refresh(struct summary *m)
                 uv_timer_start(&m->timer, on_timer, (least - (now - m->told_at) + 999) / 1000, 0);
                 return;
         }
-        memcpy(m->told, text, sizeof(text));
         m->told_at = now;
-        notify_status(text);
+        if (notify_status(text) < 0)
+                uv_timer_start(&m->timer, on_timer, SUMMARY_LEAST_MS, 0);
+        else
+                memcpy(m->told, text, sizeof(text));
 }
 
 const char *summary_ready(struct summary *m)

@@ -1,7 +1,8 @@
 /* The line that the service manager shows of the service: "Lending 5 of 8 CPUs to 2 runs; 6 of 8: package at 94 °C".
  *
  * It is told when it has changed, and at most every SUMMARY_LEAST_MS. The timer runs only while something is held back
- * for that: a service for which nothing changes does not wake up. Without a manager nothing happens.
+ * for that, or the manager does not read: a service for which nothing changes does not wake up. Without a manager
+ * nothing happens.
  */
 #pragma once
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,36 @@ def test_status_line_leaves_out_what_passes(service: Service) -> None:
             while next_status(service) != "Lending 3 of 8 CPUs to 2 runs":
                 told += 1
     assert told <= time.monotonic() - begin + 1
+
+
+def test_a_manager_that_does_not_read(service: Service, rundir: Path) -> None:
+    """Is not waited for; and is told how things are when it reads again."""
+    service.end()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, ExitStack() as stack:
+        manager.settimeout(30)
+        manager.bind(str(rundir / "manager"))
+        again = subprocess.Popen(
+            service.process.args,
+            env={"NOTIFY_SOCKET": str(rundir / "manager"), "HWLOC_SYNTHETIC": "core:4 pu:2"},
+            stderr=subprocess.DEVNULL,
+        )
+        stack.enter_context(again)
+        stack.callback(again.kill)
+        assert b"READY=1" in manager.recv(4096)
+        fill_queue(rundir / "manager")
+        with service.connect() as stream, service.connect() as calls:
+            stream.acquire(max=5)
+            assert len(calls.call(SCHEDULER + "GetStatus")["leases"]) == 1
+            while manager.recv(4096) != b"STATUS=Lending 5 of 8 CPUs to 1 run":
+                pass
+
+
+def fill_queue(path: Path) -> None:
+    """As many datagrams as may wait there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, suppress(BlockingIOError):
+        other.setblocking(False)
+        while True:
+            other.sendto(b"FULL=1", str(path))
 
 
 def test_status_line_of_who_waits(service: Service) -> None:
