@@ -354,16 +354,17 @@ int leases_update(struct leases *l, struct lease *lease, const struct alloc_requ
 {
         struct alloc_lease_view view;
         bool was_batch = false, is_batch = request->priority == ALLOC_BATCH;
+        alloc_id id = lease->id;
         int r;
 
-        if (alloc_lease_find(l->alloc, lease->id, &view)) {
+        if (alloc_lease_find(l->alloc, id, &view)) {
                 was_batch = view.request->priority == ALLOC_BATCH;
                 if (alloc_request_equal(view.request, request) &&
                     ends_alike(view.request->ends_at, request->ends_at, server_now()))
                         return 0;
         }
-        r = step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = lease->id, .request = request});
-        if (r == 0 && was_batch != is_batch)
+        r = step(l, (struct alloc_event){.type = ALLOC_UPDATE, .lease = id, .request = request});
+        if (r == 0 && was_batch != is_batch && (lease = leases_by_id(l, id)))
                 set_nice(l, lease, nice_of(l, request->priority));
         return r;
 }

@@ -83,7 +83,8 @@ int leases_acquire(struct leases *l, struct connection *c, const struct lease_as
 /* Puts a lease's stream on c; a connection that had it before is ended. */
 int leases_claim(struct leases *l, struct connection *c, struct lease *lease, uint64_t generation,
                  const struct cpuset *pus);
-/* Costs nothing where the request is as it was. An end that moved by little is as it was. */
+/* Costs nothing where the request is as it was. An end that moved by little is as it was. Its client is told, and where
+ * he cannot be any more the lease is gone afterwards. */
 int leases_update(struct leases *l, struct lease *lease, const struct alloc_request *request);
 /* The unit that its client says holds the run's processes; NULL or "": none. Is recorded. */
 int leases_set_unit(struct leases *l, struct lease *lease, const char *unit);

@@ -256,8 +256,9 @@ void method_update(const struct request *q)
             !read_change(q, update_table, ELEMENTSOF(update_table), lease, &change))
                 return;
         take_report(lease, &change);
+        alloc_id id = lease->id;
         int r = leases_update(&q->server->leases, lease, &change.request);
-        if (r == 0 && change.unit)
+        if (r == 0 && change.unit && (lease = leases_by_id(&q->server->leases, id)))
                 r = leases_set_unit(&q->server->leases, lease, change.unit);
         request_finish(q, r, &change.request);
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from service.conftest import Service, StartService
-from service.varlink_client import SCHEDULER, SERVICE, Connection, encode, error
+from service.varlink_client import NO_SUCH_LEASE, SCHEDULER, SERVICE, Connection, encode, error
 
 from .conftest import (
     ATTACKER,
@@ -165,6 +165,23 @@ def test_closed_for_reading(service: Service, bystander: Bystander, attackers: A
         for c in attackers.connect(50):
             c.send_bytes(encode(SCHEDULER + "GetMachine") * 10)
             c.socket.shutdown(socket.SHUT_RD)
+        bystander.is_served()
+
+
+def test_streams_closed_for_reading(
+    service: Service, bystander: Bystander, attackers: Attackers
+) -> None:
+    """A lease is changed whose client cannot be told of it: it ends, and the change is answered."""
+    with unharmed(service, bystander), attackers:
+        (calls,) = attackers.connect(1)
+        for stream in attackers.connect(20):
+            grant = stream.acquire(max=2)
+            named = {name: grant[name] for name in ("lease", "token")}
+            calls.call(SCHEDULER + "Update", {**named, "unit": "first.scope"})
+            stream.socket.shutdown(socket.SHUT_RD)
+            change = {"max": 1, "priority": "batch", "unit": "second.scope"}
+            assert calls.call(SCHEDULER + "Update", {**named, **change}) == {}
+            assert calls.exchange(SCHEDULER + "Update", named) == NO_SUCH_LEASE
         bystander.is_served()
 
 
