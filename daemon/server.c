@@ -103,12 +103,19 @@ static bool withdraw(struct server *s)
         return true;
 }
 
+static bool is_idle(const struct server *s)
+{
+        return s->n_connections == 0 && s->leases.n == 0;
+}
+
 /* Whether nobody is about to connect, and the socket is out of the way. */
 static bool may_leave(struct server *s)
 {
         CLEANUP_CLOSE int lock = -1;
         int r;
 
+        if (!is_idle(s)) /* somebody came when the time was up, before the timer could be stopped */
+                return false;
         /* systemd's socket stays: it starts the next service for whoever is in the backlog. */
         if (!s->owns_socket)
                 return !listener_has_pending(&s->listener);
@@ -169,9 +176,7 @@ static void update_due(struct server *s)
 
 static void update_idle(struct server *s)
 {
-        bool idle = s->settings->idle_exit > 0 && s->n_connections == 0 && s->leases.n == 0;
-
-        if (!idle)
+        if (s->settings->idle_exit <= 0 || !is_idle(s))
                 uv_timer_stop(&s->idle);
         else if (!uv_is_active((uv_handle_t *)&s->idle))
                 uv_timer_start(&s->idle, on_idle, (uint64_t)(s->settings->idle_exit * 1000), 0);
