@@ -122,8 +122,11 @@ static void on_drained(struct connection *c)
 
 static void start_write(struct connection *c)
 {
-        uv_buf_t buf = uv_buf_init(c->out, (unsigned)c->out_len);
+        /* What has been written needs no room any more. */
+        char *left = realloc(c->out, c->out_len);
 
+        c->out = left ? left : c->out;
+        uv_buf_t buf = uv_buf_init(c->out, (unsigned)c->out_len);
         c->writing = TAKE(c->out);
         c->writing_len = c->out_len;
         c->out_len = c->out_allocated = 0;
@@ -159,8 +162,15 @@ static void flush(struct connection *c)
         on_drained(c);
 }
 
-static int append(struct connection *c, const char *text, size_t len)
+/* Takes over the text as it is where nothing else is queued: a large one was mapped by itself, and goes so. */
+static int append(struct connection *c, char **text, size_t len)
 {
+        if (c->out_len == 0) {
+                free(c->out);
+                c->out = TAKE(*text);
+                c->out_len = c->out_allocated = len;
+                return 0;
+        }
         if (c->out_len + len > c->out_allocated) {
                 size_t allocated = 2 * c->out_allocated > c->out_len + len ? 2 * c->out_allocated : c->out_len + len;
                 char *out = realloc(c->out, allocated);
@@ -170,14 +180,14 @@ static int append(struct connection *c, const char *text, size_t len)
                 c->out = out;
                 c->out_allocated = allocated;
         }
-        memcpy(c->out + c->out_len, text, len);
+        memcpy(c->out + c->out_len, *text, len);
         c->out_len += len;
         return 0;
 }
 
-/* `r` is what formatting the text gave. Written at once where nothing is queued, so that a reply costs one system call;
- * else after what is in flight. */
-static void send_text(struct connection *c, int r, const char *text, size_t len)
+/* `r` is what formatting the text gave; may take it over. Written at once where nothing is queued, so that a reply
+ * costs one system call; else after what is in flight. */
+static void send_text(struct connection *c, int r, char **text, size_t len)
 {
         if (uv_is_closing((uv_handle_t *)&c->pipe))
                 return;
@@ -188,6 +198,7 @@ static void send_text(struct connection *c, int r, const char *text, size_t len)
                 connection_close(c);
                 return;
         }
+        account_buffers(c);
         flush(c);
 }
 
@@ -198,7 +209,7 @@ void connection_reply(struct connection *c, json_t *parameters)
         int r = parameters ? varlink_format_reply(parameters, false, &text, &len) : -ENOMEM;
 
         json_decref(parameters);
-        send_text(c, r, text, len);
+        send_text(c, r, &text, len);
 }
 
 void connection_error(struct connection *c, const char *error, json_t *parameters)
@@ -208,7 +219,7 @@ void connection_error(struct connection *c, const char *error, json_t *parameter
         int r = varlink_format_error(error, parameters, &text, &len);
 
         json_decref(parameters);
-        send_text(c, r, text, len);
+        send_text(c, r, &text, len);
 }
 
 void connection_continue(struct connection *c, json_t *parameters)
@@ -218,7 +229,7 @@ void connection_continue(struct connection *c, json_t *parameters)
         int r = parameters ? varlink_format_reply(parameters, true, &text, &len) : -ENOMEM;
 
         json_decref(parameters);
-        send_text(c, r, text, len);
+        send_text(c, r, &text, len);
 }
 
 void connection_end(struct connection *c)
@@ -247,6 +258,15 @@ static void refuse_limit(struct connection *c, struct peer *peer, const char *li
         complain(c, peer, "more than %u %s", maximum, limit);
         methods_limit_error(c, limit, maximum);
         connection_end(c);
+}
+
+/* Who waits for more than a user may is not answered; his other connections go on. */
+static bool refuse_bytes(struct connection *c)
+{
+        if (c->peer->bytes <= PEERS_BYTES_PER_UID_MAX)
+                return false;
+        refuse_limit(c, c->peer, "bytes of unfinished messages and unread replies", PEERS_BYTES_PER_UID_MAX);
+        return true;
 }
 
 static void handle(struct connection *c, const char *message, size_t len)
@@ -304,10 +324,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         }
         wire_commit(&c->in, (size_t)n);
         account_buffers(c);
-        if (c->peer->bytes > PEERS_BYTES_PER_UID_MAX) {
-                refuse_limit(c, c->peer, "bytes of unfinished messages and unread replies", PEERS_BYTES_PER_UID_MAX);
+        if (refuse_bytes(c))
                 return;
-        }
         /* What else has arrived stays in the socket: libuv would read on. */
         if (c->waits || (size_t)n == buf->len)
                 uv_read_stop(stream);
@@ -355,6 +373,8 @@ void connection_take(struct connection *c)
                 uv_read_stop((uv_stream_t *)&c->pipe);
                 return;
         }
+        if (refuse_bytes(c))
+                return;
         r = wire_next(&c->in, &message, &len);
         if (r > 0)
                 handle(c, message, len);

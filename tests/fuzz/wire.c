@@ -6,6 +6,7 @@
  *     C0…   send the rest of the line and a NUL        S0…   send the rest of the line
  *     B0n   send n x 16 KiB without a NUL              R0    read all there is       r0   read a little
  *     H0    close the sending end                      X0    close
+ *     D0    close the receiving end
  *     T0n   10^n microseconds pass
  *
  * In what is sent $i0, $t0, $g0 and $p0 stand for the number, token, generation and PUs of the lease that client 0 was
@@ -47,6 +48,7 @@ struct client {
         bool streams;                 /* a reply has said that more come */
         bool malformed;               /* has sent what cannot be understood: nothing after it counts */
         bool half_closed, eof;
+        bool deaf; /* has closed the receiving end: what he is told does not arrive */
         char id[24], token[40], generation[24];
         char *pus;
 };
@@ -103,6 +105,18 @@ static void check_leases(void)
         }
 }
 
+/* A user is charged for every buffer of his. */
+static void check_charge(const struct peer *peer)
+{
+        size_t held = 0;
+
+        for (const struct connection *c = server.connections; c; c = c->next)
+                if (c->peer == peer)
+                        held += c->in.allocated + c->out_allocated + c->writing_len;
+        FUZZ_CHECK(held <= peer->bytes);
+        FUZZ_CHECK(peer->bytes <= PEERS_BYTES_PER_UID_MAX + IN_MAX + REPLY_MAX);
+}
+
 static void check_connections(void)
 {
         unsigned n = 0;
@@ -115,7 +129,7 @@ static void check_connections(void)
         }
         FUZZ_CHECK(n == server.n_connections);
         for (size_t i = 0; i < server.peers.n; i++)
-                FUZZ_CHECK(server.peers.items[i]->bytes <= PEERS_BYTES_PER_UID_MAX + IN_MAX + REPLY_MAX);
+                check_charge(server.peers.items[i]);
 }
 
 /* Clients. */
@@ -252,7 +266,7 @@ static bool client_read(struct client *c, size_t most)
 /* In the end: everything was answered, or the connection has ended with a word. */
 static void check_answered(const struct client *c)
 {
-        if (c->fd < 0)
+        if (c->fd < 0 || c->deaf)
                 return;
         FUZZ_CHECK(!wire_is_partial(&c->got));
         FUZZ_CHECK(c->eof || c->streams || c->n_final == c->n_expected);
@@ -340,6 +354,11 @@ static void command(const uint8_t *line, size_t len)
                 if (c->fd >= 0)
                         shutdown(c->fd, SHUT_WR);
                 c->half_closed = true;
+                break;
+        case 'D':
+                if (c->fd >= 0)
+                        shutdown(c->fd, SHUT_RD);
+                c->deaf = true;
                 break;
         case 'X':
                 client_close(c);
