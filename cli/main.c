@@ -1,4 +1,5 @@
 /* schedctl: finds the verb and hands it the rest of the command line. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,10 +99,22 @@ static int unknown_verb(const char *name)
         return VERB_USAGE;
 }
 
+/* Where the user has closed one of standard input, output and error nothing that we open is to be taken for it. To use
+ * it is an error as before, and for COMMAND it is closed. */
+static void fill_standard_files(void)
+{
+        static const int useless[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+        for (int fd = 0; fd < 3; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        (void)open("/dev/null", useless[fd] | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
         const struct verb *verb;
 
+        fill_standard_files();
         if (argc < 2) {
                 print_help(stderr);
                 return VERB_USAGE;

@@ -50,6 +50,18 @@ def test_a_pytest_that_is_not_there_was_not_missed(
     assert "pytest" in result.stderr and "could not be reached" not in result.stderr
 
 
+@pytest.mark.parametrize("fd", [0, 1, 2])
+def test_a_standard_file_that_is_closed(runs: Runs, fd: int) -> None:
+    """It is for COMMAND, too, and nothing else is in its place."""
+    script = f"[ ! -e /proc/self/fd/{fd} ] && exit 7"
+    command = f'exec "$0" run -v -- sh -c "{script}" {fd}>&-'
+    ran = subprocess.run(
+        ["sh", "-c", command, runs.program()], env=runs.environment, timeout=PATIENCE
+    )
+    assert ran.returncode == 7
+    runs.expect_clean()
+
+
 @pytest.mark.parametrize("word", ["caf\udce9", "x" * 90 + "\N{HIRAGANA LETTER A}" * 4])
 def test_a_command_of_any_bytes(runs: Runs, word: str) -> None:
     """Its label is text all the same, cut between two characters."""
