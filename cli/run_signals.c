@@ -17,7 +17,8 @@ void run_signals_forwarded(sigset_t *ret_set)
 }
 
 /* SIGTTIN and SIGTTOU stay blocked as well: a summary line may be written from the background, and nobody would
- * continue a stopped engine. So does SIGXFSZ: a file that may not grow is as a full disk. */
+ * continue a stopped engine. So do SIGXFSZ and SIGPIPE: a file that may not grow is as a full disk, and whoever reads
+ * what is said may leave before all is given back. */
 void run_signals_block(sigset_t *ret_before)
 {
         sigset_t set;
@@ -26,6 +27,7 @@ void run_signals_block(sigset_t *ret_before)
         sigaddset(&set, SIGTTIN);
         sigaddset(&set, SIGTTOU);
         sigaddset(&set, SIGXFSZ);
+        sigaddset(&set, SIGPIPE);
         sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 

@@ -50,6 +50,17 @@ def test_a_pytest_that_is_not_there_was_not_missed(
     assert "pytest" in result.stderr and "could not be reached" not in result.stderr
 
 
+@pytest.mark.parametrize("script, status", [("exit 7", 7), ("kill -PIPE $$", -signal.SIGPIPE)])
+def test_nobody_reads_what_it_says(runs: Runs, script: str, status: int) -> None:
+    """The status is COMMAND's, which has SIGPIPE as it was, and all is given back."""
+    reader, writer = os.pipe()
+    run = runs.start("-v", "--", "sh", "-c", script, stderr=writer)
+    os.close(writer)
+    os.close(reader)
+    assert run.wait(PATIENCE) == status
+    runs.expect_clean()
+
+
 @pytest.mark.parametrize("fd", [0, 1, 2])
 def test_a_standard_file_that_is_closed(runs: Runs, fd: int) -> None:
     """It is for COMMAND, too, and nothing else is in its place."""

@@ -180,6 +180,26 @@ def test_nobody_to_wait_for(runs: Runs) -> None:
     runs.expect_clean()
 
 
+@pytest.mark.parametrize("closed, problem", [(True, "Bad file descriptor"), (False, "Broken pipe")])
+def test_nobody_to_tell(runs: Runs, closed: bool, problem: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run(
+        ["sh", "-c", f'exec "$0" attach {">&-" if closed else ""}', runs.program()],
+        stdin=subprocess.DEVNULL,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=runs.environment,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(writer)
+    message = f"schedctl attach: standard input and output: {problem}\n"
+    assert (ran.returncode, ran.stderr) == (1, message)
+    runs.expect_clean()
+
+
 def test_it_ends_with_its_process(scripted: Runs, service: Service) -> None:
     """Also where somebody else holds the other end of its input; and ends nobody."""
     peer = Peer(scripted, service)
