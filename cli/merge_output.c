@@ -59,8 +59,9 @@ bool merge_output_is_same(const char *a, const char *b)
 
         if (strcmp(a, b) == 0)
                 return true;
-        return merge_output_resolve(a, &real_a) == 0 && merge_output_resolve(b, &real_b) == 0 &&
-               strcmp(real_a, real_b) == 0;
+        (void)merge_output_resolve(a, &real_a);
+        (void)merge_output_resolve(b, &real_b);
+        return real_a && real_b && strcmp(real_a, real_b) == 0;
 }
 
 /* What fopen() would give it, or what the old one has. */

@@ -95,7 +95,7 @@ static bool goes_on(const struct packing *p, const struct shard_atom *atom, uint
 {
         const struct piece *piece = &p->pieces[p->n_pieces - 1];
 
-        if (p->n_pieces == 0 || atom->root == SHARD_NONE || piece->root != atom->root)
+        if (atom->root == SHARD_NONE || piece->root != atom->root)
                 return false;
         if (whole != SHARD_NONE && whole == last_whole)
                 return true;
