@@ -72,6 +72,7 @@ int opening_step(struct opening *o, int *ret_fd)
         if (r <= 0)
                 return r;
         r = search(o, ret_fd);
+        start_abandon(&o->starting);
         if (r == -ENOENT && !o->no_start && !o->started) {
                 o->retry_at = o->deadline; /* for a child that hangs before it runs */
                 r = start_begin(where, &o->starting, ret_fd);

@@ -185,10 +185,14 @@ int start_finish(const struct address *a, struct starting *starting)
 {
         int r = spawn_result(starting->error_fd);
 
-        if (r < 0)
+        if (r < 0) {
                 unlink(a->path);
-        start_abandon(starting);
-        return r;
+                start_abandon(starting);
+                return r;
+        }
+        cleanup_closep(&starting->error_fd);
+        starting->error_fd = -1;
+        return 0;
 }
 
 void start_abandon(struct starting *starting)

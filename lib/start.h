@@ -37,7 +37,8 @@ struct starting {
  * alone, or what is there is not the caller's; -ENOTSOCK: what is there is not a socket; -ENOENT, -EACCES, -ENOEXEC…:
  * schedd could not be started. */
 int start_begin(const struct address *a, struct starting *starting, int *ret_fd);
-/* Waits until it runs: 0, and it can be connected to; or what failed. */
+/* Waits until it runs: 0, and it can be connected to; or what failed. It does not leave before start_abandon(), which
+ * ends the lock: until then nobody else takes it for idle. */
 int start_finish(const struct address *a, struct starting *starting);
 /* Lets go of it: it may come to run or not. */
 void start_abandon(struct starting *starting);
