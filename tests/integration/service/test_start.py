@@ -146,11 +146,24 @@ def test_schedd_that_cannot_be_started(
     assert int(answer.stdout) == affinity and "no service" in answer.stderr
 
 
+def start_hasty(start: StartService, path: Path) -> tuple[Service, Connection]:
+    """A service that leaves soon, and a connection that keeps it: where the one is gone before
+    the other is there, both anew."""
+    while True:
+        service = start("--idle-exit", "0.05", path=path)
+        try:
+            connection = service.connect()
+            connection.call(SERVICE + "GetInfo")
+            return service, connection
+        except (OSError, AssertionError):
+            assert service.end() == 0
+
+
 def test_idle_exit(
     build: Path, start: StartService, env: dict[str, str], socket_path: Path
 ) -> None:
-    service = start("--idle-exit", "0.05")
-    with service.connect() as connection:
+    service, connection = start_hasty(start, socket_path)
+    with connection:
         connection.acquire()
     assert service.process.wait(30) == 0
     left = {path.name for path in socket_path.parent.iterdir() if path.name.startswith("s")}
@@ -161,19 +174,34 @@ def test_idle_exit(
 def test_idle_exit_where_the_directory_is_gone(start: StartService, rundir: Path) -> None:
     directory = rundir / "d"
     directory.mkdir()
-    service = start("--idle-exit", "0.05", path=directory / "s")
-    with service.connect():
+    service, connection = start_hasty(start, directory / "s")
+    with connection:
         service.notifications.close()
         shutil.rmtree(directory)
     assert service.process.wait(30) == 0
 
 
-def test_clients_meet_a_leaving_service(build: Path, env: dict[str, str], rundir: Path) -> None:
-    """A service that leaves whenever it is alone: every client gets an answer all the same."""
-    hasty = rundir / "hasty"
-    hasty.write_text(f'#!/bin/sh\nexec "{build}/daemon/schedd" "$1" "$2" "$3" 0.001\n')
-    hasty.chmod(0o755)
-    env = {**env, "SCHEDCTL_SCHEDD": str(hasty)}
+@pytest.fixture
+def hasty(build: Path, rundir: Path) -> str:
+    """A service that leaves whenever it is alone."""
+    program = rundir / "hasty"
+    program.write_text(f'#!/bin/sh\nexec "{build}/daemon/schedd" "$1" "$2" "$3" 0.001\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_a_service_waits_for_the_client_that_started_it(
+    build: Path, env: dict[str, str], rundir: Path, hasty: str
+) -> None:
+    library = rundir / "late.so"  # LD_PRELOAD takes no path with a space
+    library.symlink_to(build / "tests/late.so")
+    late = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    assert nproc(build, {**env, **late, "SCHEDCTL_SCHEDD": hasty}).stderr == ""
+
+
+def test_clients_meet_a_leaving_service(build: Path, env: dict[str, str], hasty: str) -> None:
+    """Every client gets an answer all the same."""
+    env = {**env, "SCHEDCTL_SCHEDD": hasty}
     for _ in range(15):
         clients = [
             subprocess.Popen([build / "cli/schedctl", "nproc"], env=env, stderr=subprocess.PIPE)
@@ -246,62 +274,87 @@ def test_another_users_service_is_refused(public: Path, env: dict[str, str], run
 
 
 @pytest.fixture
-def strangers_env(env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Of a user who has no runtime directory and no $SCHEDCTL_SOCKET."""
-    private = Path(f"/tmp/schedd-{STRANGER}")
-    stranger = {k: v for k, v in env.items() if k != "SCHEDCTL_SOCKET"}
-    yield stranger
-    stop_service(private / "schedd.sock")
+def private() -> Iterator[Path]:
+    """The directory, which is not there yet, of a user whom no other tests take meanwhile."""
+    with socket.socket(socket.AF_UNIX) as claim:
+        for uid in range(STRANGER, 65000):
+            private = Path(f"/tmp/schedd-{uid}")
+            with suppress(OSError):
+                claim.bind(f"\0schedctl-tests-{uid}")
+                break
+        remove(private)  # what tests that were killed have left
+        yield private
+        stop_service(private / "schedd.sock")
+        remove(private)
+
+
+def remove(private: Path) -> None:
     if private.is_symlink():
         private.unlink()
     else:
         shutil.rmtree(private, ignore_errors=True)
 
 
+@pytest.fixture
+def stranger(private: Path) -> int:
+    return int(private.name.partition("-")[2])
+
+
+@pytest.fixture
+def strangers_env(env: dict[str, str]) -> dict[str, str]:
+    """Of a user who has no runtime directory and no $SCHEDCTL_SOCKET."""
+    return {k: v for k, v in env.items() if k != "SCHEDCTL_SOCKET"}
+
+
 @as_root
-def test_private_directory(public: Path, strangers_env: dict[str, str]) -> None:
+def test_private_directory(
+    public: Path, strangers_env: dict[str, str], private: Path, stranger: int
+) -> None:
     if Path("/run/schedd/schedd.sock").exists():
         pytest.skip("this machine has a system service")
-    private = Path(f"/tmp/schedd-{STRANGER}")
-    assert nproc(public, strangers_env, user=STRANGER).stderr == ""
+    assert nproc(public, strangers_env, user=stranger).stderr == ""
     status = private.lstat()
-    assert status.st_uid == STRANGER and status.st_mode & 0o777 == 0o700
+    assert status.st_uid == stranger and status.st_mode & 0o777 == 0o700
     pid_of(private / "schedd.sock")
 
 
 @as_root
 @pytest.mark.parametrize("how", ["foreign", "open", "symlink"])
 def test_planted_private_directory(
-    public: Path, strangers_env: dict[str, str], rundir: Path, how: str
+    public: Path,
+    strangers_env: dict[str, str],
+    private: Path,
+    stranger: int,
+    rundir: Path,
+    how: str,
 ) -> None:
     if Path("/run/schedd/schedd.sock").exists():
         pytest.skip("this machine has a system service")
-    private = Path(f"/tmp/schedd-{STRANGER}")
     if how == "symlink":
         target = rundir / "target"
         target.mkdir()
-        os.chown(target, STRANGER, STRANGER)
+        os.chown(target, stranger, stranger)
         private.symlink_to(target)
     else:
         private.mkdir(mode=0o700)
         if how == "open":
-            os.chown(private, STRANGER, STRANGER)
+            os.chown(private, stranger, stranger)
             private.chmod(0o777)
-    assert "no service" in nproc(public, strangers_env, user=STRANGER).stderr
+    assert "no service" in nproc(public, strangers_env, user=stranger).stderr
     assert how != "symlink" or not list(target.iterdir())
 
 
 @as_root
 def test_another_users_runtime_directory(
-    public: Path, strangers_env: dict[str, str], rundir: Path
+    public: Path, strangers_env: dict[str, str], private: Path, stranger: int, rundir: Path
 ) -> None:
     """As after `sudo -E`: it counts for none."""
     if Path("/run/schedd/schedd.sock").exists():
         pytest.skip("this machine has a system service")
     rundir.chmod(0o755)
     theirs = {**strangers_env, "XDG_RUNTIME_DIR": str(rundir)}
-    assert nproc(public, theirs, user=STRANGER).stderr == ""
-    pid_of(Path(f"/tmp/schedd-{STRANGER}/schedd.sock"))
+    assert nproc(public, theirs, user=stranger).stderr == ""
+    pid_of(private / "schedd.sock")
     assert list(rundir.iterdir()) == []
 
 
