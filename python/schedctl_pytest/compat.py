@@ -78,6 +78,20 @@ def measure_ascii_at_once() -> Callable[[], None]:
     return undo
 
 
+def has_arguments(config: Any) -> bool:
+    """Whether the command line says where the tests are; else the project does, or nobody."""
+    source = getattr(config, "args_source", None)
+    if source is None:  # before pytest 7.2, the first that takes patterns for testpaths
+        return bool(list(config.args) != config.getini("testpaths"))
+    return bool(source.name == "ARGS")
+
+
+def last_failed(plugin: Any) -> Any:
+    """What the plugin of --lf, or that of --sw, remembers."""
+    remembered = getattr(plugin, "cached_info", plugin)  # of --sw since pytest 8.4
+    return getattr(remembered, "lastfailed", None) or getattr(remembered, "last_failed", None)
+
+
 def has_fixtures_of(session: Any, scope: str) -> bool:
     """Whether some fixture has this scope; true where nobody can tell."""
     manager = getattr(session, "_fixturemanager", None)

@@ -99,7 +99,7 @@ def divided_already(config: Any) -> Optional[str]:
 
 def _names_files(config: Any) -> bool:
     """As those do who divide tests by files (`circleci tests split`)."""
-    if list(config.args) == config.getini("testpaths"):
+    if not compat.has_arguments(config):
         return False
     directory = config.invocation_params.dir
     return any((directory / str(word).split("::")[0]).is_file() for word in config.args)
@@ -115,7 +115,7 @@ def _remembers_failures(config: Any) -> bool:
         )
         if active
     ]
-    return any(getattr(plugin, "lastfailed", None) for plugin in plugins)
+    return any(compat.last_failed(plugin) for plugin in plugins)
 
 
 def _listing(session: Any, config: Any, settings: Settings) -> Dict[str, Any]:

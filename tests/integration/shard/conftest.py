@@ -81,6 +81,7 @@ class Nodes:
         *words: str,
         options: str = "",
         own: int = 0,
+        python: str = sys.executable,
         env: Optional[Dict[str, str]] = None,
         **more: str,
     ) -> Node:
@@ -91,7 +92,7 @@ class Nodes:
         summary = self.directory / f".summary-{self._count}.json"
         done = self.runs.run(
             *("--json", summary, *options.split(), "--"),
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words),
+            *(python, "-m", "pytest", "-p", "no:cacheprovider", *words),
             env={
                 "RAN": str(ran),
                 "XDG_STATE_HOME": self._state(own),

@@ -11,6 +11,7 @@ from typing import Dict, List, Tuple
 import pytest
 
 from run.conftest import Runs
+from with_xdist.conftest import INSTALLED, interpreter
 
 from .conftest import Nodes
 
@@ -146,21 +147,26 @@ def test_one_that_does_not_divide(nodes: Nodes) -> None:
     """pytest-shard's default, a folder on the command line, and files that the project names."""
     nodes.write("tests/test_two.py", TWO)
     nodes.write("dividers.py", DIVIDERS)
-    nodes.write("pytest.ini", "[pytest]\ntestpaths = tests/test_two.py\n")
     circle = {"CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "2"}
     environ = {"PYTHONPATH": str(nodes.directory), **circle}
     assert len(nodes.run("-p", "dividers", "tests", env=environ).ran) == 1
-    assert len(nodes.run(env=circle).ran) == 1
+    for files in "tests/test_two.py", "tests/test_*.py":
+        nodes.write("pytest.ini", f"[pytest]\ntestpaths = {files}\n")
+        assert len(nodes.run(env=circle).ran) == 1
 
 
-def test_failures_of_this_node(nodes: Nodes) -> None:
+@pytest.mark.parametrize(
+    "option, version", [("--lf", INSTALLED), ("--sw", INSTALLED), ("--sw", "3.8")]
+)
+def test_failures_of_this_node(nodes: Nodes, option: str, version: str) -> None:
     """Another node remembers others."""
+    python = interpreter(version)
     nodes.write("test_two.py", "def test_a():\n    assert 0\ndef test_b():\n    assert 0\n")
-    cache = ["-p", "cacheprovider", "-q"]
+    cache = ["-p", "cacheprovider", "-p", "stepwise", "-q"]
     circle = {"CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "2"}
-    nodes.run(*cache)
-    again = nodes.run(*cache, "--lf", env=circle)
-    assert len(again.ran) == 2
+    nodes.run(*cache, option, python=python)
+    again = nodes.run(*cache, option, python=python, env=circle)
+    assert "deselected" not in again.out
     assert "--lf and --sw go by what has failed on this node" in again.err
 
 
