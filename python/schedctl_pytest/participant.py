@@ -108,7 +108,8 @@ class Participant:
         standin.configure(config)
         marks.register(config)
         if self._engine is None:
-            self._leave(self._unreachable)
+            if self._unreachable:
+                self._leave(self._unreachable)
             return
         self._settings = of_project(config)
         try:

@@ -81,7 +81,7 @@ class Suite:
         options = self.engine.options
         self.send(
             "welcome",
-            version=4,
+            version=options.version,
             run="0" * 32,
             dir=self.directory,
             quiet=False,
@@ -302,6 +302,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--mode", choices=("workers", "inline", "dry"), default="workers")
     parser.add_argument("--count", type=int, help="tell workers that they are so many")
     parser.add_argument("--start", default="auto")
+    parser.add_argument("--version", type=int, default=4, help="of the protocol")
     parser.add_argument("--item-timeout", type=float, default=0.0)
     parser.add_argument("--confirm-failures", action="store_true")
     parser.add_argument("--pythonpath", required=True)

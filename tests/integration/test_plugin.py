@@ -68,6 +68,14 @@ def test_unreachable_run_is_said_and_serial(suite: Suite, tmp_path: Path) -> Non
     assert ran.err.count("\n") == 1 and "cannot be reached" in ran.err
 
 
+@pytest.mark.parametrize("numbers", [["-n", "auto", "--dist", "load"], ["-n", "2"], []])
+def test_an_engine_of_another_version_is_said_once(suite: Suite, numbers: List[str]) -> None:
+    suite.write(test_some=TWENTY)
+    ran = suite.run(suite.launcher("auto", 2, "--version", "3"), (*numbers,), {})
+    assert (ran.status, passed(ran)) == (0, 20)
+    assert ran.err.count("\n") == 1 and "(another version of schedctl answers)" in ran.err
+
+
 def test_inside_a_run_others_are_left_alone(suite: Suite) -> None:
     """A pytest that a test starts is serial and knows nothing of the run; a second session of the
     process takes part."""
