@@ -16,7 +16,7 @@ from .suite.owners import owner
 from .suite.settings import Settings, of_project
 from .surroundings import Surroundings
 from .suite.watch import Watch
-from .xdist import CHOOSE
+from .xdist import CHOOSE, CONTROLLER
 
 if TYPE_CHECKING:
     from .suite.announce import Suite
@@ -79,7 +79,7 @@ class Participant:
             from .xdist.controller import Controller
 
             self._controller = Controller(config, self._engine)
-            config.pluginmanager.register(self._controller, "schedctl-xdist")
+            config.pluginmanager.register(self._controller, CONTROLLER)
         yield
 
     @compat.hookimpl(tryfirst=True, optionalhook=True)
@@ -87,8 +87,10 @@ class Participant:
         """Where -n auto is left to pytest-xdist the number is the run's."""
         from .xdist import auto
 
-        if self._controller is None or self._controller.has_begun or not auto.is_ours(config):
+        if self._engine is None or self._controller is None or not auto.is_ours(config):
             return None
+        if self._controller.workers:
+            return self._controller.workers  # somebody has asked before pytest-xdist did
         if auto.VARIABLE in os.environ and not self._surroundings.counts.has(auto.VARIABLE):
             return None
         try:
@@ -123,7 +125,7 @@ class Participant:
         if self._controller is None or config.option.collectonly or not distributes:
             self._controller = None
             engine.send("hello", **hello.of_session(config, self._settings.hello))
-        elif not self._controller.has_begun:
+        elif not self._controller.workers:
             self._controller.begin(workers)
 
     @compat.hookimpl(tryfirst=True)

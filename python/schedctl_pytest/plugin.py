@@ -66,8 +66,8 @@ else:
     def pytest_xdist_auto_num_workers(config):
         # type: (Any) -> Any
         """``-n auto``: pytest-xdist's number where this gives none."""
-        if "SCHEDCTL_INSIDE" in os.environ or "SCHEDCTL_RUN" in os.environ:
-            return None  # a test's own pytest, or the participant's matter
+        if "SCHEDCTL_RUN" in os.environ:
+            return None  # the participant's matter
         from .compat import load_as_it_is
 
         load_as_it_is(config.pluginmanager)

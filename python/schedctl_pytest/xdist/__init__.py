@@ -7,3 +7,4 @@ does not distribute. The protocol is in docs/run-protocol.md.
 """
 
 CHOOSE = ("auto", "logical")  # what -n may be besides a number
+CONTROLLER = "schedctl-xdist"  # the plugin's name

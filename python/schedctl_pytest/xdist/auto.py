@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from ..engine import Engine, EngineGone
 from ..surroundings import INSIDE, Surroundings
-from . import CHOOSE
+from . import CHOOSE, CONTROLLER
 from .attach import Attached, NotAttached, find
 from .controller import Controller
 
@@ -29,7 +29,12 @@ _OPTIONS = (
 
 def workers(config: Any) -> Optional[int]:
     """How many; None where pytest-xdist is to say."""
-    if any(name in os.environ for name in (INSIDE, VARIABLE, _IN_A_TEST)) or not is_ours(config):
+    if not is_ours(config):
+        return None
+    known = config.pluginmanager.get_plugin(CONTROLLER)
+    if known is not None:
+        return int(known.workers)  # somebody has asked before pytest-xdist did
+    if any(name in os.environ for name in (INSIDE, VARIABLE, _IN_A_TEST)):
         return None
     program = find()
     if program is None:
@@ -81,7 +86,7 @@ class _Beside:
         engine = Engine(self._attached.run)
         self._controller = Controller(self._config, engine)
         number = self._controller.begin(0)
-        self._config.pluginmanager.register(self._controller, "schedctl-xdist")
+        self._config.pluginmanager.register(self._controller, CONTROLLER)
         return number
 
     def end(self) -> None:

@@ -27,7 +27,7 @@ class Controller:
     def __init__(self, config: Any, engine: Engine) -> None:
         self._config = config
         self._link = Link(engine)
-        self._begun = False
+        self._workers = 0
         self._lost_said = False
         self._shard_asked = True  # nothing keeps the engine from dividing the suite
         self._session: Any = None
@@ -56,7 +56,8 @@ class Controller:
             raise EngineGone("this schedctl leaves pytest-xdist alone")
         self._begun = True
         self._shard_asked = bool(welcome.get("shard_asked", True))
-        return max(1, int(welcome["workers"]))
+        self._workers = max(1, int(welcome["workers"]))
+        return self._workers
 
     @property
     def has_begun(self) -> bool:
@@ -76,7 +77,7 @@ class Controller:
         """Before pytest-xdist starts workers. Its loop calls its own worker_NAME for what lies in
         its queue: that is how what the engine wishes comes into the loop's thread."""
         self._xdist = self._config.pluginmanager.get_plugin("dsession")
-        if not self._begun or self._xdist is None:
+        if not self._workers or self._xdist is None:
             return
         self._session = session
         setattr(self._xdist, "worker_" + _EVENT, self._obey)

@@ -202,6 +202,27 @@ def test_others_may_ask_how_many(dealt: Dealt) -> None:
     assert ran.status == 0, ran.out + ran.err
 
 
+def test_others_ask_before_pytest_xdist(dealt: Dealt) -> None:
+    """They hear what it will hear."""
+    dealt.write(
+        conftest="""
+            import pytest
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_cmdline_main(config):
+                if not hasattr(config, "workerinput"):
+                    assert config.hook.pytest_xdist_auto_num_workers(config=config) == 3
+        """,
+        test_some=FOUR,
+    )
+    ran = dealt.auto(workers=3)
+    assert ran.status == 0, ran.out + ran.err
+    assert (len(heard(ran, "hello")), len(heard(ran, "node"))) == (1, 3)
+    run = dealt.suite.launcher("auto", 3, "--engine", "xdist")
+    ran = dealt.suite.run(run, ("-nauto",), {})
+    assert ran.status == 0 and "gw2" in dealt.suite.run(run, ("-nauto", "-v"), {}).out
+
+
 def test_no_directory_for_temporary_files(dealt: Dealt) -> None:
     dealt.write(
         conftest="""
