@@ -157,7 +157,8 @@ class Controller:
             return scopes.in_order(of_items, len(ids))
         if plan["mode"] != "dry":
             self._deselect(ids, units)
-        return units
+        reorder = of_items is None or getattr(self._config.option, "loadscopereorder", True)
+        return units if reorder else scopes.as_collected(units)
 
     def _announce(self, ids: List[str], of_items: Optional[List[int]] = None) -> Optional[Message]:
         self._suite = ids

@@ -60,6 +60,11 @@ def units(plan: Dict[str, Any], items: int) -> Optional[List[Unit]]:
     return found
 
 
+def as_collected(units: List[Unit]) -> List[Unit]:
+    """In the order of the collection, to which what is known of their seconds would be no help."""
+    return [Unit(unit.items, None) for unit in sorted(units, key=lambda unit: unit.items)]
+
+
 def in_order(of_items: Optional[List[int]], items: int) -> List[Unit]:
     """As pytest-xdist has them where nothing is known."""
     if of_items is None:

@@ -25,9 +25,10 @@ class Seconds:
         self._told = time.monotonic()
 
     def report(self, report: Any) -> None:
-        """A phase of an item; pytest-xdist notes which item and worker it is of."""
+        """A phase of an item; pytest-xdist notes which item and worker it is of. A subtest's is
+        part of one."""
         index = getattr(report, "item_index", None)
-        if index is None:
+        if index is None or hasattr(report, "context"):
             return
         of_item = self._open.setdefault(report.nodeid, {})
         item = of_item.setdefault((index, number(report.node.gateway)), _Item())
@@ -53,4 +54,4 @@ class Seconds:
 def number(gateway: Any) -> int:
     """gwN; ids that the user chose have none."""
     name: str = gateway.id
-    return int(name[2:]) if name.startswith("gw") and name[2:].isdigit() else -1
+    return int(name[2:]) if name.startswith("gw") and name[2:].isdecimal() else -1

@@ -145,6 +145,42 @@ def test_in_the_engine_s_order(dealt: Dealt) -> None:
     assert begun.index("f") < begun.index("d")
 
 
+@pytest.mark.parametrize("option, order", [([], "zyx"), (["--no-loadscope-reorder"], "xyz")])
+def test_the_user_wants_the_collection_s_order(suite: Suite, option: List[str], order: str) -> None:
+    dealt = Dealt(suite, "3.8")
+    dealt.write(**{f"test_{name}": f"def test_{name}(): pass" for name in "xyz"})
+    names = [f"test_{name}" for name in "zyx"]
+    ran = dealt.auto("--dist=loadfile", *option, workers=1, order=names, seconds={"test_x": 9})
+    called = [nodeid for nodeid, when, *_ in ran.reports if when == "call"]
+    assert called == [f"test_{name}.py::test_{name}" for name in order]
+
+
+def test_what_an_item_took_has_its_subtests_in_it(dealt: Dealt) -> None:
+    dealt.suite.load("subtests")
+    dealt.write(
+        conftest="""
+            import os, pytest
+
+            def pytest_runtest_logreport(report):
+                if type(report) is pytest.TestReport and hasattr(report, "node"):
+                    with open(os.environ["NOTES"], "a") as file:
+                        file.write(f"{report.duration!r}\\n")
+        """,
+        test_some="""
+            import time
+
+            def test_parts(subtests):
+                with subtests.test("one"):
+                    time.sleep(0.1)
+        """,
+    )
+    path = dealt.suite.path / "notes"
+    ran = dealt.auto(environ={"NOTES": str(path)})
+    assert ran.status == 0, ran.out + ran.err
+    ((_, _, seconds),) = ran.event("ran")["items"]
+    assert seconds == sum(map(float, path.read_text().split()))
+
+
 def test_stops_at_a_failure(dealt: Dealt) -> None:
     dealt.write(
         test_some="""
