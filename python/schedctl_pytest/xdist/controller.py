@@ -36,7 +36,8 @@ class Controller:
         self._slots: Dict[str, int] = {}
         self._environ: Dict[str, str] = {}  # of the worker that is being started
         self._there: Set[int] = set()  # the workers that the engine knows
-        self._suite: List[str] = []  # the items that the engine has been told of
+        self._suite: Optional[List[str]] = None  # the items that the engine has been told of
+        self._collected = 0  # items of this session
         self._seconds = Seconds(lambda items: self._link.tell("ran", items=items))
         self._started: Dict[str, float] = {}
         self._starting = 0.0  # seconds from a worker's start to its collection
@@ -54,14 +55,14 @@ class Controller:
         welcome = self._link.greet({**words, "xdist": asked})
         if "workers" not in welcome:
             raise EngineGone("this schedctl leaves pytest-xdist alone")
-        self._begun = True
         self._shard_asked = bool(welcome.get("shard_asked", True))
         self._workers = max(1, int(welcome["workers"]))
         return self._workers
 
     @property
-    def has_begun(self) -> bool:
-        return self._begun
+    def workers(self) -> int:
+        """What begin() has returned; 0 before."""
+        return self._workers
 
     def close(self) -> None:
         self._link.close()
@@ -139,12 +140,13 @@ class Controller:
         if like is None:
             return None
         self._scheduler = SchedctlScheduling(
-            config, log, like.numnodes, lambda ids: self._plan(like, ids)
+            config, log, like.numnodes, lambda ids: self._plan(like, ids), self._count
         )
         return self._scheduler
 
     def _plan(self, like: Any, ids: List[str]) -> List[Unit]:
         """The units in the engine's order, or in the collection's where it has none."""
+        self._collected = len(ids)
         of_items = scopes.of_items(like, ids)
         why = None if self._shard_asked else shard.divided_already(self._config)
         if why is not None:
@@ -174,17 +176,20 @@ class Controller:
         others = [nodeid for item, nodeid in enumerate(ids) if item not in ours]
         if not others:
             return
-        self._session.testscollected = len(ours) or len(ids)  # none at all would be an error
+        self._collected = len(ours) or len(ids)  # none at all would be an error
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if hasattr(terminal, "pytest_deselected"):
             terminal.pytest_deselected(items=others)
+
+    def _count(self) -> None:
+        self._session.testscollected = self._collected
 
     @compat.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Any) -> None:
         started = self._started.pop(node.gateway.id, None)
         if started is not None:
             self._starting = max(self._starting, time.monotonic() - started)
-        if self._session is not None and self._scheduler is None and not self._suite:
+        if self._session is not None and self._scheduler is None and self._suite is None:
             self._link.tell("undivided", why="another scheduler deals them")
             self._announce(list(ids))  # another scheduler deals; seconds are kept all the same
 
@@ -204,5 +209,5 @@ class Controller:
         if self._session is None:
             return
         self._seconds.flush()
-        found = outcomes.of_session(self._config, self._suite)
+        found = outcomes.of_session(self._config, self._suite or ())
         self._link.tell("result", exit=int(exitstatus), left=[], **found)

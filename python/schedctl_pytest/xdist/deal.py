@@ -122,9 +122,6 @@ class Deal:
             self._queue.appendleft(unit)
             self._count(unit, 1)
 
-    def clear(self) -> None:
-        self.__init__()  # type: ignore[misc]
-
     def learn(self, seconds: float) -> None:
         """What some item took."""
         self._seen += 1

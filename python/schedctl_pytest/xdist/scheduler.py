@@ -15,18 +15,22 @@ Plan = Callable[[List[str]], List[Unit]]
 
 class SchedctlScheduling:
     """plan: asks for the units of a collection, in the order in which they are to begin. numnodes:
-    how many workers collect before anything is dealt."""
+    how many workers collect before anything is dealt. count: says how many items the session has;
+    pytest-xdist takes whatever the worker has that collected last."""
 
-    def __init__(self, config: Any, log: Any, numnodes: int, plan: Plan) -> None:
+    def __init__(
+        self, config: Any, log: Any, numnodes: int, plan: Plan, count: Callable[[], None]
+    ) -> None:
         self.config = config
         self.log = log
         self.numnodes = numnodes
         self.collection: Optional[List[str]] = None
         self._plan = plan
+        self._count = count
         self._deal = Deal()
         self._loads: Dict[Any, Load] = {}
         self._collections: Dict[Any, List[str]] = {}  # also of those that are gone
-        self._unwanted: Set[str] = set()  # gateways that are to end, and cannot yet
+        self._unwanted: Set[str] = set()  # gateways that are to end
 
     # What the controller asks
 
@@ -92,29 +96,28 @@ class SchedctlScheduling:
             if not self._is_same_collection():
                 self.log("**Different tests collected, aborting run**")
                 return
-            self._begin()
-        self._feed_all()
-
-    def _begin(self) -> None:
-        self.collection = next(iter(self._collections.values()))
-        self._deal = Deal(self._plan(self.collection))
-        for gateway in self._unwanted:
-            self.retire(gateway)
+            self.collection = next(iter(self._collections.values()))
+            self._deal = Deal(self._plan(self.collection))
+        self._count()
+        self._end_unwanted()
         now = time.monotonic()
         for node in self._live():
-            self._send(node, self._deal.first(self._loads[node], now))
+            if not self._loads[node]:
+                self._send(node, self._deal.first(self._loads[node], now))
+        self._feed_all()
 
     # What the engine wishes
 
     def retire(self, gateway: str) -> None:
-        """That worker gets nothing more, and ends when it has run what it was sent; the last one
-        stays."""
-        if self.collection is None:
-            self._unwanted.add(gateway)
-            return
-        live = self._live()
-        for node in live:
-            if node.gateway.id == gateway and len(live) > 1:
+        """That worker gets nothing more, and ends when it has collected and run what it was sent;
+        the last one stays until another comes."""
+        self._unwanted.add(gateway)
+        if self.collection is not None:
+            self._end_unwanted()
+
+    def _end_unwanted(self) -> None:
+        for node in self._live():
+            if node.gateway.id in self._unwanted and len(self._live()) > 1:
                 node.shutdown()
 
     def seconds_each(self) -> float:
@@ -146,8 +149,12 @@ class SchedctlScheduling:
 
     @staticmethod
     def _send(node: Any, items: List[int]) -> None:
-        if items:
+        if not items:
+            return
+        try:
             node.send_runtest_some(items)
+        except OSError:
+            pass  # it has died: what it had, these included, is dealt again when that is told
 
     # Collections that differ
 
@@ -165,7 +172,7 @@ class SchedctlScheduling:
         self.log("another collection than before:", node)
         if self._deal and not self._live():
             self._report(next(iter(self._collections)), self.collection, node, collection)
-            self._deal.clear()
+            self._deal = Deal()
 
     def _report(
         self, first: Any, wanted: Sequence[str], node: Any, collection: Sequence[str]

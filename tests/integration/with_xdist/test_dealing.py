@@ -92,7 +92,7 @@ def notes(dealt: Dealt, environ: Dict[str, str], **plan: Any) -> List[List[str]]
     plan["environ"] = {"NOTES": str(path), **environ}
     plan["sent"] = str(dealt.suite.path / "sent")
     ran = dealt.write(test_some=NOTING).auto(**plan)
-    assert ran.status == 0, ran.out + ran.err
+    assert ran.status == 0 and "[100%]" in ran.out, ran.out + ran.err
     return [line.split() for line in path.read_text().splitlines()]
 
 
@@ -244,10 +244,12 @@ def test_collections_that_differ(dealt: Dealt) -> None:
     assert ours.summary() == plain.summary()
 
 
-def test_nothing_to_run(dealt: Dealt) -> None:
+@pytest.mark.parametrize("dist", ["load", "each"])
+def test_nothing_to_run(dealt: Dealt, dist: str) -> None:
     dealt.write(test_some="x = 1")
-    plain, ours = dealt.plain(), dealt.auto()
+    plain, ours = dealt.plain("--dist", dist), dealt.auto("--dist", dist)
     assert (ours.status, ours.summary()) == (plain.status, plain.summary())
+    assert len(heard(ours, "suite")) == 1
 
 
 def test_a_worker_ends_when_its_cpu_is_wanted(dealt: Dealt) -> None:
@@ -262,9 +264,11 @@ def test_the_last_worker_stays(dealt: Dealt) -> None:
 
 
 def test_more_workers(dealt: Dealt) -> None:
+    """One that comes later has collected what others run, too."""
     seconds = {f"test_one[{name}]": 90 for name in "abcdefgh"}  # so that it is worth it
     environ = {"WAIT": "cdefgh", "LATE": "gw1"}
-    begun = notes(dealt, environ, workers=1, more=[1, 1], seconds=seconds)
+    without = ["test_one[a]"]
+    begun = notes(dealt, environ, workers=1, more=[1, 1], seconds=seconds, without=without)
     assert {worker for _, worker in begun} == {"gw0", "gw1"}
 
 
