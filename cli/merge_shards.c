@@ -155,18 +155,18 @@ static int find_shared(struct merge_tests *tests, const struct merge_shard *list
 {
         CLEANUP_FREE unsigned *inputs = calloc(n, sizeof(*inputs));
         CLEANUP_FREE bool *shares = NULL;
-        size_t n_inputs = 0, most = 0;
+        size_t n_inputs = 0, last = 0;
         int r;
 
         for (size_t i = 0; inputs && i < n; i++) {
-                most = list[i].input >= most ? list[i].input + (size_t)1 : most;
+                last = list[i].input > last ? list[i].input : last;
                 if (list[i].project == project)
                         inputs[n_inputs++] = list[i].input;
         }
-        shares = calloc(most, sizeof(*shares));
+        shares = calloc(last + 1, sizeof(*shares));
         if (!inputs || !shares)
                 return -ENOMEM;
-        r = merge_tests_find_sharing(tests, inputs, n_inputs, most, shares);
+        r = merge_tests_find_sharing(tests, inputs, n_inputs, last + 1, shares);
         *ret_project = project;
         for (size_t i = 0; i < n; i++)
                 if (shares[list[i].input] && list[i].project < *ret_project)
