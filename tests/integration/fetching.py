@@ -3,6 +3,7 @@ builds. Where that fails the tests are skipped."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -43,9 +44,11 @@ def run_or_skip(what: str, *command: object) -> str:
 def virtual_environment(name: str, *packages: str) -> Path:
     """Its folder, with packages of the Python Package Index; pip's options may be among them."""
     folder = cache_folder() / name
-    if not (folder / "complete").exists():
-        run_or_skip("no virtual environment", sys.executable, "-m", "venv", "--clear", folder)
-        pip = [folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
-        run_or_skip(f"no {name}", *pip, "install", "--retries", "1", *packages)
-        (folder / "complete").touch()
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other tests beside these may want it, too
+        if not (folder / "complete").exists():
+            run_or_skip("no virtual environment", sys.executable, "-m", "venv", "--clear", folder)
+            pip = [folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
+            run_or_skip(f"no {name}", *pip, "install", "--retries", "1", *packages)
+            (folder / "complete").touch()
     return folder

@@ -70,6 +70,7 @@ def test_unreachable_run_is_said_and_serial(suite: Suite, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("numbers", [["-n", "auto", "--dist", "load"], ["-n", "2"], []])
 def test_an_engine_of_another_version_is_said_once(suite: Suite, numbers: List[str]) -> None:
+    pytest.importorskip("xdist")
     suite.write(test_some=TWENTY)
     ran = suite.run(suite.launcher("auto", 2, "--version", "3"), (*numbers,), {})
     assert (ran.status, passed(ran)) == (0, 20)

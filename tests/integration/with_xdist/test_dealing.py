@@ -156,6 +156,8 @@ def test_the_user_wants_the_collection_s_order(suite: Suite, option: List[str], 
 
 
 def test_what_an_item_took_has_its_subtests_in_it(dealt: Dealt) -> None:
+    if dealt.version == "2.5":
+        pytest.skip("no subtests there")
     dealt.suite.load("subtests")
     dealt.write(
         conftest="""
