@@ -53,6 +53,7 @@ void run_suite_leave_serial(struct run_suite *s, const char *why)
 static json_t *welcome_message(const struct run_suite *s, const char *uid, const char *dir)
 {
         const struct run_shard *shard = &s->run->options->shard;
+        const struct run_nice *nice = s->run->nice;
         char kills[HW_PATH_MAX] = "", shard_text[RUN_SHARD_TEXT_MAX];
         json_t *message;
 
@@ -63,6 +64,8 @@ static json_t *welcome_message(const struct run_suite *s, const char *uid, const
                             run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
                             "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL, "workers",
                             s->xdist ? json_integer(s->xdist->told) : NULL);
+        if (message && s->run->options->attach && nice->wanted > 0) /* a COMMAND has it from the beginning */
+                json_object_set_new(message, "nice", json_integer(nice->own));
         if (message && shard->count > 0) {
                 json_object_set_new(message, "shard", json_string(shard_text));
                 json_object_set_new(message, "shard_asked", json_boolean(shard->asked));

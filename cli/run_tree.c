@@ -389,22 +389,6 @@ void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct c
                         return;
 }
 
-void run_tree_nice(pid_t pid, int nice)
-{
-        CLEANUP(run_pids_finish) struct run_pids threads = {0};
-        char path[64];
-
-        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-        (void)list_numbers(path, &threads);
-        for (size_t i = 0; i < threads.n; i++) {
-                id_t thread = (id_t)threads.items[i];
-
-                errno = 0;
-                if (getpriority(PRIO_PROCESS, thread) < nice && errno == 0)
-                        (void)setpriority(PRIO_PROCESS, thread, nice);
-        }
-}
-
 bool run_tree_may_use(unsigned pu)
 {
         struct cpuset before = {0}, only = {0};

@@ -50,10 +50,6 @@ int run_tree_pin(pid_t pid, const struct cpuset *pus);
  * included where `thorough`, which costs a look at all of /proc or more. */
 void run_tree_pin_below(pid_t pid, const struct run_pids *except, const struct cpuset *pus, bool thorough);
 
-/* Makes every thread of a process as nice as that, where it is not nicer already. What cannot be done stays as it is.
- */
-void run_tree_nice(pid_t pid, int nice);
-
 /* Its parent, or 0 where it is gone; and its threads. */
 pid_t run_tree_parent(pid_t pid);
 size_t run_tree_count_threads(pid_t pid);

@@ -161,16 +161,6 @@ static pid_t pid_of(const struct run_suite *s, pid_t pid)
         return s->reporter > 1 && pid > 1 && pid != s->reporter && run_tree_is_below(s->reporter, pid) ? pid : 0;
 }
 
-/* As COMMAND's workers are from the beginning. */
-static void make_ours(const struct run_suite *s, const struct run_worker *w)
-{
-        if (w->pid <= 0)
-                return;
-        run_suite_memory_offer(w);
-        if (s->run->options->attach && s->run->nice->wanted > 0)
-                run_tree_nice(w->pid, s->run->nice->own);
-}
-
 static int on_node(struct run_suite *s, const json_t *message)
 {
         struct run_xdist_node node;
@@ -194,7 +184,8 @@ static int on_node(struct run_suite *s, const json_t *message)
         s->xdist->more -= s->xdist->more > 0;
         n = run_suite_n_alive(s);
         s->n_at_once = larger(s->n_at_once, n);
-        make_ours(s, w);
+        if (w->pid > 0)
+                run_suite_memory_offer(w);
         settle_newcomer(s, node.worker);
         run_want_slots(s->run);
         return serve(s, node.worker);

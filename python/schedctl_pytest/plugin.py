@@ -62,6 +62,16 @@ else:
             config = pluginmanager.get_plugin("pytestconfig")
             config.add_cleanup(participant.pytest_unconfigure)
 
+    def pytest_configure(config):
+        # type: (Any) -> None
+        """In a worker of pytest-xdist, whose controller has an engine; without asking config, where
+        others' asking is heard of."""
+        if "SCHEDCTL_INSIDE" in os.environ and "workerinput" in vars(config):
+            from .xdist import setups
+
+            if setups.KEY in config.workerinput:
+                setups.measure(config)
+
     @hookimpl(tryfirst=True, optionalhook=True)  # type: ignore
     def pytest_xdist_auto_num_workers(config):
         # type: (Any) -> Any

@@ -3,6 +3,8 @@ in the engine's order, and tells it what became of items and workers."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from typing import Any, Dict, Generator, List, Optional, Set
@@ -11,7 +13,7 @@ from .. import compat, hello, outcomes
 from ..engine import Engine, EngineGone
 from ..suite import shard
 from ..suite.settings import of_project
-from . import grow, scopes
+from . import grow, scopes, setups
 from .deal import Unit
 from .gateway import pid_of, with_environ
 from .link import Link, Message
@@ -29,6 +31,7 @@ class Controller:
         self._link = Link(engine)
         self._workers = 0
         self._lost_said = False
+        self._nice_before: Optional[int] = None
         self._shard_asked = True  # nothing keeps the engine from dividing the suite
         self._session: Any = None
         self._xdist: Any = None  # pytest-xdist's own DSession
@@ -38,7 +41,7 @@ class Controller:
         self._there: Set[int] = set()  # the workers that the engine knows
         self._suite: Optional[List[str]] = None  # the items that the engine has been told of
         self._collected = 0  # items of this session
-        self._seconds = Seconds(lambda items: self._link.tell("ran", items=items))
+        self._seconds = Seconds(lambda **what: self._link.tell("ran", **what))
         self._started: Dict[str, float] = {}
         self._starting = 0.0  # seconds from a worker's start to its collection
 
@@ -56,8 +59,23 @@ class Controller:
         if "workers" not in welcome:
             raise EngineGone("this schedctl leaves pytest-xdist alone")
         self._shard_asked = bool(welcome.get("shard_asked", True))
+        if "nice" in welcome:
+            self._become(int(welcome["nice"]))
         self._workers = max(1, int(welcome["workers"]))
         return self._workers
+
+    def _become(self, nice: int) -> None:
+        """As nice as the workers are to be, who have it from here: between messages of workers that
+        are nicer this process would be switched to for every single one."""
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        if before < nice:
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+            self._nice_before = before
+
+    def _restore_nice(self) -> None:
+        if self._nice_before is not None:
+            with contextlib.suppress(OSError):  # takes a privilege; most processes end now
+                os.setpriority(os.PRIO_PROCESS, 0, self._nice_before)
 
     @property
     def workers(self) -> int:
@@ -66,6 +84,7 @@ class Controller:
 
     def close(self) -> None:
         self._link.close()
+        self._restore_nice()
         self._say_lost("")  # xdist's loop, which would have said it, may have ended before
 
     def _say_lost(self, then: str) -> None:
@@ -114,6 +133,7 @@ class Controller:
     @compat.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         slot = self._slots.get(node.gateway.id)
+        node.workerinput[setups.KEY] = True
         self._environ = {} if slot is None else {"SCHEDCTL_SLOT": str(slot)}
         if slot is not None:
             node.workerinput["schedctl_slot"] = slot
@@ -193,11 +213,11 @@ class Controller:
             self._link.tell("undivided", why="another scheduler deals them")
             self._announce(list(ids))  # another scheduler deals; seconds are kept all the same
 
-    @compat.hookimpl(trylast=True)
+    @compat.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        node = getattr(report, "node", None)
+        node, took = getattr(report, "node", None), setups.take(report)
         if node is not None and number(node.gateway) in self._there:
-            self._seconds.report(report)
+            self._seconds.report(report, took)
 
     @compat.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:

@@ -1,14 +1,17 @@
-"""How long items took: the sum of what their reports say."""
+"""How long items took: the sum of what their reports say, less what they set up for others."""
 
 from __future__ import annotations
 
 import time
 from typing import Any, Callable, Dict, List, Tuple
 
+from .setups import Setups
+
 _BATCH = 200
 _APART = 0.2  # seconds
 
 Row = Tuple[int, int, float]
+Setup = Tuple[str, int, float]
 
 
 class _Item:
@@ -18,37 +21,44 @@ class _Item:
 
 
 class Seconds:
-    def __init__(self, tell: Callable[[List[Row]], None]) -> None:
+    """tell: gets `items` and, where there are any, `setups`, as the engine wants them."""
+
+    def __init__(self, tell: Callable[..., None]) -> None:
         self._tell = tell
         self._open: Dict[str, Dict[Tuple[int, int], _Item]] = {}
         self._done: List[Row] = []
+        self._setups: List[Setup] = []
         self._told = time.monotonic()
 
-    def report(self, report: Any) -> None:
+    def report(self, report: Any, setups: Setups) -> None:
         """A phase of an item; pytest-xdist notes which item and worker it is of. A subtest's is
         part of one."""
+        worker = number(report.node.gateway)
+        self._setups += [(name, worker, seconds) for name, seconds in setups.items()]
         index = getattr(report, "item_index", None)
-        if index is None or hasattr(report, "context"):
+        if index is None:
             return
         of_item = self._open.setdefault(report.nodeid, {})
-        item = of_item.setdefault((index, number(report.node.gateway)), _Item())
-        item.seconds += getattr(report, "duration", 0.0) or 0.0
-        item.is_over = report.when == "teardown"
+        item = of_item.setdefault((index, worker), _Item())
+        item.seconds -= sum(setups.values())
+        if not hasattr(report, "context"):
+            item.seconds += getattr(report, "duration", 0.0) or 0.0
+            item.is_over = report.when == "teardown"
 
     def finish(self, nodeid: str) -> None:
         """Nobody says in which worker: with --dist each the item may still run in another."""
         of_item = self._open.get(nodeid, {})
         for key in [key for key, item in of_item.items() if item.is_over]:
-            self._done.append((*key, of_item.pop(key).seconds))
+            self._done.append((*key, max(0.0, of_item.pop(key).seconds)))
         if not of_item:
             self._open.pop(nodeid, None)
         if len(self._done) >= _BATCH or time.monotonic() - self._told >= _APART:
             self.flush()
 
     def flush(self) -> None:
-        if self._done:
-            self._tell(self._done)
-        self._done, self._told = [], time.monotonic()
+        if self._done or self._setups:
+            self._tell(items=self._done, **({"setups": self._setups} if self._setups else {}))
+        self._done, self._setups, self._told = [], [], time.monotonic()
 
 
 def number(gateway: Any) -> int:

@@ -273,15 +273,11 @@ def test_nobody_stands_still_for_ever(scripted: Runs, service: Service, how: str
     assert state_of(node) != "T"
 
 
-def test_workers_are_as_nice_as_the_lease(scripted: Runs, service: Service) -> None:
+def test_the_peer_is_to_be_as_nice_as_the_lease(scripted: Runs, service: Service) -> None:
     peer = Peer(scripted, service, nice=NICENESS)
-    before = os.getpriority(os.PRIO_PROCESS, 0)
     peer.begin(1, 1, ["a"])
-    (node,) = peer.pids()
-    assert os.getpriority(os.PRIO_PROCESS, node) == max(before, NICENESS)
-    assert os.getpriority(os.PRIO_PROCESS, peer.process.pid) == before
-    peer.ask("controller.finish()")
-    peer.end()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert peer.ask("controller.welcome['nice']") == max(own, NICENESS)
 
 
 def wanted(pus: List[int]) -> Dict[str, Any]:

@@ -4,6 +4,7 @@
 What it is to do is said by FAKE_ATTACH, a JSON object, each key of which may be absent:
 
 - workers: how many there are to be (2)
+- nice: what the reporter and its workers are to be
 - fail: the text with which it ends instead
 - version: the one it answers with
 - environ: variables for the process
@@ -67,7 +68,9 @@ class Suite:
 
     def on_hello(self, message: Dict[str, Any]) -> None:
         workers = message["xdist"] or PLAN.get("workers", 2)
-        self.send("welcome", version=PLAN.get("version", message["version"]), workers=workers)
+        nice = {"nice": PLAN["nice"]} if "nice" in PLAN else {}
+        version = PLAN.get("version", message["version"])
+        self.send("welcome", version=version, workers=workers, **nice)
 
     def on_node(self, message: Dict[str, Any]) -> None:
         pu = self.pus[message["worker"] % len(self.pus)]

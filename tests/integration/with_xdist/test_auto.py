@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import pytest
-from suites import Ran
+from suites import Ran, plugin_path
 
 from .conftest import FAKE_ATTACH, Dealt
 
@@ -58,6 +59,80 @@ def test_engine_says_how_many(dealt: Dealt) -> None:
     assert (ran.events[-1]["event"], ran.events[-1]["passed"]) == ("result", 4)
 
 
+SETTING_UP = """
+    import pytest, time
+
+    @pytest.fixture(scope="session")
+    def everybody_s():
+        time.sleep(0.02)
+
+    @pytest.fixture(scope="module")
+    def module_s(everybody_s):
+        time.sleep(0.2)
+
+    @pytest.fixture(scope="class")
+    def class_s():
+        time.sleep(0.3)
+
+    @pytest.fixture
+    def own():
+        time.sleep(0.1)
+
+    class TestSome:
+        def test_one(self, own, module_s, class_s): pass
+        def test_two(self, request): request.getfixturevalue("class_s")
+"""
+
+
+def test_what_is_set_up_for_others_is_told_apart(each_version: Dealt) -> None:
+    """Sleeping takes as long as it is to, at least: more is the machine's."""
+    each_version.write(
+        test_some=SETTING_UP,
+        conftest="""
+            def pytest_runtest_logreport(report):
+                assert "schedctl_setups" not in vars(report) or not hasattr(report, "node")
+        """,
+    )
+    ran = each_version.auto(workers=1)
+    assert (ran.status, ran.err) == (0, "")
+    told = heard(ran, "ran")
+    setups = {name: seconds for one in told for name, _, seconds in one.get("setups", ())}
+    assert sorted(setups) == ["", "test_some.py", "test_some.py::TestSome"]
+    asked = (("", 0.02), ("test_some.py", 0.2), ("test_some.py::TestSome", 0.3))
+    assert all(setups[name] >= seconds for name, seconds in asked)
+    one, two = sorted(row for message in told for row in message["items"])
+    assert one[2] >= 0.1
+
+
+def test_items_are_without_what_they_set_up_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(plugin_path())
+    from schedctl_pytest.xdist.seconds import Seconds
+
+    told: List[Dict[str, Any]] = []
+    seconds = Seconds(lambda **what: told.append(what))
+    worker = SimpleNamespace(gateway=SimpleNamespace(id="gw3"))
+    phases: List[Any] = [("setup", 2.0, {"": 0.5, "a.py": 1.25}), ("call", 0.5, {})]
+    for when, duration, setups in [*phases, ("teardown", 0.125, {})]:
+        phase = {"nodeid": "a.py::test", "item_index": 7, "node": worker}
+        seconds.report(SimpleNamespace(when=when, duration=duration, **phase), setups)
+    seconds.finish("a.py::test")
+    seconds.flush()
+    assert told == [{"items": [(7, 3, 0.875)], "setups": [("", 3, 0.5), ("a.py", 3, 1.25)]}]
+
+
+def test_the_controller_and_its_workers_are_as_nice_as_the_lease(dealt: Dealt) -> None:
+    nice = max(5, os.getpriority(os.PRIO_PROCESS, 0))
+    dealt.write(
+        test_some="""
+            import os
+
+            def test_one():
+                print("nice:", *(os.getpriority(os.PRIO_PROCESS, pid) for pid in (0, os.getppid())))
+        """
+    )
+    assert f"nice: {nice} {nice}\n" in dealt.auto("-rA", nice=nice).out
+
+
 def test_workers_are_pinned_and_have_a_slot(each_version: Dealt) -> None:
     each_version.write(test_some=SURROUNDED)
     ran = each_version.auto(workers=1, environ={"GIVEN": "to all"})
@@ -86,8 +161,6 @@ def test_nothing_of_it_stays(dealt: Dealt) -> None:
 
 
 def with_plugin(environ: Dict[str, str]) -> Dict[str, str]:
-    from suites import plugin_path
-
     return {**environ, "PYTHONPATH": plugin_path() + os.pathsep + environ["PYTHONPATH"]}
 
 
