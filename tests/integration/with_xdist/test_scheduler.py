@@ -96,9 +96,9 @@ def test_one_that_has_not_collected_is_not_wanted() -> None:
 def test_the_last_one_stays_until_another_comes() -> None:
     controlled = Controlled(1)
     controlled.scheduler.retire("gw0")
-    assert not controlled.nodes[0].shutting_down
+    assert [node.shutting_down for node in controlled.nodes] == [False]
     controlled.collect(controlled.add(1))
-    assert controlled.nodes[0].shutting_down
+    assert [node.shutting_down for node in controlled.nodes] == [True]
     assert controlled.finish() == list(range(8))
 
 
