@@ -265,12 +265,12 @@ def test_the_last_worker_stays(dealt: Dealt) -> None:
     assert len(notes(dealt, {"WAIT": "cdefgh"}, workers=1, end=[0, 1])) == 8
 
 
-def test_more_workers(dealt: Dealt) -> None:
+def test_more_workers(each_version: Dealt) -> None:
     """One that comes later has collected what others run, too."""
     seconds = {f"test_one[{name}]": 90 for name in "abcdefgh"}  # so that it is worth it
     environ = {"WAIT": "cdefgh", "LATE": "gw1"}
     without = ["test_one[a]"]
-    begun = notes(dealt, environ, workers=1, more=[1, 1], seconds=seconds, without=without)
+    begun = notes(each_version, environ, workers=1, more=[1, 1], seconds=seconds, without=without)
     assert {worker for _, worker in begun} == {"gw0", "gw1"}
 
 
