@@ -24,6 +24,8 @@ class Project:
             key: value for key, value in os.environ.items() if not key.startswith("SCHEDCTL_")
         }
         self.env["XDG_STATE_HOME"] = str(state)
+        # A machine of its own, which no service knows another one for.
+        self.env.update(HWLOC_SYNTHETIC="core:2 pu:1", SCHEDCTL_SOCKET=f"{state}/no-service")
 
     def write(self, name: str, text: str) -> Path:
         path = self.directory / name

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE = 30.0  # seconds; a screen that has not come by then never does
+PATIENCE = 60.0  # seconds; a screen that has not come by then never does
 
 
 class Terminal:
