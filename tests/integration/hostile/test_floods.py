@@ -66,26 +66,31 @@ def test_a_flood_of_calls_is_answered_in_turn(
     service: Service, bystander: Bystander, attackers: Attackers
 ) -> None:
     """One call behind twenty thousand of another user's: it waits for few of them, whoever came
-    first."""
+    first. How many they were is only seen if we hear of the answer before the others have theirs:
+    the machine may need several attempts."""
     calls = 200
     with unharmed(service, bystander), attackers:
         crowd = attackers.connect(100)
         for c in crowd:
             c.call(SERVICE + "GetInfo")
-        with stopped(service):
-            for c in crowd:
-                c.send_bytes(encode("a.B") * calls)
-            bystander.calls.send(SERVICE + "GetInfo")
-        assert "error" not in bystander.calls.expect()
-        with stopped(service):
-            early = n_answered(crowd)
-        assert early < calls * len(crowd) / 2
-        bystander.is_served()
-        left = calls * len(crowd) - early
-        while left > 0:
-            left -= n_answered(crowd)
+
+        def is_in_turn() -> bool:
+            with stopped(service):
+                for c in crowd:
+                    c.send_bytes(encode("a.B") * calls)
+                bystander.calls.send(SERVICE + "GetInfo")
+            assert "error" not in bystander.calls.expect()
+            with stopped(service):
+                early = n_answered(crowd)
             bystander.is_served()
-        assert left == 0
+            left = calls * len(crowd) - early
+            while left > 0:
+                left -= n_answered(crowd)
+                bystander.is_served()
+            assert left == 0
+            return early < calls * len(crowd) / 2
+
+        wait_until(is_in_turn)
 
 
 def test_a_flood_of_calls_loses_none(
