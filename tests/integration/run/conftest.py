@@ -10,9 +10,9 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
@@ -24,7 +24,6 @@ BUILD = Path(os.environ.get("SCHEDCTL_BUILD", "build")).resolve()
 SCHEDCTL = BUILD / "cli" / "schedctl"
 SCHEDD = BUILD / "daemon" / "schedd"
 PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by it
-ASKED_AT_MOST = 1000
 
 needs_two_cpus = pytest.mark.skipif(
     len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs to use at the same time"
@@ -34,6 +33,14 @@ OTHERS_MARK = "SCHEDCTL_TEST_OTHERS"
 ACTIVATE = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" --config "$1" 3<&0 </dev/null'
 # Runs are as nice as the tests are: what else the machine does would keep nicer ones waiting.
 CONFIGURATION = "[Headroom]\nPolicy=performance\n"
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """For what nobody tells of: asks again and again until it is so."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "that does not come about"
+        time.sleep(0.01)
 
 
 def wait_gone(pid: int) -> None:
@@ -159,7 +166,8 @@ class Runs:
             self.service.terminate()
             self.service.wait()
         for pid in processes_marked(f"{OTHERS_MARK}={self.directory}"):
-            os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
             wait_gone(pid)
 
     def use_another_client(self) -> None:
@@ -176,6 +184,11 @@ class Runs:
         """Processes of runs that are still there."""
         return processes_marked(self.mark)
 
+    def wait_left(self) -> None:
+        """For the end of all of them, and of what they have started meanwhile."""
+        while left := self.left():
+            wait_gone(left[0])
+
     def leases(self) -> List[Dict[str, Any]]:
         leases: List[Dict[str, Any]] = json.loads(self.status("--json"))["leases"]
         return leases
@@ -185,10 +198,13 @@ class Runs:
 
         The PU that a lease begins with is shared until the lease that had it has given it back.
         """
-        assert any(
-            len(leases) == number and all(lease["pus"] and not lease["shared"] for lease in leases)
-            for leases in (self.leases() for _ in range(ASKED_AT_MOST))
-        )
+
+        def are_apart() -> bool:
+            leases = self.leases()
+            alone = [lease for lease in leases if lease["pus"] and not lease["shared"]]
+            return len(leases) == len(alone) == number
+
+        until(are_apart)
 
     def status(self, *arguments: str) -> str:
         return subprocess.run(
@@ -202,12 +218,10 @@ class Runs:
 
     def expect_clean(self) -> None:
         """No process, no directory, no lease."""
-        for pid in self.left():
-            wait_gone(pid)
-        assert not self.left()
+        self.wait_left()
         assert not list(self.runtime.glob("schedctl-*"))
         # The service notices a closed connection when its loop comes round: it is asked until then.
-        assert any("Nothing is lent." in self.status() for _ in range(ASKED_AT_MOST))
+        until(lambda: "Nothing is lent." in self.status())
 
 
 def idle_seconds() -> float:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Set
+from typing import Dict, Iterator, List, Set
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus
+from .conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus, until
 from .scripted_service import CPUS, Service
 from .test_run_suites import pytest_command
 
@@ -31,16 +32,21 @@ def want_back(service: Service) -> None:
     assert sorted(service.expect("Return")["pus"]) == REST
 
 
+def statuses(pid: int) -> Iterator[str]:
+    """Of its threads, as far as they are still there."""
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError):
+                yield Path(f"/proc/{pid}/task/{task}/status").read_text()
+
+
 def masks_below(pid: int) -> Set[str]:
     """The affinities of all threads of all processes below."""
     found = set()
     for child in children_of(pid):
         found |= masks_below(child)
-        for task in Path(f"/proc/{child}/task").glob("*/status"):
-            try:
-                lines = dict(line.split(":\t") for line in task.read_text().splitlines())
-            except OSError:
-                continue
+        for status in statuses(child):
+            lines = dict(line.split(":\t") for line in status.splitlines())
             found.add(lines["Cpus_allowed_list"])
     return found
 
@@ -80,9 +86,7 @@ def test_a_plain_command_follows_both_ways(runs: Runs, service: Service) -> None
         for _ in range(10):
             assert masks_below(run.pid) == cpulists(FIRST)
         service.grant(CPUS)
-        end = time.monotonic() + PATIENCE
-        while masks_below(run.pid) != cpulists(CPUS):
-            assert time.monotonic() < end
+        until(lambda: masks_below(run.pid) == cpulists(CPUS))
     run.communicate("done\n", timeout=PATIENCE)
     assert run.returncode == 0
 

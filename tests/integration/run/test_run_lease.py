@@ -8,7 +8,7 @@ from typing import List, Tuple
 
 import pytest
 
-from .conftest import ASKED_AT_MOST, BUILD, PATIENCE, Barrier, Runs, needs_two_cpus
+from .conftest import BUILD, PATIENCE, Barrier, Runs, needs_two_cpus, until
 from .test_run_suites import pytest_command
 
 # The first two wait for a word each; all say where they ran.
@@ -79,7 +79,7 @@ def test_what_was_given_back_meanwhile_is_said_after_the_claim(runs: Runs) -> No
     go.release(1)  # the rest of the suite is run by one worker, which then ends
     runs.use_another_client()
     assert "were claimed" in run.stderr.readline()
-    assert any(len(runs.leases()[0]["pus"]) == 1 for _ in range(ASKED_AT_MOST))
+    until(lambda: len(runs.leases()[0]["pus"]) == 1)
     go.release(1)
     out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, out + err
@@ -181,7 +181,7 @@ def set_lease(runs: Runs, *options: str) -> None:
 def test_its_user_pauses_it(runs: Runs) -> None:
     run, go = start_held(runs)
     set_lease(runs, "--pause")
-    assert any(not runs.leases()[0]["pus"] for _ in range(ASKED_AT_MOST))
+    until(lambda: not runs.leases()[0]["pus"])
     set_lease(runs, "--resume")
     err = finish_held(run, go)
     assert "schedctl: paused" in err and "schedctl: goes on" in err

@@ -9,11 +9,11 @@ import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus
+from .conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus, until
 from .scripted_service import CPUS, Service
 from .test_run_suites import pytest_command
 
@@ -21,14 +21,6 @@ pytestmark = needs_two_cpus
 
 MIB = 1 << 20
 GROUPS = Path("/sys/fs/cgroup/memory")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Asks until it is so; for what nobody tells of."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 class Group:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import Tuple
 
 import pytest
@@ -81,8 +82,7 @@ def test_abandoned(runs: Runs) -> None:
     os.kill(engine, signal.SIGKILL)
     outer.kill()
     outer.communicate(timeout=PATIENCE)
-    for pid in runs.left():
-        wait_gone(pid)
+    runs.wait_left()
     assert len(list(runs.runtime.glob("schedctl-*"))) == 1
     beside = runs.start("--", "sh", "-c", "echo; read line", stdin=subprocess.PIPE)
     assert beside.stdout and beside.stdin and beside.stdout.readline()
@@ -125,8 +125,7 @@ def test_pytest_below_a_shell_ends_with_its_run(runs: Runs, waits: str, workers:
     os.kill(engine, signal.SIGKILL)
     wait_gone(engine)
     go.release(workers)
-    for pid in runs.left():
-        wait_gone(pid)
+    runs.wait_left()
     assert (runs.directory / "status").read_text() == "2\n"
     assert "no tests ran" in (runs.directory / "out").read_text()
     assert not (runs.directory / "ran").exists()
@@ -152,7 +151,8 @@ def test_the_status_is_known_when_the_command_has_ended(runs: Runs) -> None:
     run = runs.start("--", sys.executable, "-c", LEAVES_SOMEBODY)
     barrier.wait()
     for engine in children_of(run.pid):
-        os.kill(engine, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(engine, signal.SIGKILL)
     run.communicate(timeout=PATIENCE)
     assert run.returncode == 3
     runs.expect_clean()

@@ -177,15 +177,18 @@ import subprocess
 reporter = Reporter({{"workers": 1, "item_timeout": 9}})
 print(json.dumps(reporter.suite(["a", "b"])["workers"]))
 worker = reporter.start()
-status = subprocess.run([{scripts.runs.program()!r}, "status", "--json"], stdout=subprocess.PIPE)
-print(json.dumps(json.loads(status.stdout)["leases"][0]["max"]))
+most = 0
+while most != 1:  # nobody waits until the service has heard of it
+    command = [{scripts.runs.program()!r}, "status", "--json"]
+    status = json.loads(subprocess.run(command, stdout=subprocess.PIPE).stdout)
+    most = status["leases"][0]["max"]
 worker.work(0.1)
 reporter.exited(worker)
 reporter.receive("finished")
 reporter.result()
 """
     )
-    assert lines == [1, 1]
+    assert lines == [1]
 
 
 @pytest.mark.parametrize(

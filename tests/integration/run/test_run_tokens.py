@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from pathlib import Path
-from typing import Any, Callable, Tuple
+from typing import Any, Tuple
 
 import pytest
 
-from .conftest import PATIENCE, Barrier, Runs, children_of
+from .conftest import PATIENCE, Barrier, Runs, children_of, until
 from .scripted_service import CPUS, Service
 
 TOKENS = b"a+b"
@@ -187,14 +186,6 @@ def test_a_jobserver_that_cannot_be_reached_is_said_and_not_used(runs: Runs) -> 
 
 
 # What the service hears
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """What nobody tells of."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture
