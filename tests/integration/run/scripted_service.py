@@ -25,6 +25,8 @@ class Service:
         self._stream: Optional[socket.socket] = None
         self._generation = 0
         self._silent = False
+        self._answering = threading.Lock()
+        self._threads: List[threading.Thread] = []
         self._calls: "queue.Queue[Tuple[str, Dict[str, Any]]]" = queue.Queue()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -46,8 +48,10 @@ class Service:
         self.grant([], paused=True)
 
     def be_silent(self) -> None:
-        """From now on: it hears, and answers no call."""
-        self._silent = True
+        """From now on: it hears, and answers no call. Those before are not waited for any more."""
+        with self._answering:
+            self._silent = True
+            self._calls = queue.Queue()
 
     def n_connections(self) -> int:
         """That there have ever been."""
@@ -62,7 +66,13 @@ class Service:
                 return parameters
 
     def heard(self, method: str) -> List[Dict[str, Any]]:
-        """The parameters of all such calls that no one has waited for."""
+        """The parameters of all such calls of runs that have ended that no one has waited for."""
+        with socket.socket(socket.AF_UNIX) as last:  # is accepted when all others have been
+            last.connect(self._listener.getsockname())
+            last.sendall(b'{"method": "Last", "more": true}\0')
+            self._streams.get(timeout=PATIENCE)
+        for thread in self._threads:
+            thread.join(PATIENCE)
         found = []
         while not self._calls.empty():
             name, parameters = self._calls.get()
@@ -89,7 +99,9 @@ class Service:
             except OSError:
                 return
             self._connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
         data = b""
@@ -100,7 +112,8 @@ class Service:
                     return
                 *calls, data = (data + more).split(b"\0")
                 for call in calls:
-                    self._answer(connection, json.loads(call))
+                    with self._answering:
+                        self._answer(connection, json.loads(call))
         except OSError:
             return
 
