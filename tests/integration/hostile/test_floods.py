@@ -242,7 +242,7 @@ def test_replies_that_nobody_reads_on_many_connections(start: StartService) -> N
         before = memory(pid)
         for _ in range(OF_ONE_USER // MAXIMUM):
             (c, probe) = attackers.connect(2)
-            c.send_bytes(encode(SCHEDULER + "GetMachine") * 4)
+            c.send_bytes(encode(SCHEDULER + "GetMachine") * 3)
             reply = probe.exchange(SERVICE + "GetInfo")
             if "error" in reply:
                 break
