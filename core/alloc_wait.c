@@ -68,9 +68,10 @@ static size_t next_end(const struct alloc *a, const struct alloc_solution *s)
         return found;
 }
 
-static bool has_place(const struct alloc *a, const struct alloc_solution *s, unsigned pu)
+/* Beside `others` that may come to it first. */
+static bool has_place(const struct alloc *a, const struct alloc_solution *s, unsigned pu, unsigned others)
 {
-        unsigned n = 0;
+        unsigned n = others;
 
         for (size_t i = 0; i < a->n_leases; i++) {
                 struct cpuset held = alloc_lease_held(&a->leases[i]);
@@ -80,16 +81,20 @@ static bool has_place(const struct alloc *a, const struct alloc_solution *s, uns
         return n < 1 + ALLOC_SHARED_PER_PU_MAX;
 }
 
-/* A first PU that must not wait only lacks a place to share: whoever ends leaves one, unless there was one too many. */
+/* A first PU that must not wait only lacks a place to share: whoever ends leaves one, unless there was one too many.
+ * Who is due the PU that the lease owned may come from another and leave a place there, which this lease may have no
+ * use for.
+ */
 static bool gets_place(const struct alloc *a, const struct alloc_solution *s, size_t index, size_t ended)
 {
         struct cpuset held = alloc_lease_held(&a->leases[ended]);
         struct cpuset left = cpuset_and(&held, &s->match.may[index]);
+        bool anywhere = cpuset_equal(&s->match.may[index], &a->usable);
 
         if (s->plans[index].batch)
                 return false;
         CPUSET_FOREACH (pu, &left)
-                if (has_place(a, s, pu))
+                if (has_place(a, s, pu, !anywhere && cpuset_has(&a->leases[ended].own, pu)))
                         return true;
         return false;
 }

@@ -1,7 +1,6 @@
 /* Random histories of the allocator: leases of several users and priorities come, go, change, are paused and go on,
  * answer late or never, refuse PUs, lose their connection; PUs come and go, budget and aim move, growth is held, the
- * service restarts. After every step the invariants are asserted, and when
- * everybody has answered, fairness.
+ * service restarts. After every step the invariants are asserted, and when everybody has answered, fairness.
  *
  *     sim-alloc [FIRST-SEED [COUNT]]
  *
