@@ -31,6 +31,17 @@ def test_noted(n):
     with open("log", "a") as log:
         print("end test", file=log)
 """
+# Tests that sleep; the first of them until another worker has begun one.
+LASTING = f"""
+import glob, os, time
+def last(n):
+    open(os.environ["PYTEST_XDIST_WORKER"], "w").close()
+    end = time.monotonic() + {PATIENCE}
+    while n == 0 and len(glob.glob("gw*")) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(0.02)
+"""
 # Parties that end when all of them have begun: they cannot where fewer run at a time.
 MEET = """
 import os, sys, time
@@ -144,10 +155,8 @@ def test_a_suite_that_begins_amid_a_build_takes_over(served: Served, make: Make,
         > @{python} -m pytest -q test_noted.py
         """,
     )
-    tests = TESTS.replace("range(8)", "range(100)").replace(
-        "sum(range(300000))", "time.sleep(0.02)"
-    )
-    (served.directory / "test_noted.py").write_text("import time\n" + tests)
+    tests = TESTS.replace("range(8)", "range(100)").replace("sum(range(300000))", "last(n)")
+    (served.directory / "test_noted.py").write_text(LASTING + tests)
     summary = served.directory / "summary"
     options = ("--max-workers", 4, "--json", summary)
     run = served.start(*options, "--", make.program, "-j", env=make.environment())
@@ -174,8 +183,8 @@ def test_a_make_that_waits_for_pytest_leaves_it_all(runs: Runs, make: Make) -> N
 
 
 def test_both_get_their_share(served: Served, make: Make) -> None:
-    """Four jobs meet while tests run; the tests go on until they have. Then the suite ends, and
-    eight jobs meet."""
+    """Four jobs meet while tests run; the tests go on until they have, and until they are on four
+    workers themselves. Then the suite ends, and eight jobs meet."""
     write_makefile(
         served,
         """
@@ -191,12 +200,13 @@ def test_both_get_their_share(served: Served, make: Make) -> None:
         """,
     )
     (served.directory / "test_until.py").write_text(
-        "import os, time, pytest\n"
+        "import glob, os, time, pytest\n"
         "@pytest.mark.parametrize('n', range(64))\n"
         "def test_until(n):\n"
         "    open('begun', 'a').close()\n"
+        "    open(os.environ['PYTEST_XDIST_WORKER'], 'a').close()\n"
         f"    end = time.monotonic() + {PATIENCE}\n"
-        "    while not os.path.exists('met') and n < 8:\n"
+        "    while n < 8 and not (os.path.exists('met') and len(glob.glob('gw*')) >= 4):\n"
         "        assert time.monotonic() < end\n"
         "        time.sleep(0.01)\n"
     )
