@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -27,6 +27,7 @@ BUILD = Path(os.environ.get("SCHEDCTL_BUILD", "build")).resolve()
 SCHEDCTL = BUILD / "cli" / "schedctl"
 PYTHON = "/usr/bin/python3"
 PATIENCE = 60  # seconds after which a wait is a failure
+TRIES = 5
 NODES = ("n1", "n2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scancel", "sinfo")
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -131,16 +132,30 @@ class Cluster:
         wait_until("munged is not ready", (folder / "socket").exists)
 
     def begin_slurm(self) -> None:
+        """Once more where somebody else has taken one of the ports meanwhile."""
         (self.place / "state").mkdir()
+        others = list(self.daemons)
+        for _ in range(TRIES):
+            self.begin_slurms_daemons()
+            wait_until("no node is ready", lambda: self.has_lost_one() or self.is_ready())
+            if not self.has_lost_one():
+                return
+            self.end(keep=others)
+        raise AssertionError("Slurm's daemons end")
+
+    def has_lost_one(self) -> bool:
+        return any(daemon.poll() is not None for daemon in self.daemons)
+
+    def is_ready(self) -> bool:
+        return self.say("sinfo", "-Nh", "-o", "%T").split() == ["idle"] * 2
+
+    def begin_slurms_daemons(self) -> None:
         control, n1, n2 = free_ports(3)
         facts = dict(place=self.place, control=control, n1=n1, n2=n2, cpus=os.cpu_count())
         (self.place / "slurm.conf").write_text(CONFIGURATION.format(**facts))
         self.begin("slurmctld", "-D")
         for node in NODES:
             self.begin("slurmd", "-D", "-N", node)
-        wait_until(
-            "no node is ready", lambda: self.say("sinfo", "-Nh", "-o", "%T").split() == ["idle"] * 2
-        )
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -155,15 +170,17 @@ class Cluster:
         done = self.run("squeue", "-h", f"--jobs={job}")
         return "Invalid job id" in done.stderr or (done.returncode == 0 and not done.stdout)
 
-    def end(self) -> None:
-        for daemon in reversed(self.daemons):
+    def end(self, keep: Sequence[subprocess.Popen[bytes]] = ()) -> None:
+        ending = [daemon for daemon in self.daemons if daemon not in keep]
+        for daemon in reversed(ending):
             daemon.terminate()
-        for daemon in reversed(self.daemons):
+        for daemon in reversed(ending):
             try:
                 daemon.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        self.daemons = list(keep)
 
 
 @pytest.fixture(scope="session")
