@@ -122,6 +122,7 @@ static void test_outside(void)
         pid_t pid;
 
         (void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/schedctl-leave-%d", (int)getpid());
+        unlink(address.sun_path); /* of a process that had this number */
         CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 4) == 0);
         pid = fork();
         if (pid == 0)

@@ -36,7 +36,7 @@ VOLATILE = re.compile(
     r'"(token|pid|withinMs|ageMs|endsInMs|level|version|nice)": ?("[^"]*"|[-+.0-9e]+)'
 )
 TOKEN = re.compile(r"\b[0-9a-f]{32}\b")
-PATIENCE = 10  # seconds
+PATIENCE = 60  # seconds
 SHOWN_OF_A_LIST = 2
 
 

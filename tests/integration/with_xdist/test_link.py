@@ -55,7 +55,7 @@ def test_nobody_reads(link: Any) -> None:
     assert [message["event"] for message in heard].count("lost") == 1
     assert link.lost == "timed out"
     link.close()
-    link._thread.join(10)
+    link._thread.join(60)
     assert not link._thread.is_alive()
 
 
@@ -68,7 +68,7 @@ def test_nobody_answers(link: Any) -> None:
 def test_what_came_with_the_welcome_is_heard(link: Any) -> None:
     heard = start(link)
     link.peer.close()
-    link._thread.join(10)
+    link._thread.join(60)
     assert [message["event"] for message in heard] == ["end", "lost"]
 
 
