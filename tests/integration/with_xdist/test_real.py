@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import suppress
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import pytest
 from run.conftest import PATIENCE, Barrier, Runs, children_of, needs_two_cpus, runs, wait_gone
@@ -96,18 +96,17 @@ class Sessions:
         self.notes.unlink()
         return lines
 
-    def known(self) -> Dict[str, float]:
-        """What schedctl has measured, by the names of the tests."""
+    def known(self) -> Any:
+        """What schedctl has measured."""
         done = subprocess.run(
-            [self.runs.program(), "history", "show", "--json"],
+            [self.runs.program(), "history", "export"],
             cwd=self.runs.directory,
             env=self.runs.environment,
             stdout=subprocess.PIPE,
             check=True,
             timeout=PATIENCE,
         )
-        items = json.loads(done.stdout)["items"]
-        return {re.split(r"\[|-", item["id"])[1]: item["seconds"] for item in items}
+        return json.loads(done.stdout)
 
     def barriers(self, session: str = "") -> Dict[str, Barrier]:
         return {name: Barrier(self.runs.directory / (name + session)) for name in ("THERE", "GO")}
@@ -126,13 +125,31 @@ def test_the_next_session_begins_with_the_longest(sessions: Sessions) -> None:
     sessions.write(NOTING).run("-n", "auto")
     first = sessions.noted()
     assert sorted(int(name) for name, *_ in first) == list(range(10))
-    known = sessions.known()
+    items = sessions.known()["items"]
+    known = {re.split(r"\[|-", item["id"])[1]: item["wall"] for item in items}
     sessions.run("-n", "auto")
     begun = [(name, worker) for name, worker, *_ in sessions.noted()]
     workers = len({worker for _, worker in begun})
     longest = sorted(known, key=lambda name: -known[name])[:workers]
     assert {name for name, _ in begun[:workers]} == set(longest)
     sessions.runs.expect_clean()
+
+
+def test_set_ups_are_remembered(sessions: Sessions) -> None:
+    """Those that sleep take as long as that at least."""
+    text = """
+        import pytest, time
+
+        @pytest.fixture(scope="module")
+        def dear():
+            time.sleep(0.1)
+
+        def test_one(dear): pass
+        def test_two(dear): pass
+    """
+    sessions.write(text).run("-n", "auto")
+    groups = {group["id"]: group.get("setup") for group in sessions.known()["groups"]}
+    assert groups["test_some.py"] >= 0.1
 
 
 def test_each_worker_has_a_cpu_and_a_slot(sessions: Sessions) -> None:
