@@ -126,7 +126,7 @@ def test_the_next_session_begins_with_the_longest(sessions: Sessions) -> None:
     first = sessions.noted()
     assert sorted(int(name) for name, *_ in first) == list(range(10))
     items = sessions.known()["items"]
-    known = {re.split(r"\[|-", item["id"])[1]: item["wall"] for item in items}
+    known: Dict[str, float] = {re.split(r"\[|-", item["id"])[1]: item["wall"] for item in items}
     sessions.run("-n", "auto")
     begun = [(name, worker) for name, worker, *_ in sessions.noted()]
     workers = len({worker for _, worker in begun})
