@@ -93,8 +93,8 @@ def env(build: Path, tmp_path: Path, socket_path: Path) -> Iterator[dict[str, st
 
 
 class Datagrams:
-    """What is sent to a socket, in order. All of it is taken at once, as the manager and the journal
-    do: few datagrams may wait, and with them whoever sends the next one."""
+    """What is sent to a socket, in order. All of it is taken at once, as the manager and the
+    journal do: few datagrams may wait, and with them whoever sends the next one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

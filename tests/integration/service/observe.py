@@ -20,8 +20,8 @@ def switches_of(service: Service) -> int:
 
 
 def wait_until_asleep(service: Service) -> int:
-    """Until it has dealt with our last connection's end, and nothing has woken it since: it does not
-    only wait for a CPU. Returns how often it has gone to sleep."""
+    """Until it has dealt with our last connection's end, and nothing has woken it since: it does
+    not only wait for a CPU. Returns how often it has gone to sleep."""
     before: list[str] = []
     while (now := status_of(service, "State", "voluntary_ctxt_switches")) != before or now[
         0
