@@ -128,10 +128,11 @@ def test_the_next_session_begins_with_the_longest(sessions: Sessions) -> None:
     items = sessions.known()["items"]
     known: Dict[str, float] = {re.split(r"\[|-", item["id"])[1]: item["wall"] for item in items}
     sessions.run("-n", "auto")
-    begun = [(name, worker) for name, worker, *_ in sessions.noted()]
-    workers = len({worker for _, worker in begun})
-    longest = sorted(known, key=lambda name: -known[name])[:workers]
-    assert {name for name, _ in begun[:workers]} == set(longest)
+    begun: Dict[str, str] = {}
+    for name, worker, *_ in sessions.noted():
+        begun.setdefault(worker, name)
+    longest = sorted(known, key=lambda name: -known[name])[: len(begun)]
+    assert set(begun.values()) == set(longest)
     sessions.runs.expect_clean()
 
 
