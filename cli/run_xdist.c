@@ -228,6 +228,8 @@ static int on_gone(struct run_suite *s, const json_t *message)
 
 int run_xdist_message(struct run_suite *s, const char *event, json_t *message)
 {
+        if (s->xdist && s->state != RUN_SUITE_RUNNING && strcmp(event, "gone") == 0)
+                return 0; /* all is over, or nothing was to be run */
         if (!s->xdist || s->state != RUN_SUITE_RUNNING)
                 return -EPROTO;
         if (strcmp(event, "node") == 0)

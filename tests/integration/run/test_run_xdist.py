@@ -215,8 +215,12 @@ def test_dry_run(scripts: Scripts) -> None:
         PREFACE
         + """
 controller = Controller(1)
+controller.node(0)
 controller.send("suite", items=["a", "b"], dist="load", start="xdist")
 assert controller.receive("plan")["mode"] == "dry"
+controller.gone(0, finished=True)
+controller.send("held")
+controller.receive("held")  # it is still there
 """
     )
     ran = scripts.runs.run("--dry-run", "--", sys.executable, "script.py")
