@@ -25,6 +25,7 @@ from results import Outcome
 from places import Place
 
 WAYS = ("auto", "fork", "spawn")  # what schedctl is told of starting workers
+USUAL = "[Headroom]\nPolicy=performance\n"  # the niceness of serial sessions, on a busy machine too
 OFFLINE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
@@ -108,8 +109,9 @@ class Sessions:
         ]
 
     def _environ(self, project: Project, place: Place, way: Way, folder: Path) -> Dict[str, str]:
-        for name in ("home", "tmp"):
-            (folder / name).mkdir()
+        for name in ("home/.config/schedctl", "tmp"):
+            (folder / name).mkdir(parents=True)
+        (folder / "home/.config/schedctl/schedd.conf").write_text(USUAL)
         history = self._cache / "history" / f"{place.environment.name}-{way.kind}"
         environ = {
             "PATH": f"{place.environment / 'bin'}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
