@@ -3,6 +3,7 @@ standard input ends, or this process."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -119,5 +120,11 @@ class Attached:
         except subprocess.TimeoutExpired:
             pass  # it has nobody left, and ends when it can
         if not quiet:
-            sys.stderr.writelines(line + "\n" for line in self._output())
+            self._show()
         self._said.close()
+
+    def _show(self) -> None:
+        """Behind what pytest has said, also where one pipe or file takes both."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or nobody reads it
+            sys.stdout.flush()
+        sys.stderr.writelines(line + "\n" for line in self._output())

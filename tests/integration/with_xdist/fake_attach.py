@@ -6,6 +6,7 @@ What it is to do is said by FAKE_ATTACH, a JSON object, each key of which may be
 - workers: how many there are to be (2)
 - nice: what the reporter and its workers are to be
 - fail: the text with which it ends instead
+- say: what it has to say at its end
 - version: the one it answers with
 - environ: variables for the process
 - order: the items of the suite, each named by the last part of its id, in the order of their units
@@ -131,6 +132,7 @@ def main() -> int:
     line = {"run": directory + "/control", "workers": 2, "environ": PLAN.get("environ", {})}
     print(json.dumps(line), flush=True)
     sys.stdin.read()
+    sys.stderr.write(PLAN.get("say", ""))
     shutil.rmtree(directory)
     return 0
 

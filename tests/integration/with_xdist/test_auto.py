@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List
@@ -182,6 +184,29 @@ def test_says_in_one_line_what_fails(dealt: Dealt, plan: Dict[str, Any], reason:
     ran = dealt.write(test_some=FOUR).auto(**plan)
     assert ran.status == 0 and "4 passed" in ran.out
     assert ran.err == f"schedctl: {reason}; pytest-xdist chooses the number of workers\n"
+
+
+def test_what_it_says_comes_behind_what_was_printed() -> None:
+    """Also where both are written to one pipe."""
+    script = f"""if True:
+        from schedctl_pytest.xdist.attach import Attached
+
+        attached = Attached({str(FAKE_ATTACH)!r})
+        print("before")
+        attached.close()
+    """
+    plan = json.dumps({"say": "behind\n"})
+    environ = {**os.environ, "PYTHONPATH": plugin_path(), "FAKE_ATTACH": plan}
+    environ.pop("PYTHONUNBUFFERED", None)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, "before\nbehind\n")
 
 
 def test_says_that_a_named_program_is_not_there(dealt: Dealt) -> None:
