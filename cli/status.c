@@ -13,7 +13,7 @@ static const char usage[] =
         "\n"
         "Lists the runs, the CPUs they hold, and the waiting ones with the reason.\n"
         "\n"
-        "  -v, --verbose  besides every reading of a sensor, the limits that follow from them, and the runs' units\n"
+        "  -v, --verbose  besides every reading of a sensor, the limits that follow, and the runs' units\n"
         "  -w, --watch    again at every change, until interrupted\n"
         "      --json     for programs\n"
         "  -h, --help     print this\n";
