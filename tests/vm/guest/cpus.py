@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable
 
-from .lib import Run, core_of, enable, leases, online, sh, until
+from .lib import Run, all_back, core_of, enable, leases, online, sh, until
 
 CPU = Path("/sys/devices/system/cpu")
 
@@ -26,7 +26,7 @@ def test_offline() -> None:
     enable()
     with Run(10, 8) as run:
         run.hear(8)
-        assert settled(run, set(range(8)))()
+        until("the run has all", settled(run, set(range(8))))
         for cpu in (5, 6):
             (CPU / f"cpu{cpu}/online").write_text("0")
         try:
@@ -38,7 +38,7 @@ def test_offline() -> None:
                 (CPU / f"cpu{cpu}/online").write_text("1")
         until("the run has them again", lambda: len(leases()[0]["pus"]) == 8)
         run.finish()
-    assert leases() == []
+    all_back()
 
 
 def test_smt_off() -> None:
@@ -55,7 +55,7 @@ def test_smt_off() -> None:
             (CPU / "smt/control").write_text("on")
         until("the run has them all", lambda: len(leases()[0]["pus"]) == 8)
         run.finish()
-    assert leases() == []
+    all_back()
 
 
 def test_allowed() -> None:
@@ -64,8 +64,8 @@ def test_allowed() -> None:
     scope = ("systemd-run", "-q", "--scope", "--unit=limited", "-p", "AllowedCPUs=2-3")
     with Run(6, 4, prefix=scope) as run:
         run.hear(2)
-        assert settled(run, {2, 3})(), (leases(), run.masks())
+        until("the run has these", settled(run, {2, 3}))
         sh("systemctl", "set-property", "--runtime", "limited.scope", "AllowedCPUs=4-6")
         until("the run has moved", settled(run, {4, 5, 6}))
         run.finish()
-    assert leases() == []
+    all_back()

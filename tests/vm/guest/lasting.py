@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 from typing import Callable
 
-from .lib import UNIT, Run, Watch, call, drop_in, enable, leases, sh, unit, until
+from .lib import UNIT, Run, Watch, all_back, call, drop_in, enable, leases, sh, unit, until
 
 
 def held() -> dict[str, set[int]]:
@@ -39,7 +39,7 @@ class Pair:
     def end(self) -> None:
         for run in self.runs:
             run.finish()
-        until("all CPUs are back", lambda: not leases())
+        all_back()
         self.watch.__exit__(None)
 
 
@@ -79,7 +79,7 @@ def test_killed() -> None:
 
 def test_watchdog() -> None:
     """A service that hangs is killed by the watchdog and started again: the same"""
-    drop_in("watchdog", "[Service]\nWatchdogSec=3\n")
+    drop_in("watchdog", "[Service]\nWatchdogSec=6\n")
     try:
         across("a restart with a shorter time", lambda pid: sh("systemctl", "restart", UNIT))
         across("the watchdog", lambda pid: os.kill(pid, signal.SIGSTOP))

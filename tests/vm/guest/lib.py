@@ -97,6 +97,11 @@ def leases() -> list[dict[str, Any]]:
     return found
 
 
+def all_back() -> None:
+    """After a run's end: the service hears of it when its loop comes round."""
+    until("all CPUs are back", lambda: not leases())
+
+
 def cpus(text: str) -> set[int]:
     """The kernel's cpulist form."""
     found: set[int] = set()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .lib import Run, core_of, enable, leases, online
+from .lib import Run, all_back, core_of, enable, leases, online
 
 
 def check(workers: int) -> None:
@@ -20,7 +20,7 @@ def check(workers: int) -> None:
         (lease,) = leases()
         assert set(lease["pus"]) == used, lease
         run.finish()
-    assert leases() == []
+    all_back()
 
 
 def test_cores() -> None:

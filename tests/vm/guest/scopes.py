@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from .lib import Run, allowed, as_user, cpus, enable, leases, lingering, sh, until
@@ -77,9 +78,9 @@ def test_user() -> None:
     assert told["unit"] == group.name and told["cpuSeconds"] > 0, told
     assert told["memoryPeak"] > 10 << 20, told  # Python is not less
     assert f"in {group.name}" in said, said
-    assert not Path(f"/proc/{daemon}").exists()
+    until("the daemon is gone", lambda: not Path(f"/proc/{daemon}").exists())
     until("its units are gone", lambda: not scopes("ada"))
-    assert not group.exists()
+    until("its cgroup is gone", lambda: not group.exists())
 
 
 def test_killed() -> None:
@@ -104,7 +105,8 @@ def test_killed() -> None:
     outside = [pid for pid in (run.pid, *below(run.pid)) if group_of(pid) != group]
     engine = [pid for pid in children(outside[-1]) if group_of(pid) == group]
     for pid in (outside[-1], *engine):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # gone with the one above it
+            os.kill(pid, signal.SIGKILL)
     run.wait(60)
     until("the daemon is gone", lambda: not Path(f"/proc/{daemon}").exists())
     until("its units are gone", lambda: not scopes("ada"))
@@ -122,7 +124,8 @@ def test_cpus() -> None:
             (lease,) = [lease for lease in leases() if lease.get("unit") == group.name]
             return cpus(lease["pus"]) if isinstance(lease["pus"], str) else set(lease["pus"])
 
-        assert cpus((group / "cpuset.cpus.effective").read_text()) == held()
+        effective = group / "cpuset.cpus.effective"
+        until("its cgroup has its CPUs", lambda: cpus(effective.read_text()) == held())
         stray = subprocess.run(
             ["taskset", "-pc", "0-7", str(worker)], capture_output=True, text=True, check=False
         )
@@ -135,8 +138,6 @@ def test_cpus() -> None:
             )
             other.finish()
         until("it has them again", lambda: len(held()) == 4)
-        until(
-            "its cgroup too", lambda: cpus((group / "cpuset.cpus.effective").read_text()) == held()
-        )
+        until("its cgroup too", lambda: cpus(effective.read_text()) == held())
         run.finish()
     until("its units are gone", lambda: not scopes("root"))

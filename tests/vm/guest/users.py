@@ -10,7 +10,20 @@ from typing import Any
 
 from service.varlink_client import NO_SUCH_LEASE, SCHEDULER, Connection
 
-from .lib import SOCKET, UNIT, Run, Watch, call, enable, leases, lingering, sh, unit, until
+from .lib import (
+    SOCKET,
+    UNIT,
+    Run,
+    Watch,
+    all_back,
+    call,
+    enable,
+    leases,
+    lingering,
+    sh,
+    unit,
+    until,
+)
 
 UIDS = {user: pwd.getpwnam(user).pw_uid for user in ("ada", "bob")}
 OWN = Path(f"/run/user/{UIDS['ada']}/schedd/schedd.sock")
@@ -43,6 +56,7 @@ def test_fair() -> None:
             until("workers are where they may be", lambda: set.union(*run.masks()) <= mine)
         ada.finish()
         bob.finish()
+    all_back()
 
 
 def test_hidden() -> None:
@@ -53,6 +67,7 @@ def test_hidden() -> None:
             said = sh("schedctl", "status", user=user)
             assert ("a secret" in said) == seen, f"{user}: {said}"
         assert "ada" in sh("schedctl", "status", user="bob")
+    all_back()
 
 
 def test_tokens() -> None:
