@@ -64,6 +64,8 @@ static json_t *welcome_message(const struct run_suite *s, const char *uid, const
                             run_start_text(s->settings.start), "item_timeout", s->settings.item_timeout,
                             "confirm_failures", s->settings.confirm_failures, "kills", *kills ? kills : NULL, "workers",
                             s->xdist ? json_integer(s->xdist->told) : NULL);
+        if (message && s->run->options->dry_run)
+                json_object_set_new(message, "dry", json_true());
         if (message && s->run->options->attach && nice->wanted > 0) /* a COMMAND has it from the beginning */
                 json_object_set_new(message, "nice", json_integer(nice->own));
         if (message && shard->count > 0) {

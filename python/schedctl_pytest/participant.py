@@ -40,6 +40,8 @@ _NOT_NEWS = {
     "errors during collection",
     "nothing to run",
 }
+# Of these, what runs no test in this process either way.
+_NOTHING_RUNS = _NOT_NEWS - {"--engine xdist"}
 _NAMED_MAX = 10
 
 
@@ -155,7 +157,7 @@ class Participant:
             tell = why not in _NOT_NEWS
             items = len(getattr(session, "items", ()))  # pytest-xdist's controller collects none
             self._tell("serial", why=why, items=items, tell=tell)
-            return None
+            return None if why in _NOTHING_RUNS else self._run_nothing_if_dry(session)
         from .suite.announce import announce
 
         try:
@@ -165,11 +167,24 @@ class Participant:
             return None
         return self._run(session, self._engine, suite)
 
+    @staticmethod
+    def _run_nothing(session: Any) -> bool:
+        """As a session that only collects says at its end, and remembers nothing of."""
+        session.config.option.collectonly = True
+        return True
+
+    def _run_nothing_if_dry(self, session: Any) -> Optional[bool]:
+        """None: pytest runs what it has."""
+        try:
+            dry = self._engine is not None and self._engine.welcome().get("dry")
+        except EngineGone as error:
+            self._lose(error)
+            return None
+        return self._run_nothing(session) if dry else None
+
     def _run(self, session: Any, engine: Engine, suite: "Suite") -> bool:
         if suite.dry:
-            # As a session that only collects says at its end, and remembers nothing of.
-            session.config.option.collectonly = True
-            return True
+            return self._run_nothing(session)
         if not suite.workers:
             from .reporter.inline import run_here
 

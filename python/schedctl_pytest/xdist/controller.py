@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any, Dict, Generator, List, Optional, Set
 
+import pytest
+
 from .. import compat, hello, outcomes
 from ..engine import Engine, EngineGone
 from ..suite import shard
@@ -31,6 +33,7 @@ class Controller:
         self._link = Link(engine)
         self._workers = 0
         self._lost_said = False
+        self._dry = False  # nothing is to be run
         self._nice_before: Optional[int] = None
         self._shard_asked = True  # nothing keeps the engine from dividing the suite
         self._session: Any = None
@@ -59,6 +62,7 @@ class Controller:
         if "workers" not in welcome:
             raise EngineGone("this schedctl leaves pytest-xdist alone")
         self._shard_asked = bool(welcome.get("shard_asked", True))
+        self._dry = bool(welcome.get("dry", False))
         if "nice" in welcome:
             self._become(int(welcome["nice"]))
         self._workers = max(1, int(welcome["workers"]))
@@ -99,6 +103,9 @@ class Controller:
         self._xdist = self._config.pluginmanager.get_plugin("dsession")
         if not self._workers or self._xdist is None:
             return
+        dealer = scopes.dealt_by(self._config) if self._dry else ""
+        if dealer:
+            raise pytest.UsageError(f"schedctl run --dry-run: these tests are dealt by {dealer}")
         self._session = session
         setattr(self._xdist, "worker_" + _EVENT, self._obey)
         self._link.start(self._post)

@@ -15,6 +15,16 @@ _SCHEDULERS = {
 }
 
 
+def dealt_by(config: Any) -> str:
+    """Who deals where like() does not say how, or where nobody asks it; "" else."""
+    implementations = config.hook.pytest_xdist_make_scheduler.get_hookimpls()
+    for name in (implementation.function.__module__ for implementation in implementations):
+        if name.partition(".")[0] not in ("xdist", "schedctl_pytest"):
+            return f"pytest_xdist_make_scheduler of {name}"
+    dist = config.getvalue("dist")
+    return "" if dist in _SCHEDULERS else f"pytest-xdist, with --dist {dist}"
+
+
 def like(config: Any, log: Any) -> Any:
     """pytest-xdist's own scheduler of the same kind; None for kinds that are left to it."""
     from xdist import scheduler

@@ -247,6 +247,15 @@ def test_a_dry_run_runs_nothing(runs: Runs) -> None:
     runs.expect_clean()
 
 
+@pytest.mark.parametrize("option", ["--pdb", "--setup-show", "--collect-only"])
+def test_a_dry_run_leaves_nothing_to_pytest_itself(runs: Runs, option: str) -> None:
+    (runs.directory / "test_dry.py").write_text("def test_dry(): open('seen', 'w').close()\n")
+    result = runs.run("--dry-run", "--", *pytest_command(), option)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert not (runs.directory / "seen").exists()
+    assert ("run by pytest itself: " + option in result.stderr) is (option != "--collect-only")
+
+
 # The engine's side alone: these workers have no state to look at, and use no CPU.
 FIRST_RUN = f"""
 reporter = Reporter()

@@ -213,6 +213,17 @@ def test_below_a_run(sessions: Sessions, options: List[str], arguments: List[str
     assert (suite["mode"], suite["done"]) == ("xdist", 10)
 
 
+@pytest.mark.parametrize("dist", ["load", "each", "loadfile"])
+def test_a_dry_run_runs_nothing(sessions: Sessions, dist: str) -> None:
+    """How pytest-xdist deals by itself nobody else can say."""
+    sessions.write(NOTING)
+    command = [sys.executable, "-m", "pytest", "-n2", "--dist", dist]
+    ran = sessions.runs.run("--dry-run", "--", *command, env={"NOTES": str(sessions.notes)})
+    assert not sessions.notes.exists()
+    assert ran.returncode == (4 if dist == "each" else 0), ran.stdout + ran.stderr
+    assert ("dealt by pytest-xdist, with --dist each" in ran.stderr) is (dist == "each")
+
+
 def test_an_engine_that_is_killed(sessions: Sessions) -> None:
     barriers = sessions.barriers()
     process = sessions.write(WAITING).start("-n", "auto", **paths(barriers))
