@@ -28,7 +28,7 @@ class Seconds:
         self._open: Dict[str, Dict[Tuple[int, int], _Item]] = {}
         self._done: List[Row] = []
         self._setups: List[Setup] = []
-        self._told = time.monotonic()
+        self._told = float("-inf")  # the first is told at once
 
     def report(self, report: Any, setups: Setups) -> None:
         """A phase of an item; pytest-xdist notes which item and worker it is of. A subtest's is
