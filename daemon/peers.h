@@ -3,9 +3,9 @@
  *
  * A user's connections are bounded, and by half of what all others have left: however many users join in taking what
  * they can, the next one finds something; and the last few are kept for root and the service's own user, who can then
- * end what is too much. Time is a leaky bucket: who has used up his own waits, and nobody waits for him. A user is known
- * from his first connection on, and for as long after his last one as something of his is not yet refilled: to come
- * again brings nothing.
+ * end what is too much. Time is a leaky bucket: who has used up his own waits, and nobody waits for him. A user is
+ * known from his first connection on, and for as long after his last one as something of his is not yet refilled: to
+ * come again brings nothing.
  */
 #pragma once
 
