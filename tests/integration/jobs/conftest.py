@@ -8,14 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fetching import cache, run_or_skip
-from run.conftest import PATIENCE, Runs, needs_two_cpus, runs
+from run.conftest import PATIENCE, Runs, needs_two_cpus, runs, until
 from run.scripted_service import CPUS, Service
 
 __all__ = [
@@ -73,14 +72,6 @@ for line in sys.stdin:
     name, *words = line.split()
     print(json.dumps(commands[name](*words)), flush=True)
 """
-
-
-def until(holds: Callable[[], object]) -> None:
-    """What follows from what somebody does who tells nobody."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 class Client:

@@ -35,7 +35,7 @@ ACTIVATE = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" --config "$1" 3<&0 </dev/null'
 CONFIGURATION = "[Headroom]\nPolicy=performance\n"
 
 
-def until(holds: Callable[[], bool]) -> None:
+def until(holds: Callable[[], object]) -> None:
     """For what nobody tells of: asks again and again until it is so."""
     end = time.monotonic() + PATIENCE
     while not holds():

@@ -96,8 +96,8 @@ def test_it_is_two_in_a_test_that_has_two(runs: Runs) -> None:
     assert sorted(answer["workers"] for answer in answers) == [1, 1, 1, 1, 2]
 
 
-@pytest.mark.parametrize("path", ["", "/nowhere/control", "x" * 200])
-def test_a_run_that_is_over_is_none(runs: Runs, path: str) -> None:
+def reason_within(runs: Runs, path: str) -> str:
+    """What `schedctl nproc` says of its answer where that is the run's socket."""
     answer = subprocess.run(
         [runs.program(), "nproc", "--json"],
         env={**runs.environment, "SCHEDCTL_RUN": path},
@@ -105,7 +105,13 @@ def test_a_run_that_is_over_is_none(runs: Runs, path: str) -> None:
         check=True,
         timeout=PATIENCE,
     )
-    assert json.loads(answer.stdout)["reason"] != "held by the run"
+    reason: str = json.loads(answer.stdout)["reason"]
+    return reason
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere/control", "x" * 200])
+def test_a_run_that_is_over_is_none(runs: Runs, path: str) -> None:
+    assert reason_within(runs, path) != "held by the run"
 
 
 def test_a_run_with_no_room_for_another_connection(runs: Runs) -> None:
@@ -119,14 +125,8 @@ def test_a_run_with_no_room_for_another_connection(runs: Runs) -> None:
                 client = waiting.enter_context(socket.socket(socket.AF_UNIX))
                 client.setblocking(False)
                 client.connect(path)
-        answer = subprocess.run(
-            [runs.program(), "nproc", "--json"],
-            env={**runs.environment, "SCHEDCTL_RUN": path},
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=PATIENCE,
-        )
-    assert json.loads(answer.stdout)["reason"].startswith("the run does not answer")
+        reason = reason_within(runs, path)
+    assert reason.startswith("the run does not answer")
 
 
 def test_it_counts_for_no_pytest_that_was_not_reached(runs: Runs) -> None:
