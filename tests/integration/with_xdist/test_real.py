@@ -224,6 +224,20 @@ def test_a_dry_run_runs_nothing(sessions: Sessions, dist: str) -> None:
     assert ("dealt by pytest-xdist, with --dist each" in ran.stderr) is (dist == "each")
 
 
+def test_a_dry_run_with_the_project_s_own_scheduler(sessions: Sessions) -> None:
+    sessions.write(NOTING)
+    (sessions.runs.directory / "conftest.py").write_text(
+        "def pytest_xdist_make_scheduler(config, log):\n"
+        "    from xdist.scheduler import LoadScheduling\n"
+        "    return LoadScheduling(config, log)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-n2"]
+    ran = sessions.runs.run("--dry-run", "--", *command, env={"NOTES": str(sessions.notes)})
+    assert ran.returncode == 4, ran.stdout + ran.stderr
+    assert "dealt by pytest_xdist_make_scheduler of conftest" in ran.stderr
+    assert not sessions.notes.exists()
+
+
 def test_an_engine_that_is_killed(sessions: Sessions) -> None:
     barriers = sessions.barriers()
     process = sessions.write(WAITING).start("-n", "auto", **paths(barriers))
