@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import List, Set
+from typing import Set
 
 from fidelity.sessions import run_sessions
 from fidelity.steps import walk
@@ -58,21 +58,22 @@ NOTING = f"""
 
 
 def test_failed_ones_begin_first(suite: Suite, start: str) -> None:
-    """Each worker begins with one of them, unless they have all begun; with -x nothing begins
-    beside the first that fail again."""
+    """Each worker begins with one of them, unless they have all been handed out; with -x nothing
+    begins beside the first that fail again."""
     workers = suite.launcher(start, 2)
     walk(suite.write(test_it=NOTING), workers, [["-q"]])
     for arguments, most in (["--ff"], 30), (["--ff", "-x"], 2):
         (suite.path / "began").unlink()
         (ran,) = run_sessions(suite, workers, [arguments])
         lines = [line.split() for line in (suite.path / "began").read_text().splitlines()]
-        begun: List[int] = []
-        processes: Set[str] = set()
-        for process, number in lines:
-            first = process not in processes
-            assert not first or int(number) in FAILED or FAILED.issubset(begun), lines
-            processes.add(process)
-            begun.append(int(number))
         assert ran.status == 1 and "rerun previous 4 failures first" in ran.out
-        assert 1 <= len(begun) <= most
-    assert FAILED.issuperset(begun)
+        assert 1 <= len(lines) <= most
+        processes: Set[str] = set()
+        for at, (process, number) in enumerate(lines):
+            if process not in processes and int(number) not in FAILED:
+                # what has not begun is what other workers hold: the next of each
+                held = {other: int(which) for other, which in reversed(lines[at:])}
+                begun = {int(which) for _, which in lines[:at]}
+                assert FAILED <= begun | set(held.values()), lines
+            processes.add(process)
+    assert {int(number) for _, number in lines} <= FAILED
