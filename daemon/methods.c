@@ -12,6 +12,10 @@
 #include "daemon/status.h"
 #include "lib/util.h"
 
+enum {
+        PROBLEMS_MAX = 100, /* of a configuration, in the reply to Reload; the log has all */
+};
+
 static void method_get_machine(const struct request *q)
 {
         request_reply(q, status_machine(&q->server->leases.machine, &q->server->leases.usable));
@@ -48,6 +52,16 @@ static void method_monitor(const struct request *q)
                 request_fail_step(q, r, NULL);
 }
 
+/* What the configuration has that is not understood; NULL: nothing. */
+static json_t *list_problems(const struct config *config)
+{
+        json_t *list = config->n_problems > 0 ? json_array() : NULL;
+
+        for (size_t i = 0; i < config->n_problems && i < PROBLEMS_MAX; i++)
+                json_array_append_new(list, json_string(config->problems[i]));
+        return list;
+}
+
 static void method_reload(const struct request *q)
 {
         CLEANUP_FREE char *problem = NULL;
@@ -61,7 +75,7 @@ static void method_reload(const struct request *q)
                 request_fail(q, SCHEDULER "BadConfiguration",
                              json_pack("{s:s}", "problem", problem ? problem : strerror(-r)));
         else
-                request_reply(q, json_object());
+                request_reply(q, json_pack("{s:o*}", "problems", list_problems(&q->server->config)));
 }
 
 static void method_get_info(const struct request *q)

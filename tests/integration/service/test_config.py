@@ -243,8 +243,13 @@ def test_no_service_without_the_file_it_was_given(build: Path, socket_path: Path
 def test_reload(start: StartService, config: Path) -> None:
     service = start("--config", str(config))
     config.write_text("[Service]\nLogLevel=loud\n")
+    (problem,) = reload(service)["parameters"]["problems"]
+    assert problem.startswith(f"{config}:2: LogLevel=loud is not")
+    assert problem in service.log
+    config.write_text("nothing\n" * 1000)
+    assert len(reload(service)["parameters"]["problems"]) == 100
+    config.write_text("")
     assert reload(service) == {"parameters": {}}
-    assert f"{config}:2: LogLevel=loud is not" in service.log
 
 
 def test_policy_and_reserve_are_in_force(start: StartService, config: Path) -> None:

@@ -100,6 +100,17 @@ def test_reload(fake: StartFake, schedctl: Schedctl) -> None:
     assert service.called("Reload") == [{}]
 
 
+def test_reload_of_what_is_not_understood(fake: StartFake, schedctl: Schedctl) -> None:
+    """It is printed, but not as it is: the file may have anything."""
+    fake("laptop", Reload={"parameters": {"problems": ["a.conf:2: no \x1b", 3, "a.conf:4: no"]}})
+    result = schedctl("reload")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.splitlines() == [
+        "schedctl reload: a.conf:2: no \\x1b",
+        "schedctl reload: a.conf:4: no",
+    ]
+
+
 @pytest.mark.parametrize("verb", [["set", "1", "--pause"], ["reload"]])
 def test_without_a_service(schedctl: Schedctl, verb: list[str]) -> None:
     result = schedctl(*verb)
