@@ -93,12 +93,12 @@ static unsigned count_first(const struct alloc *a, const struct alloc_solution *
 
 /* What nobody has yet and the budget has no room for is divided anew: there may be something better by now, or somebody
  * poorer. */
-static void drop_unlent(struct alloc_solution *s, size_t index, unsigned reserved)
+static void drop_unlent(struct alloc_solution *s, size_t index)
 {
         struct cpuset unlent = cpuset_andnot(&s->match.takes[index], &s->lent);
 
         CPUSET_FOREACH (pu, &unlent) {
-                if (s->room > reserved) {
+                if (s->room > s->reserved) {
                         s->room--;
                         continue;
                 }
@@ -111,10 +111,10 @@ static void drop_unlent(struct alloc_solution *s, size_t index, unsigned reserve
 static void sort_out(const struct alloc *a, struct alloc_solution *s)
 {
         struct cpuset taken = {0}, untaken;
-        unsigned reserved = count_first(a, s);
 
+        s->reserved = count_first(a, s);
         for (size_t i = 0; i < a->n_leases; i++) {
-                drop_unlent(s, i, reserved);
+                drop_unlent(s, i);
                 cpuset_merge(&taken, &s->match.takes[i]);
         }
         untaken = cpuset_andnot(&a->usable, &taken);
@@ -148,7 +148,7 @@ static bool find_free(const struct alloc *a, const struct alloc_solution *s, siz
         struct cpuset free = cpuset_and(&s->free, &s->match.may[index]);
         struct placement_choice choice;
 
-        if (s->room == 0)
+        if (s->room <= s->reserved)
                 cpuset_restrict(&free, &s->lent);
         if (is_exchange(a, s, late))
                 cpuset_restrict(&free, kind_of(a, late));

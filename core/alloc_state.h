@@ -94,6 +94,7 @@ struct alloc_solution {
         struct cpuset fresh;     /* taken by a lease that does not own them yet */
         struct cpuset later;     /* of fresh, those the budget has no room for yet */
         unsigned room;           /* PUs that may be lent on top of lent */
+        unsigned reserved;       /* of these, those that first PUs need */
         struct cpuset exchanged; /* wanted for another kind although the owner has none to spare */
         bool at_rest;            /* before exchanges: everybody owns what it takes */
         struct cpuset taken;     /* after solving: by anybody who may have it at once or when it is given back */

@@ -437,9 +437,41 @@ static void who_is_beyond_the_budget_keeps_one_of_its_own(void)
                   "  2/3 has 2, shared 2: shared, every CPU is lent\n");
 }
 
+/* Run 2 is to have what run 1 gives back; there is something free, but the budget has room for one PU only, and run 3
+ * can use no other than its own. */
+static void the_budget_leaves_room_for_first_pus(void)
+{
+        struct scene s;
+        struct alloc_request r = scene_request();
+
+        scene_begin(&s, 4);
+        scene_budget(&s, 2);
+        scene_open(&s, 1, r);
+        scene_open(&s, 2, r);
+        r.allowed = scene_set("3");
+        scene_open(&s, 3, r);
+        scene_return(&s, 3, 1, "3");
+        scene_answer_all(&s);
+        scene_end(&s, __func__,
+                  "budget\n"
+                  "open 1\n"
+                  "  1/1 has 0-1: budget\n"
+                  "open 2\n"
+                  "  1/2 has 0-1, shared 1, wanted 1 by 1000 ms (fair share): budget\n"
+                  "  2/1 has 1, shared 1: shared, every CPU is lent\n"
+                  "open 3\n"
+                  "  3/1 has 3: outside the allowed CPUs\n"
+                  "return 3\n"
+                  "  3/2 has 3: outside the allowed CPUs\n"
+                  "return 1\n"
+                  "  1/3 has 0: budget\n"
+                  "  2/2 has 1: budget\n");
+}
+
 int main(void)
 {
         who_is_beyond_the_budget_keeps_one_of_its_own();
+        the_budget_leaves_room_for_first_pus();
         users_come_before_their_leases();
         an_interactive_run_has_more_while_young();
         a_batch_run_takes_what_is_left();
