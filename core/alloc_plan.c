@@ -35,14 +35,15 @@ static void plan_group(const struct alloc *a, size_t index, struct alloc_plan *p
                 first->group_used++;
 }
 
-/* The first lease of a user keeps the user's counts. A user weighs what the heaviest of its leases says. */
+/* The first lease of a user keeps the user's counts, and ties go by it: one that is taken to have ended is not that. A
+ * user weighs what the heaviest of its leases says. */
 static void plan_user(const struct alloc *a, size_t index, struct alloc_plan *plans)
 {
         const struct alloc_request *r = &a->leases[index].request;
         unsigned weight = r->user_weight ? r->user_weight : ALLOC_WEIGHT_DEFAULT;
         size_t first = 0;
 
-        while (a->leases[first].request.uid != r->uid)
+        while (first < index && (plans[first].gone || a->leases[first].request.uid != r->uid))
                 first++;
         plans[index].user = first;
         if (!plans[index].gone && weight > plans[first].user_weight)
