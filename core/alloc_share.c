@@ -130,7 +130,7 @@ static void start(const struct alloc *a, struct alloc_solution *s, uint32_t inde
         p->limit = ALLOC_ALL_LENT;
 }
 
-/* Users first, then the leases of one; background leases that wait go by their opening. */
+/* Users first, then the leases of one; background leases that wait go, where users are level, by their opening. */
 static bool goes_before(const struct alloc_solution *s, uint32_t index, uint32_t other)
 {
         const struct alloc_plan *p = &s->plans[index], *q = &s->plans[other];
@@ -146,7 +146,9 @@ static bool goes_before(const struct alloc_solution *s, uint32_t index, uint32_t
 
         if (alloc_is_poorer(n, user->user_weight, m, with->user_weight))
                 return true;
-        return p->user < q->user && !alloc_is_poorer(m, with->user_weight, n, user->user_weight);
+        if (alloc_is_poorer(m, with->user_weight, n, user->user_weight))
+                return false;
+        return r == RANK_BATCH_START ? index < other : p->user < q->user;
 }
 
 /* The lease that is to get the next PU; any of them where none is to get more. */

@@ -40,7 +40,7 @@ static bool goes_before(const struct alloc_solution *s, size_t index, size_t oth
                 return true;
         if (p->batch && alloc_is_poorer(q->turn, w, p->turn, v))
                 return false;
-        return p->batch && p->user != q->user ? p->user < q->user : index < other;
+        return index < other;
 }
 
 static unsigned position(const struct alloc *a, const struct alloc_solution *s, size_t index)

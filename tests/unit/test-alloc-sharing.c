@@ -383,6 +383,30 @@ static void waiting_runs_hear_when(void)
                   "  5/3 waits, number 1, until 90000 ms: every CPU is lent\n");
 }
 
+/* Two users are level: the run that was opened first is next, whoever else of its user was there before and ends. */
+static void who_waits_goes_by_opening(void)
+{
+        struct scene s;
+        struct alloc_request r = request_of(1000, ALLOC_NORMAL);
+
+        scene_begin(&s, 1);
+        r.ends_at = 30000000;
+        scene_open(&s, 1, r);
+        scene_open(&s, 2, request_of(1001, ALLOC_BATCH));
+        scene_open(&s, 3, request_of(1000, ALLOC_BATCH));
+        scene_close(&s, 1);
+        scene_end(&s, __func__,
+                  "open 1\n"
+                  "  1/1 has 0: all it may use\n"
+                  "open 2\n"
+                  "  2/1 waits, number 1, until 30000 ms: every CPU is lent\n"
+                  "open 3\n"
+                  "  3/1 waits, number 2: every CPU is lent\n"
+                  "close 1\n"
+                  "  2/2 has 0: all it may use\n"
+                  "  3/2 waits, number 1: every CPU is lent\n");
+}
+
 static void a_suggestion_knows_users_and_priorities(void)
 {
         struct scene s;
@@ -483,6 +507,7 @@ int main(void)
         the_aim_decides_what_goes();
         bounds_change();
         waiting_runs_hear_when();
+        who_waits_goes_by_opening();
         a_suggestion_knows_users_and_priorities();
         return 0;
 }
