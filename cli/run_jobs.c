@@ -115,7 +115,7 @@ static void count_clients(struct run *run)
 {
         CLEANUP(run_pids_finish) struct run_pids workers = {0};
         struct run_jobs *j = &run->jobs;
-        uint64_t begin = uv_hrtime(), pause;
+        uint64_t begin = run_tree_cost(), pause;
         char path[RUN_JOBS_PATH_MAX];
         unsigned capacity;
 
@@ -123,7 +123,7 @@ static void count_clients(struct run *run)
         list_workers(run, &workers);
         capacity = run_jobs_count_clients(path, &workers);
         jobs_recount(&j->jobs, count_lying(j), capacity);
-        pause = (uv_hrtime() - begin) / 1000 * RUN_JOBS_SHARE;
+        pause = (run_tree_cost() - begin) * RUN_JOBS_SHARE;
         j->count_at = run_now(run) + (pause > RUN_JOBS_COUNT_MS * 1000 ? pause : RUN_JOBS_COUNT_MS * 1000);
 }
 

@@ -428,3 +428,11 @@ ssize_t run_tree_environ(pid_t pid, char *buf, size_t size)
 {
         return read_texts(pid, "environ", buf, size);
 }
+
+uint64_t run_tree_cost(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/cpuset.h"
@@ -62,3 +63,7 @@ bool run_tree_may_use(unsigned pu);
 ssize_t run_tree_cmdline(pid_t pid, char *buf, size_t size);
 /* The environment that its program was started with, in the same way. */
 ssize_t run_tree_environ(pid_t pid, char *buf, size_t size);
+
+/* µs that this thread has computed: what looking at processes costs, however long the machine does something else
+ * meanwhile. */
+uint64_t run_tree_cost(void);

@@ -77,10 +77,10 @@ static void look_around(struct run_watch *w)
 
 static void on_time(uv_timer_t *timer)
 {
-        uint64_t begin = uv_hrtime(), pause;
+        uint64_t begin = run_tree_cost(), pause;
 
         look_around(timer->data);
-        pause = (uv_hrtime() - begin) / 1000000 * RUN_WATCH_SHARE;
+        pause = (run_tree_cost() - begin) * RUN_WATCH_SHARE / 1000;
         uv_timer_start(timer, on_time, pause > RUN_WATCH_EVERY_MS ? pause : RUN_WATCH_EVERY_MS, 0);
 }
 

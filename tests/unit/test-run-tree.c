@@ -1,4 +1,4 @@
-/* Signals reach what is below this process, and nobody else. */
+/* Signals reach what is below this process, and nobody else; what looking at it costs. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -36,9 +36,26 @@ static void test_others(void)
         CHECK_INT(run_tree_signal(1, 0), -ESRCH);
 }
 
+/* What others compute meanwhile is no cost of ours. */
+static void test_cost(void)
+{
+        enum { LONG = 100000 };
+        uint64_t begin = run_tree_cost();
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                while (run_tree_cost() < LONG)
+                        ;
+                _exit(0);
+        }
+        CHECK_INT(waitpid(pid, NULL, 0), pid);
+        CHECK(run_tree_cost() - begin < LONG);
+}
+
 int main(void)
 {
         test_own();
         test_others();
+        test_cost();
         return 0;
 }
