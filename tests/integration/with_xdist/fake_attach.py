@@ -14,8 +14,8 @@ What it is to do is said by FAKE_ATTACH, a JSON object, each key of which may be
 - without: names of items that are in no unit
 - end: [gateway's number, after so many items ran]; more: [workers, after so many items ran]
 - mode: the plan's, if not "xdist"
-- sent: the file that is there once one of these was sent
 - drop: after which message of the reporter it hangs up
+- sent: the file that is there once an end or more was sent, or it has hung up
 
 It writes every message to FAKE_ENGINE_LOG as a line of JSON.
 """
@@ -64,6 +64,7 @@ class Suite:
                 self.log.flush()
                 if PLAN.get("drop") == message["event"]:
                     self.connection.shutdown(socket.SHUT_RDWR)
+                    self.note_sent()
                     return
                 getattr(self, "on_" + message["event"])(message)
 
@@ -102,8 +103,13 @@ class Suite:
             what, after = PLAN.get(event, (0, -1))
             if before < after <= self.ran:
                 self.send(event, **{"worker" if event == "end" else "workers": what})
-                with open(PLAN["sent"], "w"):
-                    pass
+                self.note_sent()
+
+    @staticmethod
+    def note_sent() -> None:
+        if "sent" in PLAN:
+            with open(PLAN["sent"], "w"):
+                pass
 
     def on_gone(self, message: Dict[str, Any]) -> None:
         pass

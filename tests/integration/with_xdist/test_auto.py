@@ -340,9 +340,23 @@ def test_no_directory_for_temporary_files(dealt: Dealt) -> None:
     assert ran.err.startswith("schedctl: no temporary file: nowhere;")
 
 
+# The first one ends, and the others once the engine has hung up.
+GOING_ON = """
+    import os, pytest, time
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_one(number):
+        end = time.monotonic() + 60
+        while number and not os.path.exists("sent"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+"""
+
+
 @pytest.mark.parametrize("after", ["node", "suite", "ran"])
 def test_engine_is_lost(dealt: Dealt, after: str) -> None:
-    ran = dealt.write(test_some=FOUR).auto(drop=after)
+    dealt.write(test_some=GOING_ON)
+    ran = dealt.auto(drop=after, sent=str(dealt.suite.path / "sent"))
     assert ran.status == 0 and "4 passed" in ran.out
     lines = ran.err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("schedctl: the run is gone")
