@@ -76,19 +76,21 @@ MODULES = {
     "hypothesis": (
         "hypothesispytest",
         """
-        from hypothesis import event, given, settings, strategies as st
+        from hypothesis import HealthCheck, event, given, settings, strategies as st
 
-        @settings(deadline=None)
+        on_any_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+        @on_any_machine
         @given(st.integers())
         def test_holds(n): assert n == n
 
-        @settings(deadline=None)
+        @on_any_machine
         @given(st.lists(st.integers()))
         def test_does_not_hold(xs):
             event("empty" if not xs else "some")
             assert sum(xs) < 1000
 
-        @settings(deadline=None)
+        @on_any_machine
         @given(st.text())
         def test_text(s): assert s + "" == s
         """,
