@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,6 @@
 #include "lib/util.h"
 
 enum {
-        BACKLOG = 64,
         READ_SIZE = 64 * 1024,
 };
 
@@ -163,26 +163,31 @@ static int add_peer(struct run_server *s, int fd, pid_t pid)
         return 0;
 }
 
-static void on_connection(uv_poll_t *poll, int status, int events)
+static void on_connection(void *context, int accepted)
 {
-        struct run_server *s = poll->data;
+        CLEANUP_CLOSE int fd = accepted;
+        struct run_server *s = context;
         struct ucred peer;
         socklen_t len = sizeof(peer);
-        CLEANUP_CLOSE int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != geteuid())
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != geteuid())
                 return;
         if (add_peer(s, fd, peer.pid) == 0)
                 fd = -1;
         watch_listener(s);
 }
 
+static void on_failing(void *context, int error)
+{
+        (void)context;
+        fprintf(stderr, "schedctl: cannot accept a connection: %s\n", strerror(-error));
+}
+
+static const struct listener_events listener_events = {.accepted = on_connection, .failing = on_failing};
+
 static void watch_listener(struct run_server *s)
 {
-        if (s->accepting && !s->held && s->n_peers < RUN_PEERS_MAX)
-                uv_poll_start(&s->poll, UV_READABLE, on_connection);
-        else if (s->accepting)
-                uv_poll_stop(&s->poll);
+        listener_hold(&s->listener, s->held || s->n_peers >= RUN_PEERS_MAX);
 }
 
 void run_server_hold(struct run_server *s, bool held)
@@ -193,7 +198,7 @@ void run_server_hold(struct run_server *s, bool held)
                 watch_peer(p);
 }
 
-static int listen_at(const char *path)
+static int bind_at(const char *path)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -203,46 +208,28 @@ static int listen_at(const char *path)
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         memcpy(address.sun_path, path, strlen(path) + 1);
-        if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        return bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : TAKE_FD(fd);
 }
 
 int run_server_start(struct run_server *s, uv_loop_t *loop, const char *path, const struct run_server_events *events,
                      void *context)
 {
-        CLEANUP_CLOSE int fd = listen_at(path);
-        int r;
+        CLEANUP_CLOSE int fd = bind_at(path);
 
         if (fd < 0)
                 return fd;
-        *s = (struct run_server){.loop = loop, .fd = fd, .events = events, .context = context};
-        r = uv_poll_init(loop, &s->poll, fd);
-        if (r < 0)
-                return r;
-        s->poll.data = s;
-        s->accepting = true;
-        fd = -1;
-        watch_listener(s);
-        return 0;
-}
-
-static void on_listener_closed(uv_handle_t *handle)
-{
-        struct run_server *s = handle->data;
-
-        close(s->fd);
+        *s = (struct run_server){.loop = loop, .events = events, .context = context};
+        return listener_start(&s->listener, loop, TAKE_FD(fd), &listener_events, s);
 }
 
 void run_server_stop(struct run_server *s)
 {
-        s->accepting = false;
+        listener_close(&s->listener);
         while (s->peers) {
                 if (!s->peers->closing)
                         (void)read_peer(s->peers); /* its last words; the connection ends whatever they are */
                 end_peer(s->peers);
         }
-        uv_close((uv_handle_t *)&s->poll, on_listener_closed);
 }
 
 int run_peer_send(struct run_peer *p, json_t *message)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "lib/bus/listener.h"
 #include "lib/wire.h"
 
 enum {
@@ -39,11 +40,10 @@ struct run_peer {
 
 struct run_server {
         uv_loop_t *loop;
-        uv_poll_t poll;
-        int fd;
+        struct listener listener;
         struct run_peer *peers; /* newest first */
         unsigned n_peers;
-        bool accepting, held;
+        bool held;
         const struct run_server_events *events;
         void *context;
 };

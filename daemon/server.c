@@ -395,12 +395,28 @@ static int start_handles(struct server *s)
         return headroom_create(s, &s->headroom);
 }
 
+static void on_accepted(void *context, int fd)
+{
+        struct server *s = context;
+
+        connection_accept(s, fd);
+        server_update(s);
+}
+
+static void on_accept_failing(void *context, int error)
+{
+        (void)context;
+        log_warning("cannot accept a connection: %s", strerror(-error));
+}
+
+static const struct listener_events listener_events = {.accepted = on_accepted, .failing = on_accept_failing};
+
 static int start_serving(struct server *s, int fd)
 {
         int r = start_handles(s);
 
         if (r == 0)
-                r = listener_start(&s->listener, s, fd);
+                r = listener_start(&s->listener, &s->loop, fd, &listener_events, s);
         if (r < 0) {
                 log_error("cannot start: %s", uv_strerror(r));
                 return r;

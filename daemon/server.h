@@ -8,12 +8,12 @@
 #include "daemon/config.h"
 #include "daemon/health.h"
 #include "daemon/leases.h"
-#include "daemon/listener.h"
 #include "daemon/monitor.h"
 #include "daemon/peers.h"
 #include "daemon/summary.h"
 #include "daemon/turns.h"
 #include "lib/address.h"
+#include "lib/bus/listener.h"
 
 struct connection;
 struct headroom;

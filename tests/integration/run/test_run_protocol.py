@@ -148,6 +148,36 @@ os.kill(engine, signal.SIGCONT)
     assert (scripts.summary["why"], scripts.summary["items"]) == ("it is so", 3)
 
 
+def test_no_descriptors(runs: Runs) -> None:
+    """Are left to the engine: who comes is turned away, which is said once, and when there are some
+    again is heard."""
+    script = """
+import resource
+engine, peers = os.getppid(), []
+
+def is_heard():
+    peers.append(socket.socket(socket.AF_UNIX))
+    peers[-1].connect(os.environ["SCHEDCTL_RUN"])
+    try:
+        peers[-1].sendall(b'{"event": "held"}\\0')
+        return peers[-1].recv(1 << 16) != b""
+    except ConnectionError:
+        return False
+
+usual = resource.prlimit(engine, resource.RLIMIT_NOFILE)
+few = len(os.listdir(f"/proc/{engine}/fd")) + 4
+resource.prlimit(engine, resource.RLIMIT_NOFILE, (few, usual[1]))
+while is_heard():
+    pass
+resource.prlimit(engine, resource.RLIMIT_NOFILE, usual)
+print(is_heard())
+"""
+    (runs.directory / "script.py").write_text(PREFACE + script)
+    ran = runs.run("--", sys.executable, "script.py")
+    assert (ran.stdout, ran.returncode) == ("True\n", 0), ran.stderr
+    assert ran.stderr.count("cannot accept a connection: Too many open files") == 1
+
+
 def test_settings_are_weighed(scripts: Scripts) -> None:
     """What the file says holds where the command line is silent, if it can be; else it is named."""
     script = """

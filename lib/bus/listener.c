@@ -1,17 +1,13 @@
-#include "daemon/listener.h"
+#include "lib/bus/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/connection.h"
-#include "daemon/log.h"
-#include "daemon/server.h"
 #include "lib/util.h"
 
-static void on_readable(uv_poll_t *handle, int status, int events);
+static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void close_fd(int *fd)
 {
@@ -42,7 +38,7 @@ static int turn_away(struct listener *l)
 static void complain(struct listener *l, int r)
 {
         if (!l->failing)
-                log_warning("cannot accept a connection: %s", strerror(-r));
+                l->events->failing(l->context, r);
         l->failing = true;
 }
 
@@ -53,8 +49,7 @@ static int accept_one(struct listener *l)
 
         if (fd >= 0) {
                 l->failing = false;
-                connection_accept(l->server, fd);
-                server_update(l->server);
+                l->events->accepted(l->context, fd);
                 return 0;
         }
         r = -errno;
@@ -66,48 +61,68 @@ static int accept_one(struct listener *l)
         return l->spare >= 0 ? turn_away(l) : r;
 }
 
+static int watch(struct listener *l)
+{
+        if (l->held || uv_is_active((uv_handle_t *)&l->rest))
+                return uv_poll_stop(&l->poll);
+        return uv_poll_start(&l->poll, UV_READABLE, on_readable);
+}
+
 static void on_rested(uv_timer_t *timer)
 {
         struct listener *l = timer->data;
 
         (void)keep_spare(l);
-        uv_poll_start(&l->poll, UV_READABLE, on_readable);
+        (void)watch(l);
 }
 
-static void on_readable(uv_poll_t *handle, int status, int events)
+static void on_readable(uv_poll_t *poll, int status, int events)
 {
-        struct listener *l = handle->data;
+        struct listener *l = poll->data;
         int r = status;
 
         (void)events;
-        for (unsigned n = 0; r == 0 && n < LISTENER_AT_ONCE && !l->server->stopping; n++)
+        for (unsigned n = 0; r == 0 && n < LISTENER_AT_ONCE && l->fd >= 0 && !l->held; n++)
                 r = accept_one(l);
         if (r == 0 || r == -EAGAIN)
                 return;
         complain(l, r);
-        uv_poll_stop(&l->poll);
         uv_timer_start(&l->rest, on_rested, LISTENER_REST_MS, 0);
+        (void)watch(l);
 }
 
-int listener_start(struct listener *l, struct server *server, int fd)
+int listener_start(struct listener *l, uv_loop_t *loop, int fd, const struct listener_events *events, void *context)
 {
         int r;
 
-        l->server = server;
-        l->fd = fd;
-        uv_timer_init(&server->loop, &l->rest);
-        r = uv_poll_init(&server->loop, &l->poll, fd);
+        *l = (struct listener){.events = events, .context = context, .fd = fd, .spare = -1};
+        uv_timer_init(loop, &l->rest);
+        l->rest.data = l;
+        r = uv_poll_init(loop, &l->poll, fd);
         if (r < 0)
                 return r;
-        l->rest.data = l->poll.data = l;
+        l->poll.data = l;
         (void)keep_spare(l);
-        return listen(fd, SOMAXCONN) < 0 ? -errno : uv_poll_start(&l->poll, UV_READABLE, on_readable);
+        return listen(fd, SOMAXCONN) < 0 ? -errno : watch(l);
+}
+
+void listener_hold(struct listener *l, bool held)
+{
+        l->held = held;
+        if (l->fd >= 0)
+                (void)watch(l);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+        if (handle->data && !uv_is_closing(handle))
+                uv_close(handle, NULL);
 }
 
 void listener_close(struct listener *l)
 {
-        if (l->poll.data && !uv_is_closing((uv_handle_t *)&l->poll))
-                uv_close((uv_handle_t *)&l->poll, NULL);
+        close_handle((uv_handle_t *)&l->poll);
+        close_handle((uv_handle_t *)&l->rest);
         close_fd(&l->fd);
         close_fd(&l->spare);
 }
