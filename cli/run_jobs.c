@@ -341,6 +341,12 @@ void run_jobs_handed_on(struct run *run)
                 close_fd(&run->jobs.inherited[i]);
 }
 
+static int look_soon(struct run_jobs *j)
+{
+        j->pause = RUN_JOBS_SOON_MS;
+        return uv_timer_start(&j->timer, on_time, j->pause, 0);
+}
+
 int run_jobs_watch(struct run *run)
 {
         struct run_jobs *j = &run->jobs;
@@ -354,8 +360,17 @@ int run_jobs_watch(struct run *run)
         uv_timer_init(&run->loop, &j->timer);
         j->timer.data = j->poll.data = run;
         j->watched = true;
-        j->pause = RUN_JOBS_SOON_MS;
-        return uv_timer_start(&j->timer, on_time, j->pause, 0);
+        return look_soon(j);
+}
+
+void run_jobs_hold(struct run *run, bool held)
+{
+        if (!run->jobs.watched)
+                return;
+        if (held)
+                uv_timer_stop(&run->jobs.timer);
+        else
+                (void)look_soon(&run->jobs);
 }
 
 void run_jobs_close(struct run *run)

@@ -64,6 +64,8 @@ void run_jobs_hand_on(struct run *run);
 void run_jobs_handed_on(struct run *run);
 /* From then on the engine looks after it. */
 int run_jobs_watch(struct run *run);
+/* While all its clients stand still there is nothing to see. */
+void run_jobs_hold(struct run *run, bool held);
 void run_jobs_close(struct run *run);
 void run_jobs_finish(struct run_jobs *jobs);
 

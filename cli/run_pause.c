@@ -97,6 +97,14 @@ static void on_time(uv_timer_t *timer)
         (void)stop_running(run);
 }
 
+/* What comes from those that stand still, and what is looked for among them. */
+static void hold(struct run *run, bool held)
+{
+        run_server_hold(&run->server, held);
+        run_jobs_hold(run, held);
+        run_watch_hold(&run->watch, held);
+}
+
 static void say(const struct run *run, const char *what)
 {
         if (!run->options->quiet)
@@ -126,7 +134,7 @@ void run_pause_begin(struct run *run)
         p->at = run_now(run);
         p->on = true;
         stop_all(run);
-        run_server_hold(&run->server, true);
+        hold(run, true);
         for (struct run_suite *s = run->suites; s; s = s->next)
                 run_suite_hold(s);
         uv_timer_start(&p->timer, on_time, RUN_PAUSE_EVERY_MS, RUN_PAUSE_EVERY_MS);
@@ -146,7 +154,7 @@ void run_pause_wake_suites(struct run *run)
         uv_timer_stop(&p->timer);
         for (struct run_suite *s = run->suites; s; s = s->next)
                 run_suite_go_on(s, (double)lasted / 1e6);
-        run_server_hold(&run->server, false);
+        hold(run, false);
 }
 
 void run_pause_end(struct run *run)

@@ -116,8 +116,17 @@ void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *cons
         w->timer.data = w;
         if (!command)
                 return;
+        w->on = true;
         look_at_command(w, pid, command);
         uv_timer_start(&w->timer, on_time, RUN_WATCH_FIRST_MS, 0);
+}
+
+void run_watch_hold(struct run_watch *w, bool held)
+{
+        if (held)
+                uv_timer_stop(&w->timer);
+        else if (w->on)
+                uv_timer_start(&w->timer, on_time, RUN_WATCH_FIRST_MS, 0);
 }
 
 void run_watch_unexecuted(struct run_watch *w, pid_t pid)

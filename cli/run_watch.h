@@ -27,6 +27,7 @@ struct run_watch_seen {
 
 struct run_watch {
         uv_timer_t timer;
+        bool on; /* there is a COMMAND */
         struct run_watch_seen seen[RUN_WATCH_SEEN_MAX];
         size_t n_seen;
         struct run_pids reached; /* they connected */
@@ -35,6 +36,8 @@ struct run_watch {
 /* `pid` runs COMMAND, whose words are looked at now; processes below this one are looked at by and by. Without COMMAND,
  * NULL, nobody is looked at. */
 void run_watch_start(struct run_watch *w, uv_loop_t *loop, pid_t pid, char *const *command);
+/* While all that could be looked at stands still. */
+void run_watch_hold(struct run_watch *w, bool held);
 /* A pytest connected. */
 void run_watch_reached(struct run_watch *w, pid_t pid);
 /* It was no pytest but a schedctl, which now becomes something else. */

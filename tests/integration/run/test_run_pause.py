@@ -207,6 +207,28 @@ def test_clocks_stand_still(runs: Runs, service: Service) -> None:
     assert summary["paused"] >= pause
 
 
+def sleeps_ms(pid: int) -> int:
+    """How long the loop of libuv's waits at most for what comes next; 0 where it does not wait."""
+    try:
+        words = Path(f"/proc/{pid}/syscall").read_text().split()
+    except OSError as error:
+        pytest.skip(f"the kernel does not say what it waits for: {error}")
+    return int(words[4], 16) if words[3:4] == ["0x400"] else 0  # of epoll_pwait(2): so many events
+
+
+@needs_two_cpus
+def test_it_wakes_for_nothing(runs: Runs, service: Service) -> None:
+    """But to see whether somebody has continued what it has stopped."""
+    run, go = start_suite(runs, service)
+    service.pause(CPUS)
+    (engine,) = children_of(run.pid)
+    until(lambda: sleeps_ms(engine) > 500)
+    goes_on(run, service)
+    go.release(2)
+    out, err = run.communicate(timeout=PATIENCE)
+    assert "2 passed" in out, err
+
+
 @needs_two_cpus
 def test_what_stood_still_teaches_the_history_nothing(runs: Runs, service: Service) -> None:
     run, go = start_suite(runs, service)
