@@ -15,7 +15,8 @@
 #include "lib/util.h"
 
 enum {
-        READY_WAIT_S = 10, /* for the manager to take READY, which it is not told again */
+        READY_WAIT_S = 10,    /* for the manager to take READY, which it is not told again… */
+        RELOADING_WAIT_S = 5, /* …nor this; together they are half of WatchdogSec= */
 };
 
 int notify_listen_fd(int *ret_fd)
@@ -103,7 +104,7 @@ void notify_reloading(void)
         struct timespec now;
 
         clock_gettime(CLOCK_MONOTONIC, &now);
-        (void)tell(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+        (void)tell(RELOADING_WAIT_S, "RELOADING=1\nMONOTONIC_USEC=%llu",
                    (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
 }
 

@@ -1,5 +1,6 @@
 /* What schedd tells the service manager, and what it is given by it. Nothing happens where there is none. Only
- * notify_ready() waits where the manager does not read, and not for ever: what a full queue has no room for is lost.
+ * notify_ready() and notify_reloading() wait where the manager does not read, and not for ever: what a full queue has
+ * no room for is lost.
  */
 #pragma once
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from .conftest import Notifications, Service, StartService, as_root
 from .fake_machine import FakeMachine
+from .observe import switches_of
 from .varlink_client import SCHEDULER
 
 # Twice as often as this the service looks whether all is well.
@@ -72,8 +74,9 @@ def test_status_line_leaves_out_what_passes(service: Service) -> None:
     assert told <= time.monotonic() - begin + 1
 
 
-def test_a_manager_that_does_not_read(service: Service, rundir: Path) -> None:
-    """Is not waited for; and is told how things are when it reads again."""
+@pytest.fixture
+def manager(service: Service, rundir: Path) -> Iterator[socket.socket]:
+    """That of a service which has taken the other's place: what it does not read fills its queue."""
     service.end()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, ExitStack() as stack:
         manager.settimeout(30)
@@ -86,20 +89,38 @@ def test_a_manager_that_does_not_read(service: Service, rundir: Path) -> None:
         stack.enter_context(again)
         stack.callback(again.kill)
         assert b"READY=1" in manager.recv(4096)
-        fill_queue(rundir / "manager")
-        with service.connect() as stream, service.connect() as calls:
-            stream.acquire(max=5)
-            assert len(calls.call(SCHEDULER + "GetStatus")["leases"]) == 1
-            while manager.recv(4096) != b"STATUS=Lending 5 of 8 CPUs to 1 run":
-                pass
+        service.process = again
+        yield manager
 
 
-def fill_queue(path: Path) -> None:
+def test_a_manager_that_does_not_read(service: Service, manager: socket.socket) -> None:
+    """Is not waited for; and is told how things are when it reads again."""
+    fill_queue(manager)
+    with service.connect() as stream, service.connect() as calls:
+        stream.acquire(max=5)
+        assert len(calls.call(SCHEDULER + "GetStatus")["leases"]) == 1
+        while manager.recv(4096) != b"STATUS=Lending 5 of 8 CPUs to 1 run":
+            pass
+
+
+def test_a_reload_while_the_manager_does_not_read(service: Service, manager: socket.socket) -> None:
+    """Is told with its begin and its end, unless that takes it as long as it is waited for."""
+    fill_queue(manager)
+    begin, before, told = time.monotonic(), switches_of(service), b""
+    service.process.send_signal(signal.SIGHUP)
+    while switches_of(service) == before:
+        time.sleep(0.01)
+    while b"READY=1" not in told:
+        told += manager.recv(4096)
+    assert b"RELOADING=1" in told or time.monotonic() - begin > 5
+
+
+def fill_queue(manager: socket.socket) -> None:
     """As many datagrams as may wait there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, suppress(BlockingIOError):
         other.setblocking(False)
         while True:
-            other.sendto(b"FULL=1", str(path))
+            other.sendto(b"FULL=1", manager.getsockname())
 
 
 def test_status_line_of_who_waits(service: Service) -> None:
