@@ -198,10 +198,14 @@ static int on_confirm(struct run_suite *s, const json_t *message)
 static int on_result(struct run_suite *s, const json_t *message)
 {
         struct run_result result;
-        int r = run_message_result(message, s->listing.n_items, &result);
+        int r = run_message_result(message, s->xdist ? s->xdist->n_collected : s->listing.n_items, &result);
 
         if (r < 0)
                 return r;
+        if (s->xdist) {
+                run_xdist_renumber(s, &result.failed_items);
+                run_xdist_renumber(s, &result.skipped_items);
+        }
         run_result_finish(&s->result);
         s->result = result;
         s->has_result = true;

@@ -89,7 +89,7 @@ static void settle_newcomer(struct run_suite *s, uint32_t number)
 void run_xdist_free(struct run_xdist *x)
 {
         if (x)
-                free(x->kept);
+                free(x->numbers);
         free(x);
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/cpuset.h"
 
+struct run_items;
 struct run_suite;
 struct run_suite_work;
 struct run_xdist_ran;
@@ -37,7 +38,8 @@ struct run_xdist {
         uint64_t asked_at;    /* µs: when it was asked for more */
         bool refused;         /* it does not start more */
         bool planned;
-        bool *kept; /* per item, whether it is this shard's; NULL: all are */
+        uint32_t n_collected; /* items that the controller has told of */
+        uint32_t *numbers;    /* per item that is this shard's, its number among those; NULL: all are */
 };
 void run_xdist_free(struct run_xdist *xdist);
 
@@ -56,6 +58,8 @@ uint32_t run_xdist_n_wanted(const struct run_suite *suite);
 struct run_suite_work run_xdist_work(struct run_suite *suite);
 /* Its workers stood still for so many seconds. */
 void run_xdist_go_on(struct run_suite *suite, double seconds);
+/* Items as the controller numbers them become the suite's; those of other shards are left out. */
+void run_xdist_renumber(const struct run_suite *suite, struct run_items *items);
 
 /* Among these files. */
 

@@ -220,6 +220,55 @@ int run_xdist_message_suite(const json_t *message, struct run_listing *ret_listi
         return 0;
 }
 
+/* Numbered as they come, so that there are no more of them than items. */
+static int renumber_scopes(struct run_listing *l, uint32_t n_before)
+{
+        CLEANUP_FREE uint32_t *number = calloc(n_before + (size_t)1, sizeof(*number));
+        uint32_t n = 0;
+
+        if (!number)
+                return -ENOMEM;
+        for (uint32_t i = 0; l->serial && i < l->n_items; i++) {
+                uint32_t *of_scope = &number[l->serial[i]];
+
+                if (*of_scope == 0)
+                        *of_scope = ++n;
+                l->serial[i] = *of_scope;
+        }
+        return 0;
+}
+
+static void forget_groups(struct run_listing *l)
+{
+        free(l->group_ids);
+        free(l->group_parent);
+        free(l->group_loose);
+        free(l->made);
+        l->group_ids = NULL;
+        l->group_parent = NULL;
+        l->group_loose = NULL;
+        l->made = NULL;
+        l->n_groups = 0;
+}
+
+int run_xdist_message_narrow(struct run_listing *l, const bool *keep, uint32_t *ret_numbers)
+{
+        uint32_t n = 0, n_before = l->n_items;
+        int r;
+
+        for (uint32_t i = 0; i < n_before; i++)
+                if (keep[i]) {
+                        l->ids[n] = l->ids[i];
+                        if (l->serial)
+                                l->serial[n] = l->serial[i];
+                        ret_numbers[n++] = i;
+                }
+        l->n_items = n;
+        r = renumber_scopes(l, n_before);
+        forget_groups(l);
+        return r < 0 ? r : make_groups(l);
+}
+
 /* Seconds; false where it is no number of them. */
 static bool read_seconds(const json_t *value, double *ret_seconds)
 {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,6 +25,9 @@ int run_xdist_message_gone(const json_t *message, struct run_xdist_gone *ret_gon
 
 /* Items, what they belong to as their ids say it, and scopes as serial groups. */
 int run_xdist_message_suite(const json_t *message, struct run_listing *ret_listing);
+/* Leaves of such a listing what is to be kept. ret_numbers: of each item that is left, which one it was. -ENOMEM: it is
+ * as it was, or of no use any more. */
+int run_xdist_message_narrow(struct run_listing *listing, const bool *keep, uint32_t *ret_numbers);
 
 /* One element of a `ran`'s items: seconds of wall and CPU time, < 0: not measured. */
 struct run_xdist_item {

@@ -42,15 +42,18 @@ static int make_units(const struct run_suite *s, const struct run_past *past, st
 }
 
 /* NULL: no memory. */
-static json_t *list_unit(const struct units *units, uint32_t unit)
+static json_t *list_unit(const struct run_xdist *x, const struct units *units, uint32_t unit)
 {
         json_t *list = json_array();
 
-        for (uint32_t i = units->first[unit]; i < units->first[unit + 1]; i++)
-                if (json_array_append_new(list, json_integer(units->items[i])) < 0) {
+        for (uint32_t i = units->first[unit]; i < units->first[unit + 1]; i++) {
+                uint32_t item = units->items[i];
+
+                if (json_array_append_new(list, json_integer(x->numbers ? x->numbers[item] : item)) < 0) {
                         json_decref(list);
                         return NULL;
                 }
+        }
         return list;
 }
 
@@ -60,7 +63,7 @@ static int send_plan(struct run_suite *s, const struct units *units)
         json_t *lists = json_array(), *seconds = json_array();
 
         for (uint32_t u = 0; u < units->n; u++)
-                if (json_array_append_new(lists, list_unit(units, u)) < 0 ||
+                if (json_array_append_new(lists, list_unit(s->xdist, units, u)) < 0 ||
                     json_array_append_new(seconds, json_real(units->seconds[u])) < 0) {
                         json_decref(lists);
                         json_decref(seconds);
@@ -70,27 +73,45 @@ static int send_plan(struct run_suite *s, const struct units *units)
                                                 lists, "seconds", seconds, "shard", run_suite_describe_shard(s)));
 }
 
-/* What the workers have collected is another shard's in part. */
-static int keep_shard(struct run_suite *s, struct run_past *past)
+/* What the workers have collected is another shard's in part: the suite is what is left. */
+static int keep_shard(struct run_suite *s)
 {
-        bool *kept;
-        int r;
+        CLEANUP_FREE bool *keep = calloc(s->listing.n_items + (size_t)1, sizeof(*keep));
+        uint32_t *numbers = s->xdist->numbers = calloc(s->listing.n_items + (size_t)1, sizeof(*numbers));
+        int r = keep && numbers ? run_suite_divide(s, &s->listing, keep) : -ENOMEM;
 
-        if (!s->run->options->shard.count || *s->shard.why) {
-                run_suite_tell_shard(s);
-                return 0;
-        }
-        kept = s->xdist->kept = calloc(s->listing.n_items + (size_t)1, sizeof(*kept));
-        r = kept ? run_suite_divide(s, &s->listing, kept) : -ENOMEM;
-        for (uint32_t i = 0; r == 0 && i < s->listing.n_items; i++)
-                past->items[i].alone = !kept[i];
-        run_suite_tell_shard(s);
-        return r;
+        return r < 0 ? r : run_xdist_message_narrow(&s->listing, keep, numbers);
 }
 
-static bool is_ours(const struct run_suite *s, uint32_t item)
+/* RUN_NO_INDEX: another shard's. */
+static uint32_t find_item(const struct run_suite *s, uint32_t number)
 {
-        return !s->xdist->kept || s->xdist->kept[item];
+        uint32_t low = 0, high = s->listing.n_items;
+
+        if (!s->xdist->numbers)
+                return number;
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (s->xdist->numbers[middle] < number)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < s->listing.n_items && s->xdist->numbers[low] == number ? low : RUN_NO_INDEX;
+}
+
+void run_xdist_renumber(const struct run_suite *s, struct run_items *items)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < items->n; i++) {
+                uint32_t item = find_item(s, items->items[i]);
+
+                if (item != RUN_NO_INDEX)
+                        items->items[n++] = item;
+        }
+        items->n = n;
 }
 
 static int begin(struct run_suite *s, const struct run_past *past)
@@ -124,7 +145,7 @@ static int begin_dry(struct run_suite *s, const struct run_past *past)
                                                .default_seconds = RUN_DEFAULT_SECONDS,
                                                .overhead = RUN_SEND_SECONDS,
                                                .session_setup = past->session_setup};
-        int r = run_dry_plan(s, &params, past->n_known);
+        int r = s->listing.n_items > 0 ? run_dry_plan(s, &params, past->n_known) : run_dry_inline(s, "no tests");
 
         run_suite_leave_serial(s, "nothing is to be run");
         return r < 0 ? r : run_peer_send(s->peer, json_pack("{s:s, s:s}", "event", "plan", "mode", "dry"));
@@ -142,7 +163,12 @@ int run_xdist_plan(struct run_suite *s, json_t *message)
                 return r;
         s->message = json_incref(message);
         s->suite_at = run_now(s->run);
-        r = run_measure_init(&s->measure, &s->listing);
+        s->xdist->n_collected = s->listing.n_items;
+        if (s->run->options->shard.count > 0 && !*s->shard.why)
+                r = keep_shard(s);
+        run_suite_tell_shard(s);
+        if (r == 0)
+                r = run_measure_init(&s->measure, &s->listing);
         if (r == 0)
                 r = run_past_load(s, &past);
         if (r < 0)
@@ -150,9 +176,6 @@ int run_xdist_plan(struct run_suite *s, json_t *message)
         s->n_estimated = past.n_known;
         run_measure_expect(&s->measure, past.items);
         run_priority_add(s->run, run_past_is_known(&past, s->listing.n_items), past.total, s->listing.n_items);
-        r = keep_shard(s, &past);
-        if (r < 0)
-                return r;
         return s->run->options->dry_run ? begin_dry(s, &past) : begin(s, &past);
 }
 
@@ -172,17 +195,18 @@ static bool take_off_pause(struct run_worker *w, double *wall)
 
 static int note_item(struct run_suite *s, uint64_t now, const struct run_xdist_item *item)
 {
-        struct run_done_record record = {.op = RUN_DONE_DONE, .arg = item->item, .wall = item->wall, .cpu = item->cpu};
+        struct run_done_record record = {
+                .op = RUN_DONE_DONE, .arg = find_item(s, item->item), .wall = item->wall, .cpu = item->cpu};
         struct run_worker *w;
         bool stopped;
 
-        if (item->worker >= s->n_workers)
+        if (item->worker >= s->n_workers || record.arg == RUN_NO_INDEX)
                 return -EPROTO;
         w = &s->workers[item->worker];
         stopped = take_off_pause(w, &record.wall);
         w->busy += record.wall;
         run_measure_record(&s->measure, now, &record, w->speed > 0 ? w->speed : 1);
-        s->measure.items[item->item].stopped = stopped;
+        s->measure.items[record.arg].stopped = stopped;
         return 0;
 }
 
@@ -226,7 +250,7 @@ int run_xdist_ran(struct run_suite *s, const json_t *message)
         json_array_foreach (items, i, element) {
                 struct run_xdist_item item;
 
-                if (run_xdist_message_item(element, s->listing.n_items, &item) < 0 || note_item(s, now, &item) < 0)
+                if (run_xdist_message_item(element, s->xdist->n_collected, &item) < 0 || note_item(s, now, &item) < 0)
                         return -EPROTO;
         }
         return note_setups(s, now, setups);
@@ -243,8 +267,6 @@ static double seconds_left(const struct run_suite *s)
         for (uint32_t i = 0; i < s->measure.n_items; i++) {
                 const struct run_measure_item *item = &s->measure.items[i];
 
-                if (!is_ours(s, i))
-                        continue;
                 if (!item->done && item->expected >= 0)
                         left += item->expected;
                 else if (!item->done)
@@ -272,7 +294,7 @@ bool run_xdist_is_worth_one_more(struct run_suite *s, uint32_t n_workers)
         uint32_t n_left = 0;
 
         for (uint32_t i = 0; i < s->measure.n_items; i++)
-                n_left += is_ours(s, i) && !s->measure.items[i].done;
+                n_left += !s->measure.items[i].done;
 
         return left / n_workers > 2 * start && n_left > 2 * n_workers;
 }

@@ -59,9 +59,9 @@ class Reporter:
         fields = {"status": status, "running": running, "finished": []}
         self.send("exited", worker=worker.number, **fields)
 
-    def result(self) -> None:
+    def result(self, **more: Any) -> None:
         counts = {"passed": 0, "failed": 0, "skipped": 0, "errors": 0}
-        self.send("result", exit=0, left=[], **counts)
+        self.send("result", exit=0, left=[], **counts, **more)
 
 
 class Controller(Reporter):
@@ -99,10 +99,10 @@ class Controller(Reporter):
     def ran(self, *items: Any, **more: Any) -> None:
         self.send("ran", items=items, **more)
 
-    def finish(self) -> None:
+    def finish(self, **more: Any) -> None:
         for number in list(self.nodes):
             self.gone(number, finished=True)
-        self.result()
+        self.result(**more)
 
 
 class Worker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import List
+from typing import List, Set
 
 import pytest
 
@@ -193,21 +193,76 @@ controller.finish()
         assert cpu == pytest.approx(wall / 2, rel=0.05)  # less what it waited for a CPU
 
 
+SHARED = [f"{file}.py::{name}" for file in "ab" for name in "abcdefghijkl"]
+
+
 def test_a_shard(scripts: Scripts) -> None:
-    script = """
+    """Its items keep the controller's numbers. Those of others count for nothing: with them there
+    would be too much to do for somebody to wait for it."""
+    script = f"""
 controller = Controller(1)
 controller.node(0)
-controller.send("suite", items=list("abcdef"), dist="load", start="xdist")
+controller.send("suite", items={SHARED}, dist="load", start="xdist")
 plan = controller.receive("plan")
-print(json.dumps([plan["units"], plan["shard"]["dealt"]]))
-controller.finish()
+units = sum(plan["units"], [])
+print(json.dumps([units, plan["shard"]["dealt"]]))
+controller.ran(*([item, 0, 1.0 + item] for item in units))
+others = [item for item in range({len(SHARED)}) if item not in units]
+controller.finish(failed_items=[units[-1], others[-1]], skipped_items=[])
 """
     dealt: List[int] = []
+    failed: Set[str] = set()
     for shard in ("1/2", "2/2"):
         ((units, n),) = scripts.play(script, "--shard", shard)
-        assert len(sum(units, [])) == n == scripts.summary["shard"]["dealt"]
+        assert len(units) == n == scripts.summary["shard"]["dealt"] < 20
+        assert (scripts.summary["items"], scripts.summary["priority"]) == (n, "interactive")
+        dealt += units
+        failed.add(SHARED[units[-1]])
+    assert sorted(dealt) == list(range(len(SHARED)))
+    assert scripts.history() == {name: 1.0 + item for item, name in enumerate(SHARED)}
+    assert {name for (name,) in scripts.ask("SELECT id FROM item WHERE outcome > 1")} == failed
+    groups = scripts.ask("SELECT id FROM fixture_group ORDER BY id")
+    assert groups == [("",), ("a.py",), ("b.py",)]
+
+
+def test_what_is_another_shard_s_cannot_have_run(scripts: Scripts) -> None:
+    (line,) = scripts.play(
+        f"""
+controller = Controller(1)
+controller.node(0)
+controller.send("suite", items={SHARED}, dist="load", start="xdist")
+units = sum(controller.receive("plan")["units"], [])
+controller.ran([next(item for item in range({len(SHARED)}) if item not in units), 0, 1.0])
+try:
+    controller.receive()
+except EOFError:
+    print(json.dumps("closed"))
+""",
+        "--shard",
+        "1/2",
+    )
+    assert line == "closed"
+
+
+def test_scopes_of_a_shard(scripts: Scripts) -> None:
+    """However high their numbers are."""
+    scopes = [item // 4 + len(SHARED) - 6 for item in range(len(SHARED))]
+    dealt: List[int] = []
+    for shard in ("1/2", "2/2"):
+        (units,) = scripts.play(
+            f"""
+controller = Controller(2)
+controller.node(0)
+print(json.dumps(controller.plan({SHARED}, "loadscope", scopes={scopes})))
+controller.finish()
+""",
+            "--shard",
+            shard,
+        )
+        assert [len(unit) for unit in units] == [4] * len(units)
+        assert all(len({scopes[item] for item in unit}) == 1 for unit in units)
         dealt += sum(units, [])
-    assert sorted(dealt) == list(range(6))
+    assert sorted(dealt) == list(range(len(SHARED)))
 
 
 def test_dry_run(scripts: Scripts) -> None:
@@ -226,6 +281,20 @@ controller.receive("held")  # it is still there
     ran = scripts.runs.run("--dry-run", "--", sys.executable, "script.py")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("2 tests on 1 worker")
+    of_two = [dry_shard(scripts, f"{shard}/2") for shard in (1, 2)]
+    assert all(said.startswith("1 test on 1 worker") for said in of_two)
+    assert [[name in said.split() for name in ("a", "b")] for said in of_two] in (
+        [[True, False], [False, True]],
+        [[False, True], [True, False]],
+    )
+    of_three = [dry_shard(scripts, f"{shard}/3") for shard in (1, 2, 3)]
+    assert sum(said == "0 tests run by pytest itself: no tests\n" for said in of_three) == 1
+
+
+def dry_shard(scripts: Scripts, shard: str) -> str:
+    ran = scripts.runs.run("--dry-run", "--shard", shard, "--", sys.executable, "script.py")
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def test_scopes_stay_whole(scripts: Scripts) -> None:
