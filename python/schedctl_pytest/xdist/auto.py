@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from ..engine import Engine, EngineGone
 from ..surroundings import INSIDE, Surroundings
-from . import CHOOSE, CONTROLLER
+from . import CHOOSE, CONTROLLER, others
 from .attach import Attached, NotAttached, find
 from .controller import Controller
 
@@ -61,9 +61,7 @@ def is_ours(config: Any) -> bool:
         return False
     if any(getattr(config.option, name, False) for name in _OPTIONS):
         return False
-    hook = config.hook.pytest_xdist_auto_num_workers
-    names = (implementation.function.__module__ for implementation in hook.get_hookimpls())
-    return all(name.partition(".")[0] in ("xdist", "schedctl_pytest") for name in names)
+    return not others(config.hook.pytest_xdist_auto_num_workers)
 
 
 def _say(error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence
 
+from . import others
 from .deal import Unit
 
 # Those whose items may begin in another order.
@@ -17,10 +18,9 @@ _SCHEDULERS = {
 
 def dealt_by(config: Any) -> str:
     """Who deals where like() does not say how, or where nobody asks it; "" else."""
-    implementations = config.hook.pytest_xdist_make_scheduler.get_hookimpls()
-    for name in (implementation.function.__module__ for implementation in implementations):
-        if name.partition(".")[0] not in ("xdist", "schedctl_pytest"):
-            return f"pytest_xdist_make_scheduler of {name}"
+    names = others(config.hook.pytest_xdist_make_scheduler)
+    if names:
+        return f"pytest_xdist_make_scheduler of {names[0]}"
     dist = config.getvalue("dist")
     return "" if dist in _SCHEDULERS else f"pytest-xdist, with --dist {dist}"
 
