@@ -3,7 +3,7 @@ engine divides what was collected, and the rest is deselected."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Generator, List, Optional
+from typing import Any, Callable, Dict, Generator, List, Optional, Sequence
 
 from .. import compat
 from ..engine import Engine, EngineGone
@@ -66,12 +66,10 @@ class Shards:
         keep = set(answer["keep"])
         kept = [item for number, item in enumerate(items) if number in keep]
         others = [item for number, item in enumerate(items) if number not in keep]
-        # Items of the same id are one test to who reads the file.
-        names, kept_names = ({item.nodeid for item in some} for some in (items, kept))
+        record(config, answer, [item.nodeid for item in items], [item.nodeid for item in kept])
         if others:
             items[:] = kept
             config.hook.pytest_deselected(items=others)
-        record(config, {**answer, "tests": len(names), "dealt": len(kept_names)})
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> None:
@@ -138,16 +136,19 @@ def _listing(session: Any, config: Any, settings: Settings) -> Dict[str, Any]:
     return {name: value for name, value in listing.items() if value is not None}
 
 
-def record(config: Any, shard: Dict[str, Any]) -> None:
+def record(
+    config: Any, shard: Dict[str, Any], collected: Sequence[str], dealt: Sequence[str]
+) -> None:
     """Into junitxml's file, for `schedctl merge`: whether all nodes divided the same tests in the
-    same way. shard: what the engine says of it."""
+    same way. shard: what the engine says of it. Items of the same id are one test to who reads the
+    file."""
     junit = compat.junit(config)
     if junit is None:
         return
     for name, value in (
         ("shard", f"{shard['index']}/{shard['count']}"),
-        ("tests", shard["tests"]),
-        ("dealt", shard["dealt"]),
+        ("tests", len(set(collected))),
+        ("dealt", len(set(dealt))),
         ("collection", shard["collection"]),
         ("split", shard["split"]),
     ):

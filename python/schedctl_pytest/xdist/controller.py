@@ -179,11 +179,12 @@ class Controller:
         if why is not None:
             self._link.tell("undivided", why=why)
         plan = self._announce(ids, of_items)
-        if plan is not None and "tests" in plan.get("shard", {}):
-            shard.record(self._config, plan["shard"])
         units = None if plan is None else scopes.units(plan, len(ids))
         if plan is None or units is None:
             return scopes.in_order(of_items, len(ids))
+        if "tests" in plan.get("shard", {}):
+            dealt = [ids[item] for unit in units for item in unit.items]
+            shard.record(self._config, plan["shard"], ids, dealt)
         if plan["mode"] != "dry":
             self._deselect(ids, units)
         reorder = of_items is None or getattr(self._config.option, "loadscopereorder", True)

@@ -180,8 +180,11 @@ def test_a_group_that_is_new(nodes: Nodes) -> None:
     assert sorted(ran) == [0, 2]
 
 
-def test_tests_of_the_same_id(nodes: Nodes) -> None:
+@pytest.mark.parametrize("words", [[], ["-p", "xdist", "-n", "1"]])
+def test_tests_of_the_same_id(nodes: Nodes, words: List[str]) -> None:
     """They are on one node, and one test to `schedctl merge`: none of them never ran."""
+    if words:
+        pytest.importorskip("xdist")
     nodes.write(
         "conftest.py",
         """
@@ -202,7 +205,8 @@ def test_tests_of_the_same_id(nodes: Nodes) -> None:
     )
     nodes.write("tests.yml", "")
     for number in (1, 2):
-        node = nodes.run("-q", f"--junitxml=nodes/{number}.xml", options=f"--shard {number}/2")
+        junit = f"--junitxml=nodes/{number}.xml"
+        node = nodes.run(*words, "-q", junit, options=f"--shard {number}/2")
         assert (node.status, node.shard["tests"]) == (0, 3)
     done = subprocess.run(
         [nodes.runs.program(), "merge", nodes.directory / "nodes"],
