@@ -121,7 +121,19 @@ class Controller:
             self._scheduler.retire(f"gw{message['worker']}")
         elif event == "more" and self._scheduler is not None:
             if self._scheduler.seconds_each() > self._starting:  # else it would come too late
-                grow.start(self._config, self._xdist, int(message["workers"]))
+                self._grow(int(message["workers"]))
+
+    def _grow(self, workers: int) -> None:
+        """Those that are there can do without."""
+        for _ in range(workers):
+            there = set(self._there)
+            try:
+                grow.start(self._config, self._xdist)
+            except (OSError, EOFError) as error:
+                sys.stderr.write(f"schedctl: no further worker: {error}\n")
+                for worker in self._there - there:
+                    self._tell_gone(worker, finished=True)
+                return
 
     # Workers
 
@@ -155,8 +167,11 @@ class Controller:
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         worker = number(node.gateway)
         if worker in self._there:
-            self._there.remove(worker)
-            self._link.tell("gone", worker=worker, finished=error is None)
+            self._tell_gone(worker, finished=error is None)
+
+    def _tell_gone(self, worker: int, finished: bool) -> None:
+        self._there.remove(worker)
+        self._link.tell("gone", worker=worker, finished=finished)
 
     # Items
 

@@ -275,6 +275,42 @@ def test_more_workers(each_version: Dealt) -> None:
     assert {worker for _, worker in begun} == {"gw0", "gw1"}
 
 
+@pytest.mark.parametrize("way", ["no process", "no worker in it"])
+def test_a_further_worker_that_cannot_be_had(dealt: Dealt, way: str) -> None:
+    dealt.write(
+        conftest=f"""
+            import errno, execnet, os, pytest
+
+            def fail():
+                with open(os.environ["NOTES"], "a") as file:
+                    file.write("none gw1\\n")  # what tests wait for
+                raise OSError(errno.EAGAIN, "no more of it")
+
+            class Group(execnet.Group):
+                def makegateway(self, spec=None):
+                    return super().makegateway(spec) if len(self) == 0 else fail()
+
+            if {way!r} == "no process":
+                execnet.Group = Group
+
+            @pytest.hookimpl(trylast=True)
+            def pytest_configure_node(node):
+                if node.gateway.id == "gw1":
+                    fail()
+        """
+    )
+    path = dealt.suite.path / "notes"
+    seconds = {f"test_one[{name}]": 90 for name in "abcdefgh"}  # so that it is worth it
+    environ = {"NOTES": str(path), "WAIT": "cdefgh", "LATE": "gw1"}
+    plan = {"workers": 1, "more": [3, 1], "seconds": seconds, "environ": environ}
+    ran = dealt.write(test_some=NOTING).auto(**plan, sent=str(dealt.suite.path / "sent"))
+    assert ran.status == 0 and ran.summary() == "8 passed", ran.out + ran.err
+    assert ran.err == "schedctl: no further worker: [Errno 11] no more of it\n"
+    nodes = [node["worker"] for node in heard(ran, "node")]
+    assert nodes == ([0] if way == "no process" else [0, 1])
+    assert sorted(node["worker"] for node in heard(ran, "gone")) == nodes
+
+
 def test_what_others_run_is_deselected(dealt: Dealt) -> None:
     dealt.write(test_some=NOTING)
     without = ["test_one[a]", "test_one[d]"]
