@@ -115,7 +115,6 @@ class Participant:
             if self._unreachable:
                 self._leave(self._unreachable)
             return
-        self._settings = of_project(config)
         try:
             self._greet(config, self._engine)
         except EngineGone as error:
@@ -126,6 +125,7 @@ class Participant:
         distributes = getattr(config.option, "dist", "no") != "no" and workers > 0
         if self._controller is None or config.option.collectonly or not distributes:
             self._controller = None
+            self._settings = of_project(config)
             engine.send("hello", **hello.of_session(config, self._settings.hello))
         elif not self._controller.workers:
             self._controller.begin(workers)
