@@ -47,10 +47,10 @@ class Counts(object):
                 _put(self._environ, name, before)
         self._before = {}
 
-    def has(self, name):
-        # type: (str) -> bool
-        """Whether the variable is the run's, and nobody else's."""
-        return name in self._before
+    def of_run(self, name):
+        # type: (str) -> Optional[str]
+        """What the run has set the variable to; None where it is somebody else's, or nobody's."""
+        return self._before.get(name, (None, None))[0]
 
     def _set(self, name, value):
         # type: (str, Optional[str]) -> None

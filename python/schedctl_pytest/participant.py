@@ -63,7 +63,8 @@ class Participant:
         self._settings = Settings()
         self._left: "list[int]" = []
         self._homeless: "list[str]" = []  # what no worker could run, by id
-        self._controller: "Optional[Controller]" = None  # where pytest-xdist deals
+        self._distributes = False  # pytest-xdist is asked to
+        self._controller: "Optional[Controller]" = None  # where it deals
 
     # -n auto means "choose for me": pytest-xdist is not to hear of it, nor who asks whether it is
     # active.
@@ -77,7 +78,8 @@ class Participant:
     @compat.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> Generator[None, None, None]:
         self._take_choice(config.option)
-        if self._engine is not None and _distributes(config.option):
+        self._distributes = _distributes(config.option)
+        if self._engine is not None and self._distributes:
             from .xdist.controller import Controller
 
             self._controller = Controller(config, self._engine)
@@ -89,17 +91,18 @@ class Participant:
         """Where -n auto is left to pytest-xdist the number is the run's."""
         from .xdist import auto
 
-        if self._engine is None or self._controller is None or not auto.is_ours(config):
+        of_run = self._surroundings.counts.of_run(auto.VARIABLE)
+        if not auto.is_ours(config) or of_run is None and auto.VARIABLE in os.environ:
             return None
-        if self._controller.workers:
+        if self._controller is not None and self._controller.workers:
             return self._controller.workers  # somebody has asked before pytest-xdist did
-        if auto.VARIABLE in os.environ and not self._surroundings.counts.has(auto.VARIABLE):
-            return None
-        try:
-            return self._controller.begin(0)
-        except EngineGone as error:
-            self._lose(error)
-            return None
+        if self._controller is not None and self._engine is not None:
+            try:
+                return self._controller.begin(0)
+            except EngineGone as error:
+                self._lose(error)
+        # pytest-xdist would find a worker's number in place of the run's.
+        return None if of_run is None else int(of_run)
 
     def _take_choice(self, option: Any) -> None:
         if self._xdist or getattr(option, "numprocesses", None) not in CHOOSE:
@@ -271,7 +274,7 @@ class Participant:
 
     def _leave(self, why: str) -> None:
         """Without an engine pytest does what it does without schedctl."""
-        how = "runs serially" if self._controller is None else "runs without it"
+        how = "runs without it" if self._distributes else "runs serially"
         sys.stderr.write(f"schedctl: the run cannot be reached ({why}); pytest {how}\n")
         if self._engine is not None:
             self._engine.close()

@@ -13,6 +13,7 @@ from fetching import virtual_environment
 from suites import Ran, Suite, plugin_path
 
 FAKE_ATTACH = Path(__file__).with_name("fake_attach.py")
+FAKE_ENGINE = Path(__file__).parents[1] / "fake_engine.py"
 
 _ALL = "SCHEDCTL_TEST_XDIST"  # "all": every version in every test, which takes minutes
 

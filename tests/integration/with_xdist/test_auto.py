@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 import pytest
 from suites import Ran, plugin_path
 
-from .conftest import FAKE_ATTACH, Dealt
+from .conftest import FAKE_ATTACH, FAKE_ENGINE, Dealt
 
 FOUR = """
     import os, pytest
@@ -338,6 +338,29 @@ def test_no_directory_for_temporary_files(dealt: Dealt) -> None:
     ran = dealt.auto("-p", "conftest", "--capture=no")
     assert ran.status == 0 and "4 passed" in ran.out
     assert ran.err.startswith("schedctl: no temporary file: nowhere;")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_is_of_no_use(dealt: Dealt, there: bool) -> None:
+    """pytest-xdist then finds the number that the run has given all of it, not one worker's."""
+    dealt.write(
+        test_some="""
+            import os
+
+            def test_one():
+                assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == "3"
+        """
+    )
+    given = {"PYTEST_XDIST_AUTO_NUM_WORKERS": ["3", "1"]}
+    environ = {name: run_s for name, (run_s, _) in given.items()}
+    environ.update(SCHEDCTL_WORKER_ENV=json.dumps(given), SCHEDCTL_ENGINE="xdist")
+    if there:
+        command = [sys.executable, str(FAKE_ENGINE), "--pythonpath", plugin_path()]
+        ran = dealt.suite.run([*command, "--version", "3", "--"], ("-n", "auto"), environ)
+    else:
+        ran = dealt.run("-n", "auto", SCHEDCTL_RUN="/nowhere", **environ)
+    assert ran.status == 0, ran.out + ran.err
+    assert len(ran.err.splitlines()) == 1 and ran.err.endswith("; pytest runs without it\n")
 
 
 # The first one ends, and the others once the engine has hung up.
