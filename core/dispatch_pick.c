@@ -1,4 +1,4 @@
-/* Which item a worker gets next. Pure: reads the state, changes nothing.
+/* Which item a worker gets next. Reads the state, and changes nothing but the plan.
  *
  * With `ordered` there is nothing to choose: the first of the pool. A worker that has begun a serial unit goes on with
  * it, and as long as nobody has, it counts as one long item. For everything else:
@@ -408,6 +408,8 @@ uint32_t pick_any(const struct dispatch *d, uint32_t worker)
 {
         uint32_t rank = rank_set_next(&d->pool.lengths, 0);
 
+        if (d->pool.ordered) /* of a serial group too only the first */
+                return ordered_item(d, worker);
         if (pool_is_bound(d, worker))
                 return serial_item(d, worker);
         while (rank != RANK_NONE && !can_run(d, worker, pool_at(d, rank)))

@@ -232,6 +232,58 @@ static void test_ordered_waits(void)
         scene_close(&s);
 }
 
+/* Everybody waits: w0 has nothing, w1 goes on with its serial group, and w2, which has run another item between, does
+ * not pass over the next one of its own, for which there are not enough PUs now. */
+static void test_ordered_series(void)
+{
+        static const struct dispatch_pu four[] = {
+                {.os = 0, .speed = 1}, {.os = 1, .speed = 1}, {.os = 2, .speed = 1}, {.os = 3, .speed = 1}};
+        static const struct dispatch_item items[] = {
+                ITEM(9, DISPATCH_NONE),
+                {.seconds = 1, .group = DISPATCH_NONE, .serial = 1},
+                {.seconds = 1, .group = DISPATCH_NONE, .serial = 2},
+                ITEM(1, DISPATCH_NONE),
+                {.seconds = 1, .group = DISPATCH_NONE, .serial = 2, .cpus = 4},
+                {.seconds = 1, .group = DISPATCH_NONE, .serial = 2},
+                {.seconds = 1, .group = DISPATCH_NONE, .serial = 1},
+        };
+        struct scene s;
+
+        scene_open(&s, &(struct dispatch_params){
+                               .items = items, .n_items = 7, .max_workers = 4, .ordered = true, .default_seconds = 1});
+        pus(&s, four, 4);
+        for (uint32_t i = 0; i < 4; i++)
+                event(&s, DISPATCH_READY, i, DISPATCH_NONE);
+        for (uint32_t i = 0; i < 3; i++)
+                event(&s, DISPATCH_STARTED, i, i);
+        event(&s, DISPATCH_EXITED, 3, DISPATCH_NONE);
+        event(&s, DISPATCH_WANT, 2, 2);
+        event(&s, DISPATCH_STARTED, 2, 3);
+        event(&s, DISPATCH_READY, 3, DISPATCH_NONE);
+        event(&s, DISPATCH_WANT, 3, DISPATCH_NONE);
+        event(&s, DISPATCH_WANT, 1, 1);
+        event(&s, DISPATCH_WANT, 2, 3);
+        expect(&s, "start w0 on 0: the CPUs changed\n"
+                   "start w1 on 1: the CPUs changed\n"
+                   "start w2 on 2: the CPUs changed\n"
+                   "start w3 on 3: the CPUs changed\n"
+                   "w0 gets 0: the next one collected\n"
+                   "w1 gets 1: the next one collected\n"
+                   "w2 gets 2: the next one collected\n"
+                   "w3 gets 3: the next one collected\n"
+                   "start w3 on 3: in place of one that died\n"
+                   "w2 gets 3: the next one collected\n");
+        event(&s, DISPATCH_WANT, 0, 0);
+        expect(&s, "w1 gets 6: the next one collected\n");
+        event(&s, DISPATCH_STARTED, 1, 6);
+        event(&s, DISPATCH_WANT, 1, 6);
+        expect(&s, "widen w2 by 0\n"
+                   "widen w2 by 1\n"
+                   "widen w2 by 3\n"
+                   "w2 gets 4: the next one collected\n");
+        scene_close(&s);
+}
+
 static void test_impossible_needs(void)
 {
         static const struct dispatch_need too_much = {.resource = 0, .amount = 2},
@@ -266,6 +318,7 @@ int main(void)
         test_wide_alone();
         test_needs_in_series();
         test_ordered_waits();
+        test_ordered_series();
         test_impossible_needs();
         return 0;
 }
