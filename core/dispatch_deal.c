@@ -86,7 +86,8 @@ void deal_begin(struct dispatch *d, struct worker *w, uint32_t item)
         if (w->wide != item)
                 wide_end(d, it->worker);
         pool_begin(d, it->unit);
-        /* The one before is over but for its teardown, though its DONE may come late. */ w->running = it->charge;
+        /* The one before is over but for its teardown, though its DONE may come late. */
+        w->running = it->charge;
         w->fixtures = it->fixtures;
         w->n_samples = 0;
         work_add(&w->queued, it->charge, -1);

@@ -206,7 +206,6 @@ static struct usage measure(const struct dispatch *d)
         return usage;
 }
 
-/* A sample that is longer than its item lasts yet tells little of it. */
 const struct rank_set *demand_ranks(const struct dispatch *d, uint32_t worker)
 {
         if (d->n_extra == 0)
@@ -216,6 +215,7 @@ const struct rank_set *demand_ranks(const struct dispatch *d, uint32_t worker)
         return !d->workers[worker].extra && demand_spares_others(d) ? &d->pool.heavies : &d->pool.lengths;
 }
 
+/* A sample that is longer than its item lasts yet tells little of it. */
 void demand_sample(struct dispatch *d, const struct dispatch_event *e)
 {
         struct worker *w = &d->workers[e->worker];

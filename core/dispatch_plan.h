@@ -7,7 +7,7 @@
  *   moves    of whole units away from whoever ends last, and swaps with others, as long as the end comes sooner (the
  *            local search of Finn, Horowitz 1979)
  *   splits   moves of parts of units from there, and the same two steps with parts from the start; kept if the run
- * becomes shorter by what makes a second set-up and another order of items worth it
+ *            becomes shorter by what makes a second set-up and another order of items worth it
  *
  * and is followed until another one ends sooner: each time it is made anew, the one before, carried on to the present,
  * is one of the candidates (rollout with a fortified base policy: Bertsekas, Tsitsiklis, Wu 1997). A worker that gets

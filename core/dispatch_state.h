@@ -249,7 +249,7 @@ struct dispatch {
         uint32_t limit;                   /* the most that may be alive */
         uint32_t n_started;               /* ever */
         uint32_t n_recalling;
-        uint32_t n_wide;     /* of these, with something that runs on several PUs */
+        uint32_t n_wide;     /* workers with something that runs on several PUs */
         bool freed;          /* in this step, something that others may wait for */
         uint32_t n_failures; /* workers that ended without having done anything, in a row */
         double busy;         /* seconds of what is queued or running */
