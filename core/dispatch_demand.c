@@ -88,15 +88,26 @@ static uint32_t light_left(const struct dispatch *d)
         return d->demand.doubtful ? 0 : d->demand.n_light;
 }
 
+/* Extra workers to whom something can be left. */
+static uint32_t count_extra(const struct dispatch *d)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < d->max_workers && d->n_extra_of_use > 0; i++)
+                n += d->workers[i].extra && plan_counts_on(d, &d->workers[i]);
+        return n;
+}
+
 bool demand_spares_others(const struct dispatch *d)
 {
-        return d->n_extra_of_use > 0 && light_left(d) > 0 &&
-               d->demand.light.seconds <= d->outlook.rest * d->n_extra_of_use;
+        uint32_t extra = count_extra(d);
+
+        return extra > 0 && light_left(d) > 0 && d->demand.light.seconds <= d->outlook.rest * extra;
 }
 
 bool demand_leads(const struct dispatch *d)
 {
-        return d->n_extra_of_use > 0 && (light_left(d) > 0 || d->demand.idle);
+        return (light_left(d) > 0 || d->demand.idle) && count_extra(d) > 0;
 }
 
 bool demand_is_choosy(const struct dispatch *d, uint32_t worker)

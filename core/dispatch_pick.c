@@ -138,8 +138,8 @@ static uint32_t earliest(const struct dispatch *d, uint32_t item, const double *
                 /* Those on PUs have better to do than to wait. */
                 double end = release[i] + work_at(work, w->speed) + (light && !w->extra ? d->outlook.worth : 0);
 
-                if ((w->state == WORKER_ACTIVE || w->state == WORKER_STARTING) && deal_has_room(d, w) &&
-                    (w->extra || !spare) && may_run(d, i, item) && end < best_end) {
+                if (plan_counts_on(d, w) && deal_has_room(d, w) && (w->extra || !spare) && may_run(d, i, item) &&
+                    end < best_end) {
                         best_end = end;
                         best = i;
                 }

@@ -66,6 +66,11 @@ uint64_t plan_patience(const struct dispatch *d, const struct worker *w)
         return w->begun + (uint64_t)(1e6 * (seconds > PATIENCE_MIN ? seconds : PATIENCE_MIN));
 }
 
+bool plan_counts_on(const struct dispatch *d, const struct worker *w)
+{
+        return w->state == WORKER_ACTIVE || (w->state == WORKER_STARTING && d->now < plan_patience(d, w));
+}
+
 static bool takes_part(const struct dispatch *d, const struct place *place)
 {
         const struct worker *w;
@@ -75,7 +80,7 @@ static bool takes_part(const struct dispatch *d, const struct place *place)
         w = &d->workers[place->worker];
         if (deal_is_used_up(d, w))
                 return false;
-        return w->state == WORKER_ACTIVE || (w->state == WORKER_STARTING && d->now < plan_patience(d, w));
+        return plan_counts_on(d, w);
 }
 
 static double seconds_until_ready(const struct dispatch *d, const struct worker *w)

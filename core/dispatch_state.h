@@ -406,6 +406,8 @@ enum plan_answer plan_pick(struct dispatch *d, uint32_t worker, struct choice *r
 uint32_t plan_victim(struct dispatch *d, uint32_t worker);
 /* When a worker that is being started is not counted upon any more: µs. */
 uint64_t plan_patience(const struct dispatch *d, const struct worker *w);
+/* Whether it is there, or still expected: one that waits for a slot may wait for good. */
+bool plan_counts_on(const struct dispatch *d, const struct worker *w);
 
 /* dispatch_pick.c */
 struct outlook pick_outlook(const struct dispatch *d);

@@ -253,6 +253,56 @@ static void test_slow_pu(void)
         scene_close(&s);
 }
 
+/* What the first two workers got since, to `next`. */
+static void take(struct scene *s, uint32_t next[2])
+{
+        for (uint32_t w = 0; w < 2; w++) {
+                char got[32];
+                const char *at;
+
+                snprintf(got, sizeof(got), "w%u gets ", w);
+                at = strstr(s->trace, got);
+                if (at)
+                        next[w] = (uint32_t)strtoul(at + strlen(got), NULL, 10);
+        }
+        s->trace[s->len = 0] = '\0';
+}
+
+/* The extra workers never begin, say for want of slots: those that are there do not leave everything to them for good.
+ */
+static void test_never_ready(void)
+{
+        static struct dispatch_item items[MANY];
+        uint32_t next[2] = {DISPATCH_NONE, DISPATCH_NONE};
+        struct scene s;
+
+        for (uint32_t i = 0; i < MANY; i++)
+                items[i] = (struct dispatch_item)WAITS(1, 0.99);
+        scene_open(&s, &(struct dispatch_params){.items = items,
+                                                 .n_items = MANY,
+                                                 .max_workers = 64,
+                                                 .extra_workers = 64,
+                                                 .default_seconds = 0.1,
+                                                 .start_cost = 0.1});
+        ready_both(&s);
+        CHECK_INT(count(&s, "start w"), MANY);
+        for (uint32_t i = 0; i < MANY; i++) {
+                uint32_t w = i % 2;
+
+                for (take(&s, next); next[w] == DISPATCH_NONE; take(&s, next)) {
+                        CHECK(dispatch_next_deadline(s.d) > s.now && dispatch_next_deadline(s.d) != DISPATCH_NEVER);
+                        s.now = dispatch_next_deadline(s.d);
+                        step(&s, (struct dispatch_event){.type = DISPATCH_TIME});
+                }
+                event(&s, DISPATCH_STARTED, w, next[w]);
+                s.now += 1000000;
+                step(&s, (struct dispatch_event){.type = DISPATCH_DONE, .worker = w, .item = next[w], .wall = 1});
+                next[w] = DISPATCH_NONE;
+        }
+        CHECK_INT(dispatch_items_left(s.d), 0);
+        scene_close(&s);
+}
+
 int main(void)
 {
         test_history();
@@ -262,5 +312,6 @@ int main(void)
         test_retreat();
         test_computing();
         test_slow_pu();
+        test_never_ready();
         return 0;
 }
