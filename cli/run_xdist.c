@@ -221,8 +221,8 @@ static int on_gone(struct run_suite *s, const json_t *message)
         run_suite_end_worker(s, gone.worker);
         s->measure.n_crashes += s->xdist->planned && !gone.finished && !s->workers[gone.worker].retired;
         settle(s, false);
-        if (gone.finished && run_suite_n_alive(s) > 0)
-                give_up_unused(s);
+        if (gone.finished && !s->workers[gone.worker].retired && run_suite_n_alive(s) > 0)
+                give_up_unused(s); /* the others have the last tests: there is no work for one more */
         return 0;
 }
 

@@ -15,12 +15,14 @@ RECORD = struct.Struct("=HHIddQ")
 RUN, RUN_REPORT, END = 1, 2, 3
 READY, STARTED, DONE, WANT = 1, 2, 3, 4
 VERSION = 4
+PATIENCE = 60  # seconds after which a message does not come
 
 
 class Reporter:
     def __init__(self, settings: Optional[Dict[str, Any]] = None, **more: Any) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(os.environ["SCHEDCTL_RUN"])
+        self._socket.settimeout(PATIENCE)
         self._partial = b""
         self._messages: List[Dict[str, Any]] = []
         fields = {"version": VERSION, "pid": os.getpid(), "python": "", "pytest": "", "argv": []}

@@ -325,6 +325,26 @@ def test_workers_are_as_many_as_cpus(scripted: Runs, service: Service) -> None:
 
 
 @needs_two_cpus
+def test_a_cpu_that_comes_back_while_its_worker_leaves(scripted: Runs, service: Service) -> None:
+    """Who ends because it was asked to does not say that there is no work left."""
+    kept, lost = CPUS[0], CPUS[1]
+    peer = Peer(scripted, service)
+    (engine,) = children_of(peer.attach)
+    peer.begin(0, 2, [f"a.py::{n}" for n in range(40)])
+    peer.ask("controller.ran([0, 0, 10.0])")
+    service.grant(CPUS, **wanted([lost]))
+    assert service.expect("Return")["pus"] == [lost]
+    service.grant([kept])
+    victim = peer.ask("controller.receive('end')")["worker"]
+    service.grant([kept, lost])
+    until(lambda: os.sched_getaffinity(engine) == {kept, lost})
+    peer.ask(f"controller.gone({victim}, finished=True)")
+    assert peer.ask("controller.receive('more')") == {"event": "more", "workers": 1}
+    peer.ask("controller.finish()")
+    peer.end()
+
+
+@needs_two_cpus
 def test_no_more_workers_than_there_is_work_for(scripted: Runs, service: Service) -> None:
     """What a worker that would start now could not use is given back, for good."""
     kept, free = CPUS[0], CPUS[1]
