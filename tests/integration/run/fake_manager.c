@@ -151,6 +151,7 @@ int main(int argc, char **argv)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        sd_event_source *lines;
         sd_event *event;
 
         if (argc != 3 || fd < 0 || strlen(argv[1]) >= sizeof(address.sun_path))
@@ -159,7 +160,8 @@ int main(int argc, char **argv)
         strcpy(address.sun_path, argv[1]);
         if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 8) < 0 ||
             sd_event_new(&event) < 0 || sd_event_add_io(event, NULL, fd, 1 /* EPOLLIN */, on_connection, NULL) < 0 ||
-            sd_event_add_io(event, NULL, STDIN_FILENO, 1, on_line, NULL) < 0)
+            sd_event_add_io(event, &lines, STDIN_FILENO, 1, on_line, NULL) < 0 ||
+            sd_event_source_set_priority(lines, SD_EVENT_PRIORITY_IDLE) < 0) /* what it was asked before comes first */
                 return 1;
         puts("ready");
         fflush(stdout);
