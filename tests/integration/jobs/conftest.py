@@ -48,14 +48,17 @@ def lying():
     return n[0]
 
 def holder(n):
-    # takes tokens, and starts a process for each
+    # takes tokens, and starts a process for each; all of them are there when it answers
+    there, told = os.pipe()
     pid = os.fork()
     if pid == 0:
         for _ in range(int(n)):
             os.read(pool, 1)
             if os.fork() == 0:
                 signal.pause()
+        os.write(told, b"x")
         signal.pause()
+    os.read(there, 1)
     return pid
 
 commands = {
