@@ -16,7 +16,7 @@ from typing import IO
 
 import pytest
 from service.conftest import EIGHT_PUS, Service
-from service.varlink_client import SCHEDULER, SERVICE
+from service.varlink_client import PATIENCE, SCHEDULER, SERVICE
 from service.varlink_types import Interface
 
 # Of the eight PUs, those that this machine has, as they are lent: cores before siblings.
@@ -97,7 +97,7 @@ def loop(build: Path, env: "dict[str, str]", kind: str) -> Iterator["Callable[..
     for each in loops:
         if each.process.poll() is None:
             each.process.kill()
-            each.process.wait(30)
+            each.process.wait(PATIENCE)
         each.stdout.close()
 
 
@@ -236,7 +236,7 @@ def test_a_service_is_started(loop: "Callable[..., Loop]", env: "dict[str, str]"
 
 def test_none_can_be_started(loop: "Callable[..., Loop]", tmp_path: Path) -> None:
     one = loop(SCHEDCTL_SCHEDD=str(tmp_path / "none"))
-    assert [one.line() for _ in range(2)][-1] == "failed ENOENT" and one.process.wait(30) == 1
+    assert [one.line() for _ in range(2)][-1] == "failed ENOENT" and one.process.wait(PATIENCE) == 1
 
 
 def test_a_service_that_stands_still_holds_up_nothing(

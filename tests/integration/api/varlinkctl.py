@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.varlink_client import SCHEDULER
+from service.varlink_client import PATIENCE, SCHEDULER
 
 Json = dict[str, Any]
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
@@ -76,6 +76,6 @@ class Varlinkctl:
             yield Stream(process)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE)
             assert process.stdout is not None
             process.stdout.close()

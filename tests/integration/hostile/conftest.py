@@ -23,7 +23,7 @@ from service.conftest import (  # noqa: F401  (fixtures)
     start,
 )
 from service.conftest import env as plain_env  # noqa: F401
-from service.varlink_client import SCHEDULER, SERVICE, Connection, Json
+from service.varlink_client import PATIENCE, SCHEDULER, SERVICE, Connection, Json
 
 __all__ = ["as_root", "build", "connection", "env", "rundir", "service", "socket_path", "source"]
 __all__ += ["start"]
@@ -32,7 +32,6 @@ IS_ROOT = os.getuid() == 0
 # Users who are nobody else on the machine; without root everybody is the one user there is.
 BYSTANDER = 61_300
 ATTACKER = 61_400
-PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by it
 # Of the C library's allocator, which keeps some of what was freed; and of what the service keeps by
 # itself: its sensors' readings, its log's buffer.
 KEPT = 8 << 20

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from service.conftest import Service, StartService
 from service.test_headroom_idle import is_sanitized
-from service.varlink_client import SCHEDULER, SERVICE, Connection, Json
+from service.varlink_client import PATIENCE, SCHEDULER, SERVICE, Connection, Json
 
 from .conftest import (
     ATTACKER,
@@ -118,7 +118,7 @@ def test_state_on_a_full_tmpfs(build: Path, rundir: Path) -> None:
             assert f'"lease":{grant["lease"]}' in (disk / "s.state").read_text()
         assert (rundir / "log").read_text().count("cannot write the state file") == 1
         service.terminate()
-        assert service.wait(30) == 0
+        assert service.wait(PATIENCE) == 0
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from service.conftest import Service, StartService
-from service.varlink_client import SCHEDULER, SERVICE, Connection, Json, encode, error
+from service.varlink_client import PATIENCE, SCHEDULER, SERVICE, Connection, Json, encode, error
 
 from .conftest import (
     ATTACKER,
@@ -57,7 +57,7 @@ def n_answered(connections: list[Connection]) -> int:
                 n += data.count(b"\0")
         except BlockingIOError:
             pass
-        c.socket.settimeout(30)
+        c.socket.settimeout(PATIENCE)
     return n
 
 
@@ -286,7 +286,7 @@ def test_unfinished_messages(service: Service, bystander: Bystander, attackers: 
 
 
 def last_word(c: Connection) -> Json | None:
-    c.socket.settimeout(0.01 if not c.buffer else 30)
+    c.socket.settimeout(0.01 if not c.buffer else PATIENCE)
     try:
         return c.receive()
     except (BlockingIOError, TimeoutError):

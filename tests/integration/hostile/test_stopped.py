@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from run.conftest import Barrier, needs_two_cpus
 from service.conftest import Service, StartService
+from service.varlink_client import PATIENCE
 
-from .conftest import PATIENCE, leases_of, wait_until
+from .conftest import leases_of, wait_until
 
 N = 60
 # Every test writes down that it runs, and in which process; the first of each worker then says that

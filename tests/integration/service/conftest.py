@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from .varlink_client import SCHEDULER, Connection
+from .varlink_client import PATIENCE, SCHEDULER, Connection
 
 SOURCE = Path(__file__).resolve().parents[3]
 # A user who is nobody else on the machine.
@@ -59,7 +59,7 @@ def wait_gone(pid: int) -> None:
     try:
         poller = select.poll()
         poller.register(fd, select.POLLIN)
-        assert poller.poll(30_000), f"process {pid} does not end"
+        assert poller.poll(PATIENCE * 1000), f"process {pid} does not end"
     finally:
         os.close(fd)
 
@@ -109,7 +109,7 @@ class Datagrams:
             self._taken.put(data)
 
     def next(self) -> bytes:
-        return self._taken.get(timeout=30)
+        return self._taken.get(timeout=PATIENCE)
 
     def drain(self) -> list[bytes]:
         """Everything that has been sent until now."""
@@ -186,7 +186,7 @@ class Service:
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        status = self.process.wait(30)
+        status = self.process.wait(PATIENCE)
         if self.notifications.path.exists():
             self.notifications.close()
         return status

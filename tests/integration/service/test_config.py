@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from .conftest import EIGHT_PUS, STRANGER, Service, StartService, as_root
-from .varlink_client import SCHEDULER, Connection, Json, error
+from .varlink_client import PATIENCE, SCHEDULER, Connection, Json, error
 
 Check = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -312,4 +312,4 @@ def test_log_level(build: Path, config: Path, socket_path: Path) -> None:
         with Connection(socket_path) as connection:
             connection.call(SCHEDULER + "Reload")
         service.terminate()
-        assert service.communicate(timeout=30)[1] == ""
+        assert service.communicate(timeout=PATIENCE)[1] == ""

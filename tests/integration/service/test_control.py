@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from .conftest import NO_RESERVE, STRANGER, Service, StartService, as_root
-from .varlink_client import NO_SUCH_LEASE, SCHEDULER, Connection, Json, invalid
+from .varlink_client import NO_SUCH_LEASE, PATIENCE, SCHEDULER, Connection, Json, invalid
 
 EIGHT = set(range(8))
 OTHER = STRANGER + 1
@@ -69,7 +69,7 @@ class Sharers:
         while not reached(self.counts()):
             readable = [stream for stream in self.names if b"\0" in stream.buffer]
             if not readable:
-                ready, _, _ = select.select([s.socket for s in self.names], [], [], 30)
+                ready, _, _ = select.select([s.socket for s in self.names], [], [], PATIENCE)
                 readable = [stream for stream in self.names if stream.socket in ready]
             assert readable, f"comes to rest at {self.counts()}"
             for stream in readable:
@@ -394,7 +394,7 @@ def test_public_library(start: StartService, build: Path, env: "dict[str, str]")
         control(calls, {"lease": "1"}, paused=False)
         assert hold.stdout.readline() == "held 0 1 wanted slots 0 1 nice 14\n"
         hold.stdin.close()
-        assert hold.wait(30) == 0
+        assert hold.wait(PATIENCE) == 0
 
 
 class Drive:
@@ -427,7 +427,7 @@ class Drive:
 def drive(build: Path, service: Service, env: "dict[str, str]") -> Iterator[Drive]:
     drive = Drive(build, env)
     yield drive
-    _, err = drive.process.communicate(timeout=30)
+    _, err = drive.process.communicate(timeout=PATIENCE)
     assert drive.process.returncode == 0, err
 
 

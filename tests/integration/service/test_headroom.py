@@ -18,10 +18,9 @@ import pytest
 from .conftest import EIGHT_PUS, Service, StartService
 from .fake_machine import CHASSIS, GIB, FakeMachine
 from .observe import wait_until_asleep
-from .varlink_client import SCHEDULER, Connection, Json
+from .varlink_client import PATIENCE, SCHEDULER, Connection, Json
 
 EIGHT = set(range(8))
-DEADLINE = 60
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def headroom(service: Service) -> Json:
 
 def wait_for(service: Service, what: Callable[[Json], Any]) -> Json:
     """The first headroom of which that holds."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while not what(found := headroom(service)):
         assert time.monotonic() < deadline, found
         time.sleep(0.02)
@@ -68,7 +67,7 @@ class Run:
     """A lease whose client gives back what is wanted, as soon as it is."""
 
     def __init__(self, service: Service, **ask: Any) -> None:
-        self.stream = Connection(service.path, timeout=DEADLINE)
+        self.stream = Connection(service.path)
         self.calls = Connection(service.path)
         self.grant = self.stream.acquire(**ask)
         self.named = {"lease": self.grant["lease"], "token": self.grant["token"]}

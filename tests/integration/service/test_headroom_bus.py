@@ -17,6 +17,7 @@ import pytest
 from .conftest import Service, StartService
 from .fake_machine import FakeMachine
 from .test_headroom import Run, headroom, limit, reading, wait_for
+from .varlink_client import PATIENCE
 
 dbus = pytest.importorskip("dbus")
 pytest.importorskip("dbusmock")
@@ -24,7 +25,6 @@ pytest.importorskip("dbusmock")
 UPOWER = "org.freedesktop.UPower.PowerProfiles"
 HADESS = "net.hadess.PowerProfiles"
 MOCK = "org.freedesktop.DBus.Mock"
-DEADLINE = 30
 
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -61,7 +61,7 @@ class Profiles:
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.wait(DEADLINE)
+        self.process.wait(PATIENCE)
 
 
 class Bus:
@@ -90,7 +90,7 @@ class Bus:
 
     @staticmethod
     def wait(what: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + PATIENCE
         while not what():
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -100,7 +100,7 @@ class Bus:
             service.end()
         self.connection.close()
         self.process.kill()
-        self.process.communicate(timeout=DEADLINE)
+        self.process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import Service, StartService
 from .observe import status_of, switches_of, wait_until_asleep
-from .varlink_client import SCHEDULER, Connection
+from .varlink_client import PATIENCE, SCHEDULER, Connection
 
 RSS_MAX_KIB = 8 * 1024
 
@@ -87,7 +87,7 @@ def test_is_awake_while_something_is_lent(service: Service) -> None:
     with service.connect() as connection:
         connection.acquire()
         before = switches_of(service)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while switches_of(service) < before + 5:
             assert time.monotonic() < deadline
             time.sleep(0.02)

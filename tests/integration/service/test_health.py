@@ -16,7 +16,7 @@ import pytest
 from .conftest import Notifications, Service, StartService, as_root
 from .fake_machine import FakeMachine
 from .observe import switches_of
-from .varlink_client import SCHEDULER
+from .varlink_client import PATIENCE, SCHEDULER
 
 # Twice as often as this the service looks whether all is well.
 WATCHED = {"WATCHDOG_USEC": "40000"}
@@ -79,7 +79,7 @@ def manager(service: Service, rundir: Path) -> Iterator[socket.socket]:
     """That of a service which has taken the other's place: what it does not read fills its queue."""
     service.end()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, ExitStack() as stack:
-        manager.settimeout(30)
+        manager.settimeout(PATIENCE)
         manager.bind(str(rundir / "manager"))
         again = subprocess.Popen(
             service.process.args,

@@ -23,7 +23,7 @@ from .conftest import (
     stop_service,
     wait_gone,
 )
-from .varlink_client import SCHEDULER, SERVICE, Connection, error
+from .varlink_client import PATIENCE, SCHEDULER, SERVICE, Connection, error
 
 
 def processes_with(argument: str) -> list[int]:
@@ -99,7 +99,7 @@ def test_many_first_clients_get_one_service(
         )
         for _ in range(20)
     ]
-    answers = {client.communicate(timeout=60) for client in clients}
+    answers = {client.communicate(timeout=PATIENCE) for client in clients}
     assert len(answers) == 1 and all(err == "" for _, err in answers), answers
     assert processes_with(str(socket_path)) == [pid_of(socket_path)]
 
@@ -165,7 +165,7 @@ def test_idle_exit(
     service, connection = start_hasty(start, socket_path)
     with connection:
         connection.acquire()
-    assert service.process.wait(30) == 0
+    assert service.process.wait(PATIENCE) == 0
     left = {path.name for path in socket_path.parent.iterdir() if path.name.startswith("s")}
     assert left == {"s.lock", "s.err", "s.notify"}
     assert nproc(build, env).stderr == ""  # and a new one is started
@@ -178,7 +178,7 @@ def test_idle_exit_where_the_directory_is_gone(start: StartService, rundir: Path
     with connection:
         service.notifications.close()
         shutil.rmtree(directory)
-    assert service.process.wait(30) == 0
+    assert service.process.wait(PATIENCE) == 0
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_clients_meet_a_leaving_service(build: Path, env: dict[str, str], hasty:
             for _ in range(3)
         ]
         for client in clients:
-            assert client.communicate(timeout=60)[1] == b""
+            assert client.communicate(timeout=PATIENCE)[1] == b""
 
 
 def test_a_run_survives_its_service(build: Path, env: dict[str, str], socket_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_run_survives_its_service(build: Path, env: dict[str, str], socket_pat
             hold.stdin.flush()
             assert wanted not in hold.stdout.readline().split("wanted")[0].split()[1:]
         hold.stdin.close()
-        assert hold.wait(30) == 0
+        assert hold.wait(PATIENCE) == 0
 
 
 def test_borrow_example(build: Path, env: dict[str, str]) -> None:
@@ -407,7 +407,7 @@ def test_notifications(start: StartService) -> None:
     service.notifications.wait_for("WATCHDOG")
     service.process.send_signal(signal.SIGTERM)
     service.notifications.wait_for("STOPPING")
-    assert service.process.wait(30) == 0
+    assert service.process.wait(PATIENCE) == 0
     assert not service.path.exists()
 
 
@@ -437,7 +437,7 @@ def test_socket_activation(build: Path, socket_path: Path, env: dict[str, str]) 
         assert activated.stderr
         assert "Listening" in activated.stderr.readline()
         assert nproc(build, env).stderr == ""
-        assert activated.wait(30) == 0
+        assert activated.wait(PATIENCE) == 0
     assert socket_path.exists()  # it is systemd's, not schedd's
 
 
@@ -503,7 +503,7 @@ def show_machine(build: Path, **env: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 

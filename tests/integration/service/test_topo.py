@@ -14,6 +14,7 @@ import pytest
 from fixtures import machines
 
 from .conftest import Service, StartService
+from .varlink_client import PATIENCE
 
 DRAWING = """\
 1 package, 2 last-level caches, 16 cores, 22 PUs
@@ -58,7 +59,7 @@ def topo(build: Path, socket_path: Path) -> Topo:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE,
         )
 
     return run

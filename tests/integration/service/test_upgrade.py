@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Notifications, StartService
-from .varlink_client import SCHEDULER, Connection, Json
+from .varlink_client import PATIENCE, SCHEDULER, Connection, Json
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -68,7 +68,7 @@ def test_restarts_with_the_same_socket(manager: Manager, how: signal.Signals) ->
     with Connection(manager.path) as held:
         grant = held.acquire(max=3)
         process.send_signal(how)
-        process.wait(30)
+        process.wait(PATIENCE)
         with Connection(manager.path) as connection:
             claim = {k: grant[k] for k in ("lease", "token", "generation", "pus")}
             connection.send(SCHEDULER + "Claim", claim, more=True)
@@ -77,7 +77,7 @@ def test_restarts_with_the_same_socket(manager: Manager, how: signal.Signals) ->
             with Connection(manager.path) as other:
                 assert not set(other.acquire(max=5)["pus"]) & set(grant["pus"])
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE) == 0
     assert manager.path.is_socket()
 
 

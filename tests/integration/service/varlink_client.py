@@ -9,6 +9,7 @@ from typing import Any
 
 SCHEDULER = "org.schedctl.Scheduler."
 SERVICE = "org.varlink.service."
+PATIENCE = 60  # seconds after which a wait is a failure; nothing is measured by it
 
 Json = dict[str, Any]
 
@@ -16,7 +17,7 @@ Json = dict[str, Any]
 class Connection:
     """Blocking, with a time limit so that a test that would hang fails."""
 
-    def __init__(self, path: Path, timeout: float = 30) -> None:
+    def __init__(self, path: Path, timeout: float = PATIENCE) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         self.socket.connect(str(path))
