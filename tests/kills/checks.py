@@ -103,8 +103,6 @@ def _failures(run: Run, ran: Ran) -> Iterator[str]:
 
 
 def processes(run: Run, scope: bool) -> Iterator[str]:
-    if scope and run.left:
-        yield f"{len(run.left)} processes of its items outlived their scope"
     if scope and "without a scope" in run.text("err"):
         yield run.text("err")
     if run.hanging:

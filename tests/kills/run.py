@@ -115,7 +115,7 @@ class Run(threading.Thread):
         self._engine = 0  # once there is one
         self._targets: list[int] = []  # descriptors of who is to be killed
         self.status: int | None = None  # None: it hangs
-        self.left: list[int] = []  # of what items have started, after a kill of both
+        self.left: list[int] = []  # of what items started, where both were killed without a scope
         self.hanging: list[str] = []
         self.gone_at = self.back_at = 0.0
         self.error: BaseException | None = None
@@ -200,11 +200,13 @@ class Run(threading.Thread):
             self.killed = late.get(self.killed or "", self.killed)
 
     def _wait_gone(self) -> None:
-        """No process of its is left; but what items have started, where both were killed, is."""
+        """No process of its is left; but what items have started, where both were killed, is. Not
+        with a scope: its manager ends them, deaf ones after two seconds."""
         end = now() + PATIENCE
+        may_stay = self.killed == plan.BOTH and self._environment["SCHEDCTL_SCOPE"] == "no"
         while True:
             found = processes_marked(f"KILLS_PLACE={self.place}")
-            if self.killed == plan.BOTH:
+            if may_stay:
                 self.left = [pid for pid in found if suite.is_left_by_an_item(pid)]
             found = [pid for pid in found if pid not in self.left]
             if not found or now() > end:
