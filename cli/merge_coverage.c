@@ -159,7 +159,25 @@ static void leave_out_progress(char *text)
         *to = '\0';
 }
 
-/* In a new directory beside the output: its data file, and whatever else coverage makes there. */
+static int copy(const char *from, const char *path)
+{
+        CLEANUP(merge_output_finish) struct merge_output output = {0};
+        CLEANUP_FCLOSE FILE *file = fopen(from, "re");
+        char buffer[4096];
+        size_t n;
+        int r;
+
+        if (!file)
+                return -errno;
+        r = merge_output_open(&output, path);
+        if (r < 0)
+                return r;
+        while ((n = fread(buffer, 1, sizeof(buffer), file)) > 0)
+                fwrite(buffer, 1, n, output.file);
+        return merge_output_end(&output, ferror(file) ? -EIO : 0);
+}
+
+/* In a new directory: coverage's data file, and whatever else it makes there. */
 static int combine_in(const char *directory, const struct merge_inputs *inputs, const char *path, char **ret_text)
 {
         CLEANUP_FREE char *variable = NULL, *said = NULL, **arguments = make_arguments(inputs), **environment = NULL;
@@ -185,28 +203,27 @@ static int combine_in(const char *directory, const struct merge_inputs *inputs, 
                                ? -ENOMEM
                                : -EIO;
         }
-        if (rename(file, path) < 0) {
-                r = -errno;
-                unlink(file);
+        r = copy(file, path);
+        unlink(file);
+        if (r < 0)
                 return asprintf(ret_text, "%s: %s", path, strerror(-r)) < 0 ? -ENOMEM : -EIO;
-        }
         *ret_text = *said ? TAKE(said) : NULL;
         return 0;
 }
 
 int merge_coverage_combine(const struct merge_inputs *inputs, const char *path, char **ret_text)
 {
-        CLEANUP_FREE char *real = NULL, *directory = NULL;
-        int r = merge_output_resolve(path, &real);
+        CLEANUP_FREE char *directory = NULL;
+        int r;
 
         *ret_text = NULL;
-        if (r == 0 && asprintf(&directory, "%s.XXXXXX", real) < 0)
+        if (asprintf(&directory, "%s/schedctl.XXXXXX", merge_temporary_directory()) < 0) {
+                directory = NULL;
                 return -ENOMEM;
-        if (r == 0 && (!directory || !mkdtemp(directory)))
-                r = -errno;
-        if (r < 0 || !directory)
-                return asprintf(ret_text, "%s: %s", path, strerror(-r)) < 0 ? -ENOMEM : -EIO;
-        r = combine_in(directory, inputs, real, ret_text);
+        }
+        if (!mkdtemp(directory))
+                return asprintf(ret_text, "%s: %s", directory, strerror(errno)) < 0 ? -ENOMEM : -EIO;
+        r = combine_in(directory, inputs, path, ret_text);
         rmdir(directory);
         return r;
 }

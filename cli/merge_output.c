@@ -8,6 +8,10 @@
 
 #include "lib/util.h"
 
+#define OWN_FILES "/proc/self/fd"
+
+enum { NAMES_MAX = 100 }; /* that are tried */
+
 bool merge_output_is_stdout(const char *path)
 {
         return path && strcmp(path, "-") == 0;
@@ -77,21 +81,46 @@ static int set_mode(int fd, const char *path)
         return fchmod(fd, 0666 & ~mask) < 0 ? -errno : 0;
 }
 
-static int open_temporary(struct merge_output *output)
+/* One that nobody has to remove; -EOPNOTSUPP where the filesystem knows none. */
+static int open_unnamed(const char *directory)
 {
-        CLEANUP_CLOSE int fd = -1;
-        int r;
+        int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-        if (asprintf(&output->temporary, "%s.XXXXXX", output->path) < 0) {
-                output->temporary = NULL;
+        if (fd >= 0)
+                return fd;
+        return errno == EISDIR || errno == EINVAL || errno == ENOENT ? -EOPNOTSUPP : -errno;
+}
+
+static int open_named(const char *where, const char *what, char **ret_name)
+{
+        CLEANUP_FREE char *name = NULL;
+        int fd;
+
+        if (asprintf(&name, "%s%s.XXXXXX", where, what) < 0) {
+                name = NULL;
                 return -ENOMEM;
         }
-        fd = mkostemp(output->temporary, O_CLOEXEC);
-        if (fd < 0) {
-                r = -errno;
-                free(TAKE(output->temporary));
-                return r;
-        }
+        fd = mkostemp(name, O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        *ret_name = TAKE(name);
+        return fd;
+}
+
+static int open_temporary(struct merge_output *output)
+{
+        CLEANUP_FREE char *directory = directory_of(output->path);
+        CLEANUP_CLOSE int fd = -EOPNOTSUPP;
+        int r;
+
+        if (!directory)
+                return -ENOMEM;
+        if (access(OWN_FILES, X_OK) == 0)
+                fd = open_unnamed(directory);
+        if (fd == -EOPNOTSUPP)
+                fd = open_named(output->path, "", &output->temporary);
+        if (fd < 0)
+                return fd;
         r = set_mode(fd, output->path);
         if (r < 0)
                 return r;
@@ -129,7 +158,7 @@ static int close_file(struct merge_output *output)
         int failed = ferror(file);
 
         errno = 0;
-        if (failed && output->temporary) { /* what it was nobody has kept: one byte more, of what is given up, tells */
+        if (failed && output->path) { /* what it was nobody has kept: one byte more, of what is given up, tells */
                 clearerr(file);
                 fputc('\n', file);
         }
@@ -139,12 +168,36 @@ static int close_file(struct merge_output *output)
         return errno ? -errno : -EIO;
 }
 
+/* For the moment until it takes its place. */
+static int give_name(struct merge_output *output)
+{
+        char file[sizeof(OWN_FILES "/") + 3 * sizeof(int)];
+        int r = fflush(output->file) == EOF ? -errno : -EEXIST;
+
+        snprintf(file, sizeof(file), OWN_FILES "/%d", fileno(output->file));
+        for (unsigned i = 0; r == -EEXIST && i < NAMES_MAX; i++) {
+                CLEANUP_FREE char *name = NULL;
+
+                if (asprintf(&name, "%s.%d.%u", output->path, (int)getpid(), i) < 0) {
+                        name = NULL;
+                        return -ENOMEM;
+                }
+                r = linkat(AT_FDCWD, file, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+                if (r == 0)
+                        output->temporary = TAKE(name);
+        }
+        return r;
+}
+
 int merge_output_end(struct merge_output *output, int error)
 {
-        int r = close_file(output);
+        int r, named = 0;
 
+        if (output->path && !output->temporary && error == 0)
+                named = give_name(output);
+        r = close_file(output);
         if (r == 0)
-                r = error;
+                r = error ? error : named;
         if (r == 0 && output->temporary) {
                 if (rename(output->temporary, output->path) < 0)
                         r = -errno;
@@ -168,24 +221,28 @@ void merge_output_finish(struct merge_output *output)
 
 /* The spool */
 
-static int open_unnamed(const char *directory)
+static int open_nameless(const char *directory)
 {
-        CLEANUP_FREE char *path = NULL;
-        int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        CLEANUP_FREE char *name = NULL;
+        int fd = open_unnamed(directory);
 
-        if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT))
+        if (fd != -EOPNOTSUPP)
                 return fd;
-        if (asprintf(&path, "%s/schedctl.XXXXXX", directory) < 0)
-                return -1;
-        fd = mkostemp(path, O_CLOEXEC);
+        fd = open_named(directory, "/schedctl", &name);
         if (fd >= 0)
-                unlink(path);
+                unlink(name);
         return fd;
+}
+
+const char *merge_temporary_directory(void)
+{
+        const char *directory = getenv("TMPDIR");
+
+        return directory && *directory ? directory : P_tmpdir;
 }
 
 int merge_spool_open(const char *output, FILE **ret_spool)
 {
-        const char *temporary = getenv("TMPDIR");
         CLEANUP_FREE char *directory = NULL, *path = NULL;
         CLEANUP_CLOSE int fd = -1;
         int r;
@@ -196,13 +253,13 @@ int merge_spool_open(const char *output, FILE **ret_spool)
                         return r;
                 directory = directory_of(path);
         } else {
-                directory = strdup(temporary && *temporary ? temporary : P_tmpdir);
+                directory = strdup(merge_temporary_directory());
         }
         if (!directory)
                 return -ENOMEM;
-        fd = open_unnamed(directory);
+        fd = open_nameless(directory);
         if (fd < 0)
-                return -errno;
+                return fd;
         *ret_spool = fdopen(fd, "w+");
         if (!*ret_spool)
                 return -errno;

@@ -1,5 +1,6 @@
-/* A file that is written whole or not at all: into a temporary one beside it, which then takes its place. What is there
- * and no plain file (/dev/stdout, a FIFO) is written to directly, "-" is standard output. */
+/* A file that is written whole or not at all: into one that has no name, where the filesystem knows such (O_TMPFILE),
+ * or one beside it, which then takes its place. What is there and no plain file (/dev/stdout, a FIFO) is written to
+ * directly, "-" is standard output. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,8 +8,8 @@
 
 struct merge_output {
         FILE *file;
-        char *path;      /* that it gets; links to what is there are followed */
-        char *temporary; /* NULL: it is written directly */
+        char *path;      /* that it gets; links to what is there are followed. NULL: it is written directly */
+        char *temporary; /* its name until then; NULL: it has none */
 };
 
 /* A negative errno; the directory has to be there. */
@@ -26,6 +27,8 @@ bool merge_output_is_direct(const char *path);
 bool merge_output_is_same(const char *a, const char *b);
 /* What a path leads to in the end, if that is not there then in a directory that is. A negative errno. */
 int merge_output_resolve(const char *path, char **ret_path);
+/* $TMPDIR, or what stands for it. */
+const char *merge_temporary_directory(void);
 /* A file without a name to write and read, in the directory of the output or, where that is no file, in $TMPDIR. A
  * negative errno. */
 int merge_spool_open(const char *output, FILE **ret_spool);

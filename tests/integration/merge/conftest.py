@@ -84,6 +84,14 @@ class Place:
         found = self.tree(name).iter("testcase")
         return sorted((c.get("classname", ""), c.get("name", ""), outcome(c)) for c in found)
 
+    def knows_unnamed(self) -> bool:
+        """Whether files without a name can be made in it."""
+        try:
+            os.close(os.open(self.directory, os.O_TMPFILE | os.O_WRONLY))
+        except OSError:
+            return False
+        return True
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:

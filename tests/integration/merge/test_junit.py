@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import stat
 from pathlib import Path
 from xml.etree import ElementTree
@@ -299,6 +300,19 @@ def test_full_disk(place: Place) -> None:
     assert old.read_text() == "old"
     place.merge("--junit", "all.xml", "jest.xml")
     assert stat.S_IMODE(old.stat().st_mode) == 0o640
+    assert sorted(p.name for p in place.directory.iterdir()) == ["all.xml", "jest.xml"]
+
+
+def test_killed_while_it_writes(place: Place) -> None:
+    """By the kernel, for too large a file. Nothing of it is there."""
+    if not place.knows_unnamed():
+        pytest.skip("the filesystem knows no files without a name")
+    old = place.write("all.xml", "old")
+    size = (place.sample("jest")).stat().st_size // 1024
+    command = f'ulimit -f {size} && exec "$0" merge --junit all.xml jest.xml'
+    done = place.call("bash", "-c", command, BUILD / "cli" / "schedctl")
+    assert done.returncode == -signal.SIGXFSZ
+    assert old.read_text() == "old"
     assert sorted(p.name for p in place.directory.iterdir()) == ["all.xml", "jest.xml"]
 
 

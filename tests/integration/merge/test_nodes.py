@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,6 +312,17 @@ def test_coverage(covered: Place) -> None:
     assert joined == whole and len(whole) == 2
     assert {p.name: p.read_bytes() for p in (covered.directory / "nodes").iterdir()} == before
     assert not list(covered.directory.glob("joined.*"))
+
+
+def test_killed_while_coverage_combines(covered: Place, tmp_path: Path) -> None:
+    """Nothing is there that the next one would take for what a node has left."""
+    kills = covered.write("kills", "#!/bin/sh\nkill -KILL $PPID\n")
+    kills.chmod(0o755)
+    before = sorted(covered.directory.rglob("*"))
+    env = dict(PYTHON=str(kills), TMPDIR=str(tmp_path))
+    done = covered.schedctl("merge", "--coverage", "nodes/joined", "nodes", **env)
+    assert done.returncode == -signal.SIGKILL
+    assert sorted(covered.directory.rglob("*")) == before
 
 
 def test_coverage_that_is_damaged(covered: Place) -> None:
