@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/client.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 static const struct run_count table[] = {
@@ -71,13 +72,6 @@ static bool has_flag(const char *words, const char *flag)
         return false;
 }
 
-bool run_counts_may_put(const char *value)
-{
-        CLEANUP_JSON json_t *text = json_string(value);
-
-        return text;
-}
-
 /* Words that a flag was appended to stay as they are: whose the other words were is not known. */
 static bool is_left_alone(const struct run_count *count, const json_t *left_behind)
 {
@@ -87,7 +81,7 @@ static bool is_left_alone(const struct run_count *count, const json_t *left_behi
                 if (users_own(*other, left_behind))
                         return true;
         if (count->flag)
-                return words && (has_flag(words, count->flag) || !run_counts_may_put(words));
+                return words && (has_flag(words, count->flag) || !text_is_utf8(words));
         return users_own(count->variable, left_behind) != NULL;
 }
 

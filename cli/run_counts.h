@@ -38,9 +38,8 @@ void run_counts_finish(struct run_counts *counts);
 
 /* The whole table for so many CPUs, by this process's environment. `jobserver`: one is offered to COMMAND. -ENOMEM. */
 int run_counts_fill(struct run_counts *counts, unsigned n_cpus, bool jobserver);
-/* False: it is not UTF-8, and workers could not be told of it. Such a value is left as it is. */
-bool run_counts_may_put(const char *value);
-/* One variable more; in a worker it has another value, or is not there (NULL). -ENOMEM. */
+/* One variable more, whose value is UTF-8: workers are told of it. In a worker it has another value, or is not there
+ * (NULL). -ENOMEM. */
 int run_counts_put(struct run_counts *counts, const char *variable, const char *value, const char *in_worker);
 /* {variable: value}, RUN_COUNTS_WORKERS among them; NULL: no memory. */
 json_t *run_counts_environ(const struct run_counts *counts);

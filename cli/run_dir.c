@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/run_dir.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #define PREFIX "schedctl-"
@@ -95,7 +96,7 @@ int run_dir_create(char ret_path[static RUN_DIR_MAX], int *ret_held)
         int r = -ENOENT, held = -1;
         struct stat st;
 
-        if (runtime && *runtime == '/' && stat(runtime, &st) == 0 && st.st_uid == geteuid())
+        if (runtime && *runtime == '/' && text_is_utf8(runtime) && stat(runtime, &st) == 0 && st.st_uid == geteuid())
                 r = create_in(runtime, path, &held);
         if (r < 0)
                 r = create_in("/tmp", path, &held);

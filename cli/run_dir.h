@@ -1,5 +1,5 @@
 /* The run's private directory: its control socket and a directory of FIFOs per suite. In XDG_RUNTIME_DIR where that
- * is a directory of ours, else in /tmp. Mode 0700.
+ * is a directory of ours, and UTF-8 as what names it to pytest has to be, else in /tmp. Mode 0700.
  *
  * It is in use while a process holds it: has its file "held" open for writing, with a shared flock. One that nobody
  * holds any more, as the guardian and the engine were killed, is removed when the next run makes its own beside it.

@@ -12,6 +12,7 @@
 #include "cli/run_make.h"
 #include "cli/run_suite.h"
 #include "cli/run_tree.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #define TOKEN '+'
@@ -271,7 +272,7 @@ static const char *why_none(const struct run *run)
                 return "that of the make above is there";
         if (makeflags && run_make_has_jobs(makeflags))
                 return "MAKEFLAGS has a number of jobs already";
-        if (makeflags && !run_counts_may_put(makeflags))
+        if (makeflags && !text_is_utf8(makeflags))
                 return "MAKEFLAGS is not UTF-8";
         return NULL;
 }

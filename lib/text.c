@@ -1,6 +1,5 @@
 #include "lib/text.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,15 @@ static unsigned decode(const unsigned char *s, uint32_t *ret_character)
                 return 0;
         *ret_character = c;
         return n;
+}
+
+bool text_is_utf8(const char *text)
+{
+        unsigned n = 1;
+
+        for (uint32_t c; *text && n > 0; text += n)
+                n = decode((const unsigned char *)text, &c);
+        return n > 0;
 }
 
 static bool is_unsafe(uint32_t c)

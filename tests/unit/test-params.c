@@ -118,6 +118,14 @@ static void test_required(void)
         json_decref(null);
 }
 
+static void test_utf8(void)
+{
+        CHECK(text_is_utf8(""));
+        CHECK(text_is_utf8("/run/gr\xc3\xbc\xc3\x9f"));
+        CHECK(!text_is_utf8("\xff/run"));
+        CHECK(!text_is_utf8("/run/\xc3"));
+}
+
 static void check_escaped(const char *text, const char *expected)
 {
         char *escaped = text_escape(text);
@@ -167,6 +175,7 @@ int main(void)
         test_good();
         test_bad();
         test_required();
+        test_utf8();
         test_escape();
         test_fit();
         return 0;

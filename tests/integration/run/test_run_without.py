@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -29,6 +30,11 @@ def test_no_service(runs: Runs) -> None:
 @pytest.mark.parametrize("directory", ["/none", "/proc"])
 def test_no_runtime_directory(runs: Runs, directory: str) -> None:
     run_plain_suite(runs, XDG_RUNTIME_DIR=directory, TMPDIR=directory)
+
+
+def test_a_runtime_directory_that_is_no_text(runs: Runs) -> None:
+    with TemporaryDirectory(suffix=b"\xff") as directory:  # whose path is short enough for a run's
+        run_plain_suite(runs, XDG_RUNTIME_DIR=os.fsdecode(directory))
 
 
 def test_history_has_no_place(runs: Runs) -> None:
