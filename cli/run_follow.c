@@ -46,13 +46,16 @@ static bool any_active(const struct run *run)
         return false;
 }
 
-/* Without a suite nothing is known of the work, and so nothing is said of it. */
+/* Without a suite nothing is known of the work, and so nothing is said of it but, once, that what was said is over. */
 static void follow_work(struct run *run)
 {
         struct run_follow *f = &run->follow;
         uint64_t now = run_now(run);
 
         if (!any_active(run)) {
+                if (f->n_rates > 0)
+                        (void)run_lease_report(&run->lease, 0, 0);
+                f->n_rates = 0;
                 f->at = 0;
                 return;
         }

@@ -105,6 +105,25 @@ def test_work_is_reported_while_items_run(runs: Runs, service: Service) -> None:
     finish(run, 4)
 
 
+@needs_two_cpus
+def test_no_work_is_reported_behind_the_last_suite(runs: Runs, service: Service) -> None:
+    """COMMAND goes on, and nobody knows with what."""
+    here, go = Barrier(runs.directory / "here"), Barrier(runs.directory / "go")
+    (runs.directory / "test_items.py").write_text(ITEMS.format(n=2, held=2))
+    command = ["sh", "-c", '"$@"; read line', "sh", *pytest_command()]
+    run = runs.start("--max-workers", 2, "--", *command, stdin=subprocess.PIPE)
+    service.grant(CPUS)
+    here.wait()
+    here.wait()
+    while service.expect("Update", "workRate")["workRate"] == 0:
+        pass
+    go.release(2)
+    while service.expect("Update", "workRate")["workRate"] > 0:
+        pass
+    out, err = run.communicate("done\n", timeout=PATIENCE)
+    assert "2 passed" in out, out + err
+
+
 # Half of the work is done at once, as far as it tells; then it waits for a word.
 HALF = """
 reporter = Reporter()
