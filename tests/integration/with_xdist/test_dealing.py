@@ -28,13 +28,13 @@ SCOPED = """
 """
 # Each notes in the order in which it begins which worker it runs in. So many of the first as PAIRS
 # says go on by twos; those that WAIT names once the engine has sent what it is to send, and then
-# once the worker LATE has begun a test, or not before SLOW has had time to hear of it.
+# once the worker LATE has begun a test.
 NOTING = """
     import os, pytest, time
 
     NAMES = "a b c d e f g h".split()
     PAIRS = int(os.environ.get("PAIRS", 0))
-    WAIT, LATE, SLOW = (os.environ.get(name, "") for name in ("WAIT", "LATE", "SLOW"))
+    WAIT, LATE = os.environ.get("WAIT", ""), os.environ.get("LATE", "")
 
     def begun():
         with open(os.environ["NOTES"]) as file:
@@ -56,7 +56,17 @@ NOTING = """
         if name in WAIT:
             wait_until(lambda: os.path.exists("sent"))
             wait_until(lambda: not LATE or LATE in dict(begun()).values())
-        time.sleep(1 if name in WAIT and worker_id == SLOW else 0.03)
+        time.sleep(0.03)
+"""
+# In the controller: takes what the engine has sent for sent only once that is obeyed.
+OBEYING = """
+    from schedctl_pytest.xdist.scheduler import SchedctlScheduling as Scheduling
+
+    def retire(self, gateway, obey=Scheduling.retire):
+        obey(self, gateway)
+        open("sent", "w").close()
+
+    Scheduling.retire = retire
 """
 MIXED = """
     import os, pytest
@@ -90,7 +100,7 @@ def notes(dealt: Dealt, environ: Dict[str, str], **plan: Any) -> List[List[str]]
     """Name and worker of each test, in the order in which they began. environ: NOTING's."""
     path = dealt.suite.path / "notes"
     plan["environ"] = {"NOTES": str(path), **environ}
-    plan["sent"] = str(dealt.suite.path / "sent")
+    plan.setdefault("sent", str(dealt.suite.path / "sent"))
     ran = dealt.write(test_some=NOTING).auto(**plan)
     assert ran.status == 0 and "[100%]" in ran.out, ran.out + ran.err
     return [line.split() for line in path.read_text().splitlines()]
@@ -256,7 +266,8 @@ def test_nothing_to_run(dealt: Dealt, dist: str) -> None:
 
 
 def test_a_worker_ends_when_its_cpu_is_wanted(dealt: Dealt) -> None:
-    begun = notes(dealt, {"WAIT": "cdefgh", "SLOW": "gw1"}, end=[1, 1])
+    dealt.write(conftest=OBEYING)
+    begun = notes(dealt, {"WAIT": "cdefgh"}, end=[1, 1], sent="/dev/null")
     assert sorted(name for name, _ in begun) == list("abcdefgh")
     workers = [worker for _, worker in begun]
     assert workers.count("gw1") < 4
