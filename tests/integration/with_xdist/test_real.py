@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from contextlib import suppress
 from typing import Any, Dict, List
 
 import pytest
@@ -238,17 +237,16 @@ def test_a_dry_run_with_the_project_s_own_scheduler(sessions: Sessions) -> None:
     assert not sessions.notes.exists()
 
 
-def test_an_engine_that_is_killed(sessions: Sessions) -> None:
+@pytest.mark.parametrize("killed", ["guardian", "engine"])
+def test_an_engine_that_is_killed(sessions: Sessions, killed: str) -> None:
+    """The other one of the two clears up. That is the next run's where both are."""
     barriers = sessions.barriers()
     process = sessions.write(WAITING).start("-n", "auto", **paths(barriers))
     barriers["THERE"].wait()
-    engine = programs_below(process.pid, sessions.runs.program())
-    assert engine
-    for pid in engine:
-        with suppress(ProcessLookupError):  # with the one above it
-            os.kill(pid, signal.SIGKILL)
-    for pid in engine:
-        wait_gone(pid)
+    guardian, engine = programs_below(process.pid, sessions.runs.program())
+    os.kill(guardian if killed == "guardian" else engine, signal.SIGKILL)
+    wait_gone(guardian)
+    wait_gone(engine)
     barriers["GO"].release()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and "2 passed" in out
