@@ -12,7 +12,11 @@ from .engine import VERSION
 
 
 def of_session(config: Any, settings: Dict[str, Any]) -> Dict[str, Any]:
-    """settings: what the project's own file says."""
+    """settings: what the project's own file says. Nobody has asked for more workers than
+    pytest-xdist's --maxprocesses, whoever starts them."""
+    most = getattr(config.option, "maxprocesses", None) or 0
+    if most > 0:
+        settings = {**settings, "max_workers": min(most, settings.get("max_workers", most))}
     return {
         "version": VERSION,
         "pid": os.getpid(),

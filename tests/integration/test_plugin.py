@@ -132,6 +132,14 @@ def test_auto_means_our_workers(suite: Suite, choice: str) -> None:
     assert ran.event("suite")["start"] == "fork"
 
 
+def test_never_more_than_maxprocesses(suite: Suite) -> None:
+    xdist_installed()
+    suite.write(test_some=TWENTY)
+    (suite.path / "pytest.ini").write_text("[pytest]\n[schedctl]\nmax-workers = 3\n")
+    ran = suite.parallel("-n", "auto", "--maxprocesses", "2")
+    assert ran.event("hello")["settings"] == {"max_workers": 2}
+
+
 def test_auto_from_the_ini_file(suite: Suite) -> None:
     xdist_installed()
     (suite.path / "pytest.ini").write_text("[pytest]\naddopts = -n auto\n")

@@ -53,11 +53,7 @@ class Controller:
     def begin(self, asked: int) -> int:
         """asked: how many workers the user wants, 0: the engine is to say; returns how many there
         are to be. EngineGone where it has nothing for us."""
-        settings = of_project(self._config).hello
-        most = getattr(self._config.option, "maxprocesses", None)
-        if most and not asked:
-            settings = {**settings, "max_workers": min(most, settings.get("max_workers", most))}
-        words = hello.of_session(self._config, settings)
+        words = hello.of_session(self._config, of_project(self._config).hello)
         welcome = self._link.greet({**words, "xdist": asked})
         if "workers" not in welcome:
             raise EngineGone("this schedctl leaves pytest-xdist alone")
