@@ -141,7 +141,7 @@ static int run(char *const arguments[], char *const environment[], char **ret_te
         return r;
 }
 
-/* What it says of each file that went well nobody needs to read. */
+/* What it says of the files that went well, of each or, as newer ones do, of all in a line, nobody needs to read. */
 static void leave_out_progress(char *text)
 {
         char *to = text;
@@ -150,7 +150,7 @@ static void leave_out_progress(char *text)
                 size_t n = strcspn(line, "\n");
 
                 n += line[n] == '\n';
-                if (strncmp(line, "Combined data file", 18) != 0 && strncmp(line, "Skipping duplicate data", 23) != 0) {
+                if (strncmp(line, "Combined ", 9) != 0 && strncmp(line, "Skipping duplicate data", 23) != 0) {
                         memmove(to, line, n);
                         to += n;
                 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
+import shlex
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -323,6 +324,19 @@ def test_killed_while_coverage_combines(covered: Place, tmp_path: Path) -> None:
     done = covered.schedctl("merge", "--coverage", "nodes/joined", "nodes", **env)
     assert done.returncode == -signal.SIGKILL
     assert sorted(covered.directory.rglob("*")) == before
+
+
+def test_what_coverage_says(covered: Place) -> None:
+    """Newer ones sum up what each of the older ones' lines says; a warning is somebody's matter."""
+    said = ["Combined data file nodes/.coverage.0", "Skipping duplicate data nodes/.coverage.1"]
+    said += ["CoverageWarning: something is odd", "Combined 2 files, skipped 1"]
+    words = " ".join(shlex.quote(line) for line in said)
+    script = f"#!/bin/sh\nprintf '%s\\n' {words}\nexec {sys.executable} \"$@\"\n"
+    python = covered.write("python", script)
+    python.chmod(0o755)
+    done = covered.schedctl("merge", "--coverage", "joined", "nodes", PYTHON=str(python))
+    assert (done.returncode, done.stdout) == (0, "joined: 3 data files\n"), done
+    assert done.stderr == "schedctl merge: CoverageWarning: something is odd\n"
 
 
 def test_coverage_that_is_damaged(covered: Place) -> None:
