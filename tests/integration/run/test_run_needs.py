@@ -94,6 +94,7 @@ def test_tests_known_to_wait_start_at_once(scripts: Scripts) -> None:
 
 
 @pytest.mark.idle
+@needs_two_cpus
 @pytest.mark.parametrize("most", [N_CPUS, N_CPUS + 3])
 def test_never_more_than_allowed(runs: Runs, most: int) -> None:
     """As many come as may; while they wait nobody else does."""
