@@ -86,14 +86,14 @@ def test_status_verbose_and_reload(real: None, schedctl: Schedctl) -> None:
 
 
 def test_top(run: "subprocess.Popen[bytes]", schedctl: Schedctl, terminal: OpenTerminal) -> None:
-    wait_for(schedctl, lambda lease: lease["pus"] != [])
+    held = wait_for(schedctl, lambda lease: lease["pus"] != [])["pus"][0]
     t = terminal("top")
-    t.wait_for("[0A")
+    t.wait_for(f"{held}A")
     t.wait_for("a cat")
     t.press("p")
     t.wait_for("paused")
     t.press("p")
-    t.wait_for(lambda text: "[0A" in text and "paused" not in text)
+    t.wait_for(lambda text: f"{held}A" in text and "paused" not in text)
     t.press("-")
     t.wait_for(" batch ")
     t.press("q")
