@@ -125,14 +125,23 @@ static bool counts(const struct alloc *a, const struct alloc_solution *s, size_t
         return s->plans[index].batch == batch && takes_part(a, s, index);
 }
 
-/* What the lease may have of a kind, as its part before any fitting; returns whether it has takes of the class. */
+/* What the lease takes and can have soon. What waits for the budget is chosen anew each time, and would bring the parts
+ * of what stays to and fro. */
+static struct cpuset counted(const struct alloc_solution *s, size_t index)
+{
+        return cpuset_andnot(&s->match.takes[index], &s->later);
+}
+
+/* What the lease may have of a kind, as its part before any fitting. */
 static void begin_parts(const struct alloc *a, struct alloc_solution *s, size_t index, double *column)
 {
+        struct cpuset all = counted(s, index);
+
         for (unsigned k = 0; k < a->machine.n_kinds; k++) {
                 struct cpuset may = cpuset_and(&s->match.may[index], &a->kinds[k]);
-                struct cpuset takes = cpuset_and(&s->match.takes[index], &a->kinds[k]);
+                struct cpuset takes = cpuset_and(&all, &a->kinds[k]);
 
-                s->plans[index].excess[k] = cpuset_is_empty(&may) ? 0 : cpuset_count(&s->match.takes[index]);
+                s->plans[index].excess[k] = cpuset_is_empty(&may) ? 0 : cpuset_count(&all);
                 column[k] += cpuset_count(&takes);
         }
 }
@@ -157,7 +166,8 @@ static double fit_rows(const struct alloc *a, struct alloc_solution *s, bool bat
         double worst = 0;
 
         for (size_t i = 0; i < a->n_leases; i++) {
-                double *part = s->plans[i].excess, sum = 0, due = cpuset_count(&s->match.takes[i]);
+                struct cpuset takes = counted(s, i);
+                double *part = s->plans[i].excess, sum = 0, due = cpuset_count(&takes);
 
                 if (!counts(a, s, i, batch))
                         continue;
@@ -188,8 +198,9 @@ static size_t find_excess(const struct alloc *a, struct alloc_solution *s, bool 
         }
         for (size_t i = 0; i < a->n_leases; i++)
                 for (unsigned k = 0; k < a->machine.n_kinds && counts(a, s, i, batch); k++) {
-                        struct cpuset takes = cpuset_and(&s->match.takes[i], &a->kinds[k]);
+                        struct cpuset takes = counted(s, i);
 
+                        cpuset_restrict(&takes, &a->kinds[k]);
                         s->plans[i].excess[k] = cpuset_count(&takes) - s->plans[i].excess[k];
                 }
         return n;

@@ -15,9 +15,12 @@ unsigned rng_below(struct rng *r, unsigned n)
         return (unsigned)(rng_next(r) % n);
 }
 
+enum { LARGE_HYBRID = 24 };
+
 static struct machine_pu pu_of(enum world_shape shape, unsigned n_pus, unsigned os)
 {
         bool slow = shape == WORLD_HYBRID && os >= n_pus / 2;
+        bool slowest = slow && n_pus >= LARGE_HYBRID && os >= n_pus - n_pus / 4;
         bool second = shape == WORLD_SOCKETS && os >= n_pus / 2;
         struct machine_pu pu = {.os = os, .core = os / 2, .smt_rank = os % 2};
 
@@ -25,7 +28,7 @@ static struct machine_pu pu_of(enum world_shape shape, unsigned n_pus, unsigned 
                 pu.core = os;
                 pu.smt_rank = 0;
         }
-        pu.kind = slow;
+        pu.kind = slow + slowest;
         pu.package = pu.node = pu.cache = second;
         return pu;
 }
@@ -56,7 +59,8 @@ static void close_ranks(struct machine_pu *pus, unsigned n)
 
 struct machine world_machine(enum world_shape shape, unsigned n_pus, const struct cpuset *offline)
 {
-        struct machine_kind kinds[2] = {{.name = "P", .speed = 1}, {.name = "E", .speed = 0.6}};
+        struct machine_kind kinds[] = {
+                {.name = "P", .speed = 1}, {.name = "E", .speed = 0.6}, {.name = "LP-E", .speed = 0.3}};
         struct machine_pu *pus = calloc(n_pus, sizeof(*pus));
         struct machine machine;
         unsigned n = 0, n_kinds = 1;
@@ -73,8 +77,8 @@ struct machine world_machine(enum world_shape shape, unsigned n_pus, const struc
         close_holes(pus, n, offsetof(struct machine_pu, cache));
         close_ranks(pus, n);
         for (unsigned i = 0; i < n; i++)
-                if (pus[i].kind > 0)
-                        n_kinds = 2;
+                if (pus[i].kind >= n_kinds)
+                        n_kinds = pus[i].kind + 1;
         if (machine_init(pus, n, kinds, n_kinds, &machine) < 0)
                 abort();
         return machine;

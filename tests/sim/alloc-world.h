@@ -15,7 +15,7 @@ unsigned rng_below(struct rng *r, unsigned n);
 enum world_shape {
         WORLD_PLAIN,   /* cores without SMT */
         WORLD_SMT,     /* two PUs a core */
-        WORLD_HYBRID,  /* half of the PUs on fast SMT cores, half on slower cores */
+        WORLD_HYBRID,  /* half of the PUs on fast SMT cores, half on slower ones, of many some yet slower */
         WORLD_SOCKETS, /* SMT in two packages with a node and a cache each */
         WORLD_SHAPES,
 };
