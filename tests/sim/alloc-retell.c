@@ -165,13 +165,14 @@ static size_t next_expecting(const struct history *h)
         return found;
 }
 
-/* Whether the lease is to have ended when an estimate says `until`, which may be off by an eighth. */
+/* Whether the lease is to have ended when an estimate says `until`: what was told stays while what is found differs by
+ * less than an eighth of the time that this is away. */
 static bool ends_by(const struct alloc_lease_view *v, uint64_t now, uint64_t until)
 {
         uint64_t ends_at = v->request->ends_at;
 
         return ends_at > 0 && !v->request->paused && !cpuset_is_empty(&v->grant->pus) &&
-               ends_at <= until + (until - now) / 8 + 1000000;
+               ends_at <= until + (ends_at - now) / 8 + 1000000;
 }
 
 /* The lease that is the next to end by then, but for the one that waits. */
