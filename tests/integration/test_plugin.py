@@ -294,6 +294,18 @@ def test_exit_by_a_test_ends_the_session(suite: Suite, start: str) -> None:
     assert "enough" in ran.out
 
 
+def test_what_ran_before_an_interrupt_is_measured(suite: Suite, start: str) -> None:
+    tests = """
+        def test_one(): pass
+        def test_two(): pass
+        def test_interrupts(): raise KeyboardInterrupt
+        def test_never(): pass
+    """
+    ran = suite.write(test_some=tests).parallel(start=start, w=1)
+    assert ran.status == 2
+    assert [record["arg"] for record in ran.events if record.get("record") == "done"] == [0, 1]
+
+
 def test_large_reports(suite: Suite, start: str) -> None:
     tests = """
         def test_large():

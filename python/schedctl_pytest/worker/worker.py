@@ -156,6 +156,7 @@ class Worker:
             what = raised.data_of(error)
             self.channel.send(relay.encode((relay.STOP, "raised", what, self._running)))
             self._teardown(None)
+            self._records.flush()
         except deal.Cut:
             return self.leave_cut()
         except (deal.Closed, Exception, pytest.fail.Exception):
