@@ -313,7 +313,7 @@ def test_a_further_worker_that_cannot_be_had(dealt: Dealt, way: str) -> None:
     path = dealt.suite.path / "notes"
     seconds = {f"test_one[{name}]": 90 for name in "abcdefgh"}  # so that it is worth it
     environ = {"NOTES": str(path), "WAIT": "cdefgh", "LATE": "gw1"}
-    plan = {"workers": 1, "more": [3, 1], "seconds": seconds, "environ": environ}
+    plan: Dict[str, Any] = {"workers": 1, "more": [3, 1], "seconds": seconds, "environ": environ}
     ran = dealt.write(test_some=NOTING).auto(**plan, sent=str(dealt.suite.path / "sent"))
     assert ran.status == 0 and ran.summary() == "8 passed", ran.out + ran.err
     assert ran.err == "schedctl: no further worker: [Errno 11] no more of it\n"
