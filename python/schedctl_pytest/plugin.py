@@ -67,9 +67,11 @@ else:
         """In a worker of pytest-xdist, whose controller has an engine; without asking config, where
         others' asking is heard of."""
         if "SCHEDCTL_INSIDE" in os.environ and "workerinput" in vars(config):
+            from .suite import marks
             from .xdist import setups
 
             if setups.KEY in config.workerinput:
+                marks.register(config)
                 setups.measure(config)
 
     @hookimpl(tryfirst=True, optionalhook=True)  # type: ignore

@@ -141,6 +141,18 @@ def test_workers_are_pinned_and_have_a_slot(each_version: Dealt) -> None:
     assert (ran.status, ran.err) == (0, ""), ran.out
 
 
+def test_workers_know_the_mark(dealt: Dealt) -> None:
+    """They are who collects."""
+    tests = """
+        import pytest
+
+        @pytest.mark.schedctl(cpus=2)
+        def test_marked(): pass
+    """
+    ran = dealt.write(test_some=tests).auto("--strict-markers")
+    assert (ran.status, ran.err) == (0, ""), ran.out
+
+
 def test_nothing_of_it_stays(dealt: Dealt) -> None:
     """A script may have sessions one after the other."""
     dealt.write(
