@@ -91,7 +91,8 @@ def test_a_plain_command_follows_both_ways(runs: Runs, service: Service) -> None
     assert run.returncode == 0
 
 
-# Each says that it is there, starts a process, notes where both are when it has waited for a word.
+# Each says that it is there, starts a process, notes where both are when there was a word for it. It
+# computes until then: who waits gets company on the same CPU.
 ITEMS = """
 import os, subprocess, pytest
 @pytest.mark.parametrize("n", range(6))
@@ -99,8 +100,9 @@ def test_item(n):
     with subprocess.Popen(["sleep", "1000"]) as child:
         with open("here", "w") as file:
             file.write("x")
-        with open("go", "rb", buffering=0) as file:
-            file.read(1)
+        with open(os.open("go", os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+            while file.read(1) is None:
+                pass
         with open("seen", "a") as file:
             print(*(min(os.sched_getaffinity(pid)) for pid in (0, child.pid)), file=file)
         child.kill()
