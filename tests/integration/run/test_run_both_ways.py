@@ -91,8 +91,8 @@ def test_a_plain_command_follows_both_ways(runs: Runs, service: Service) -> None
     assert run.returncode == 0
 
 
-# Each says that it is there, starts a process, notes where both are when there was a word for it. It
-# computes until then: who waits gets company on the same CPU.
+# Each says that it is there, starts a process, notes where both are when there was a word for it.
+# It computes until then: who waits gets company on the same CPU.
 ITEMS = """
 import os, subprocess, pytest
 @pytest.mark.parametrize("n", range(6))

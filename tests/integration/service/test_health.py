@@ -76,7 +76,7 @@ def test_status_line_leaves_out_what_passes(service: Service) -> None:
 
 @pytest.fixture
 def manager(service: Service, rundir: Path) -> Iterator[socket.socket]:
-    """That of a service which has taken the other's place: what it does not read fills its queue."""
+    """That of a service in the other's place: what it does not read fills its queue."""
     service.end()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, ExitStack() as stack:
         manager.settimeout(PATIENCE)
