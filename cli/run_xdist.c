@@ -130,6 +130,7 @@ static int answer(struct run_suite *s, uint32_t number)
 static int let_begin(struct run_suite *s, uint32_t number)
 {
         s->workers[number].state = RUN_WORKER_READY;
+        run_suite_wait_from_now(s, &s->workers[number], run_now(s->run));
         if (s->xdist->planned)
                 run_measure_ready(&s->measure, run_now(s->run), number);
         return answer(s, number);

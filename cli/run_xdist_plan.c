@@ -205,6 +205,8 @@ static int note_item(struct run_suite *s, uint64_t now, const struct run_xdist_i
         w = &s->workers[item->worker];
         stopped = take_off_pause(w, &record.wall);
         w->busy += record.wall;
+        if (record.cpu >= 0)
+                record.wall = run_suite_alone(s, w, now, &record);
         run_measure_record(&s->measure, now, &record, w->speed > 0 ? w->speed : 1);
         s->measure.items[record.arg].stopped = stopped;
         return 0;

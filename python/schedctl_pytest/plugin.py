@@ -68,11 +68,11 @@ else:
         others' asking is heard of."""
         if "SCHEDCTL_INSIDE" in os.environ and "workerinput" in vars(config):
             from .suite import marks
-            from .xdist import setups
+            from .xdist import measured
 
-            if setups.KEY in config.workerinput:
+            if measured.KEY in config.workerinput:
                 marks.register(config)
-                setups.measure(config)
+                measured.measure(config)
 
     @hookimpl(tryfirst=True, optionalhook=True)  # type: ignore
     def pytest_xdist_auto_num_workers(config):

@@ -15,7 +15,7 @@ from .. import compat, hello, outcomes
 from ..engine import Engine, EngineGone
 from ..suite import shard
 from ..suite.settings import of_project
-from . import grow, scopes, setups
+from . import grow, measured, scopes
 from .deal import Unit
 from .gateway import pid_of, with_environ
 from .link import Link, Message
@@ -148,7 +148,7 @@ class Controller:
     @compat.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         slot = self._slots.get(node.gateway.id)
-        node.workerinput[setups.KEY] = True
+        node.workerinput[measured.KEY] = True
         self._environ = {} if slot is None else {"SCHEDCTL_SLOT": str(slot)}
         if slot is not None:
             node.workerinput["schedctl_slot"] = slot
@@ -234,9 +234,9 @@ class Controller:
 
     @compat.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        node, took = getattr(report, "node", None), setups.take(report)
+        node, found = getattr(report, "node", None), measured.take(report)
         if node is not None and number(node.gateway) in self._there:
-            self._seconds.report(report, took)
+            self._seconds.report(report, found)
 
     @compat.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:

@@ -1,23 +1,28 @@
-"""How long items took: the sum of what their reports say, less what they set up for others."""
+"""What items took: the sum of what their reports say, less what they set up for others."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .setups import Setups
+from .measured import Measured, is_last
 
 _BATCH = 200
 _APART = 0.2  # seconds
 
-Row = Tuple[int, int, float]
+Row = Tuple[float, ...]  # item, worker, seconds, and CPU seconds if they are known
 Setup = Tuple[str, int, float]
 
 
 class _Item:
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.cpu: Optional[float] = None
         self.is_over = False  # unless it is run again
+
+    def row(self) -> Tuple[float, ...]:
+        seconds = max(0.0, self.seconds)
+        return (seconds,) if self.cpu is None else (seconds, self.cpu)
 
 
 class Seconds:
@@ -30,26 +35,28 @@ class Seconds:
         self._setups: List[Setup] = []
         self._told = float("-inf")  # the first is told at once
 
-    def report(self, report: Any, setups: Setups) -> None:
+    def report(self, report: Any, measured: Measured) -> None:
         """A phase of an item; pytest-xdist notes which item and worker it is of. A subtest's is
         part of one."""
         worker = number(report.node.gateway)
-        self._setups += [(name, worker, seconds) for name, seconds in setups.items()]
+        self._setups += [(name, worker, seconds) for name, seconds in measured.setups.items()]
         index = getattr(report, "item_index", None)
         if index is None:
             return
         of_item = self._open.setdefault(report.nodeid, {})
         item = of_item.setdefault((index, worker), _Item())
-        item.seconds -= sum(setups.values())
+        item.seconds -= sum(measured.setups.values())
+        if measured.cpu is not None:
+            item.cpu = (item.cpu or 0.0) + measured.cpu
         if not hasattr(report, "context"):
             item.seconds += getattr(report, "duration", 0.0) or 0.0
-            item.is_over = report.when == "teardown"
+            item.is_over = is_last(report)
 
     def finish(self, nodeid: str) -> None:
         """Nobody says in which worker: with --dist each the item may still run in another."""
         of_item = self._open.get(nodeid, {})
         for key in [key for key, item in of_item.items() if item.is_over]:
-            self._done.append((*key, max(0.0, of_item.pop(key).seconds)))
+            self._done.append((*key, *of_item.pop(key).row()))
         if not of_item:
             self._open.pop(nodeid, None)
         if len(self._done) >= _BATCH or time.monotonic() - self._told >= _APART:

@@ -143,7 +143,7 @@ controller = Controller(2)
 controller.node(0)
 print(json.dumps(controller.plan({ITEMS})))
 setups = [["a.py::A", 0, 0.125], ["", 0, 0.25], ["c.py", 0, 9]]
-controller.ran([0, 0, 0.5], [1, 0, 2.0, 1.0], setups=setups)
+controller.ran([0, 0, 0.5], [1, 0, 2.0, 2.0], setups=setups)
 controller.ran([2, 0, 1.0], [3, 0, 4.0])
 controller.finish()
 """
@@ -161,7 +161,25 @@ controller.finish()
         ("b.py", "", -1),
     ]
     # What nobody measured is no wait.
-    assert scripts.ask("SELECT cpu FROM item ORDER BY position") == [(-1,), (1.0,), (-1,), (-1,)]
+    assert scripts.ask("SELECT cpu FROM item ORDER BY position") == [(-1,), (2.0,), (-1,), (-1,)]
+
+
+def test_waiting_for_a_cpu_is_not_the_item_s(scripts: Scripts) -> None:
+    """Of two workers a CPU each gets half of one. These are on another machine, as far as anybody
+    can see: of others the kernel knows better."""
+    scripts.play(
+        f"""
+controller = Controller({2 * len(CPUS)})
+for number in range({2 * len(CPUS)}):
+    controller.send("node", worker=number, pid=1)
+    controller.receive("pinned")
+controller.plan(["a", "b"])
+controller.ran([0, 0, 2.0, 1.0])
+controller.ran([1, 0, 2.0])
+controller.finish()
+"""
+    )
+    assert scripts.history() == {"a": pytest.approx(1), "b": 2}
 
 
 def test_our_own_workers_and_xdist_share_history(scripts: Scripts) -> None:

@@ -92,7 +92,7 @@ def test_what_is_set_up_for_others_is_told_apart(each_version: Dealt) -> None:
         test_some=SETTING_UP,
         conftest="""
             def pytest_runtest_logreport(report):
-                assert "schedctl_setups" not in vars(report) or not hasattr(report, "node")
+                assert "schedctl_measured" not in vars(report) or not hasattr(report, "node")
         """,
     )
     ran = each_version.auto(workers=1)
@@ -108,18 +108,55 @@ def test_what_is_set_up_for_others_is_told_apart(each_version: Dealt) -> None:
 
 def test_items_are_without_what_they_set_up_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(plugin_path())
+    from schedctl_pytest.xdist.measured import Measured
     from schedctl_pytest.xdist.seconds import Seconds
 
     told: List[Dict[str, Any]] = []
     seconds = Seconds(lambda **what: told.append(what))
     worker = SimpleNamespace(gateway=SimpleNamespace(id="gw3"))
-    phases: List[Any] = [("setup", 2.0, {"": 0.5, "a.py": 1.25}), ("call", 0.5, {})]
-    for when, duration, setups in [*phases, ("teardown", 0.125, {})]:
+    phases: List[Any] = [
+        ("setup", 2.0, Measured({"": 0.5, "a.py": 1.25}, None)),
+        ("call", 0.5, Measured({}, None)),
+        ("teardown", 0.125, Measured({}, 0.25)),
+    ]
+    for when, duration, measured in phases:
         phase = {"nodeid": "a.py::test", "item_index": 7, "node": worker}
-        seconds.report(SimpleNamespace(when=when, duration=duration, **phase), setups)
+        seconds.report(SimpleNamespace(when=when, duration=duration, **phase), measured)
     seconds.finish("a.py::test")
     seconds.flush()
-    assert told == [{"items": [(7, 3, 0.875)], "setups": [("", 3, 0.5), ("a.py", 3, 1.25)]}]
+    setups = [("", 3, 0.5), ("a.py", 3, 1.25)]
+    assert told == [{"items": [(7, 3, 0.875, 0.25)], "setups": setups}]
+
+
+def test_what_items_compute_is_told(dealt: Dealt) -> None:
+    """By itself: neither what loading their module did nor their fixtures for others are in it."""
+    dealt.write(
+        test_some="""
+            import pytest, time
+
+            def compute(seconds):
+                end = time.process_time() + seconds
+                while time.process_time() < end:
+                    pass
+
+            compute(0.5)
+
+            @pytest.fixture(scope="module")
+            def dear():
+                compute(0.5)
+
+            @pytest.fixture
+            def own():
+                compute(0.1)
+
+            def test_one(dear, own): compute(0.1)
+            def test_two(): pass
+        """
+    )
+    ran = dealt.auto(workers=1)
+    assert (ran.status, ran.err) == (0, "")
+    one, two = sorted(row for message in heard(ran, "ran") for row in message["items"])
+    assert 0.19 <= one[3] < 0.5 and two[3] < 0.5
 
 
 def test_the_controller_and_its_workers_are_as_nice_as_the_lease(dealt: Dealt) -> None:

@@ -152,6 +152,12 @@ def test_set_ups_are_remembered(sessions: Sessions) -> None:
     assert groups["test_some.py"] >= 0.1
 
 
+def test_sleeping_is_remembered_as_such(sessions: Sessions) -> None:
+    sessions.write("import time\n\ndef test_sleeps():\n    time.sleep(1)\n").run("-n", "auto")
+    (item,) = sessions.known()["items"]
+    assert 0 <= item["cpu"] < 0.5
+
+
 def test_each_worker_has_a_cpu_and_a_slot(sessions: Sessions) -> None:
     sessions.write(NOTING).run("-n", "auto")
     places = {worker: (pus, slot) for _, worker, pus, slot in sessions.noted()}
