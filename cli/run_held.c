@@ -112,8 +112,10 @@ static void pause_run(struct run *run)
 
         run_pause_begin(run);
         held = run->lease.pus;
-        if (run->pause.on && !cpuset_is_empty(&held))
+        if (run->pause.on && !cpuset_is_empty(&held)) {
+                run->pause.held = held;
                 (void)run_lease_return(&run->lease, &held);
+        }
         run_usable_changed(run);
 }
 
@@ -156,7 +158,10 @@ static void follow_connection(struct run *run)
                              : "another service is there; the CPUs held were claimed from it");
         run->lease_lost = lost;
         if (lost && run->pause.on) {
+                if (cpuset_is_empty(&run->lease.kept))
+                        run_lease_take_back(&run->lease, &run->pause.held);
                 run_pause_wake_suites(run);
+                run_share(run);
                 run_pause_end(run);
         }
 }

@@ -242,6 +242,18 @@ static void drop(struct run_lease *l, const struct cpuset *pus)
                 l->wanted_by = 0;
 }
 
+void run_lease_take_back(struct run_lease *l, const struct cpuset *pus)
+{
+        unsigned list[CPUSET_MAX];
+        size_t n = list_pus(pus, list);
+
+        if (copy_numbers(list, n, &l->order, &l->n_order) < 0)
+                return;
+        l->pus = l->kept = *pus;
+        l->wanted = (struct cpuset){0};
+        l->wanted_by = 0;
+}
+
 typedef int (*tell_return)(struct schedctl_lease *, const unsigned *, size_t);
 
 static int give(struct run_lease *l, const struct cpuset *pus, tell_return tell, struct cpuset *said,

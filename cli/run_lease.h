@@ -65,6 +65,8 @@ const char *run_lease_reason(const struct run_lease *lease);
 /* Gives PUs back, or says that they cannot be pinned to. They are held no more. */
 int run_lease_return(struct run_lease *lease, const struct cpuset *pus);
 int run_lease_refuse(struct run_lease *lease, const struct cpuset *pus);
+/* The service is gone and nothing is held: what was given back is held again, until there is another service. */
+void run_lease_take_back(struct run_lease *lease, const struct cpuset *pus);
 /* Gives PUs back for good: the lease's max falls to what is left, so that they are not lent to it again. */
 int run_lease_lower(struct run_lease *lease, const struct cpuset *pus);
 /* The most that are to be lent to it from now on. */

@@ -25,9 +25,10 @@ enum {
 /* All zero: not paused. */
 struct run_pause {
         bool on;
-        bool refused; /* the user ends the run: no pause any more */
-        uint64_t at;  /* µs of the run's clock: where it stands */
-        uint64_t sum; /* µs of all pauses that are over: how far the run's clock is behind */
+        bool refused;       /* the user ends the run: no pause any more */
+        uint64_t at;        /* µs of the run's clock: where it stands */
+        uint64_t sum;       /* µs of all pauses that are over: how far the run's clock is behind */
+        struct cpuset held; /* before: what it gave back */
         struct run_pids stopped;
         uv_timer_t timer;
 };

@@ -149,6 +149,19 @@ def test_it_goes_on_where_the_service_is_gone(runs: Runs, service: Service) -> N
     assert run.returncode == 0
 
 
+def test_a_suite_begins_where_the_service_has_gone(runs: Runs, service: Service) -> None:
+    """It gave all its CPUs back, and there is nobody to lend it others."""
+    (runs.directory / "test_two.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    run = start_up(runs, service, "sh", "-c", f"{UP}; {' '.join(pytest_command())}")
+    service.pause(CPUS)
+    service.close()
+    assert run.stderr
+    assert [run.stderr.readline(), run.stderr.readline()] == [PAUSED, GOES_ON]
+    out, err = run.communicate("done\n", timeout=PATIENCE)
+    assert "2 passed" in out, out + err
+    assert err.startswith("schedctl: 2 tests on "), err
+
+
 # Each says that it has begun, and waits for a word.
 ITEMS = """
 import pytest
