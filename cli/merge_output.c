@@ -229,7 +229,7 @@ static int open_nameless(const char *directory)
         if (fd != -EOPNOTSUPP)
                 return fd;
         fd = open_named(directory, "/schedctl", &name);
-        if (fd >= 0)
+        if (name)
                 unlink(name);
         return fd;
 }
