@@ -156,7 +156,20 @@ def test_what_items_compute_is_told(dealt: Dealt) -> None:
     ran = dealt.auto(workers=1)
     assert (ran.status, ran.err) == (0, "")
     one, two = sorted(row for message in heard(ran, "ran") for row in message["items"])
-    assert 0.19 <= one[3] < 0.5 and two[3] < 0.5
+    assert 0.19 <= one[3] < 0.5 and all(cpu < 0.5 for cpu in two[3:])
+
+
+def test_of_short_items_nobody_asks_what_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telling it would take longer than they do."""
+    monkeypatch.syspath_prepend(plugin_path())
+    from schedctl_pytest.xdist.measured import Worker, take
+
+    worker = Worker()
+    for seconds, asked in (0.001, False), (1.0, True), (0.001, False):
+        reports = [SimpleNamespace(when=when, duration=seconds) for when in ("call", "teardown")]
+        for report in reports:
+            worker.pytest_runtest_logreport(report)
+        assert [take(report).cpu is not None for report in reports] == [False, asked]
 
 
 def test_the_controller_and_its_workers_are_as_nice_as_the_lease(dealt: Dealt) -> None:

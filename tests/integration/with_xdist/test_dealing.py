@@ -189,7 +189,7 @@ def test_what_an_item_took_has_its_subtests_in_it(dealt: Dealt) -> None:
     path = dealt.suite.path / "notes"
     ran = dealt.auto(environ={"NOTES": str(path)})
     assert ran.status == 0, ran.out + ran.err
-    ((_, _, seconds, _),) = ran.event("ran")["items"]
+    ((_, _, seconds, *_),) = ran.event("ran")["items"]
     own = sum(map(float, path.read_text().split()))
     assert 0 < seconds < own + 0.05  # less than the subtest besides
 
