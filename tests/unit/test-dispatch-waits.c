@@ -40,39 +40,54 @@ struct crew {
         bool busy[MORE];
 };
 
+/* What the actions say that the worker gets; DISPATCH_NONE: nothing. */
+static uint32_t what_gets(const struct scene *s, uint32_t w)
+{
+        char got[32];
+        const char *at;
+
+        snprintf(got, sizeof(got), "w%u gets ", w);
+        at = strstr(s->trace, got);
+        return at ? (uint32_t)strtoul(at + strlen(got), NULL, 10) : DISPATCH_NONE;
+}
+
 /* Starts, and what the workers get, as actions say; what is sent is begun. */
 static void carry_on(struct scene *s, struct crew *crew)
 {
         for (uint32_t grown = count(s, "start w"); crew->n < grown; crew->n++)
                 event(s, DISPATCH_READY, crew->n, 0);
         for (uint32_t w = 0; w < crew->n; w++) {
-                char got[32];
-                const char *at;
+                uint32_t item = crew->busy[w] ? DISPATCH_NONE : what_gets(s, w);
 
-                snprintf(got, sizeof(got), "w%u gets ", w);
-                at = crew->busy[w] ? NULL : strstr(s->trace, got);
-                if (!at)
+                if (item == DISPATCH_NONE)
                         continue;
                 crew->busy[w] = true;
-                event(s, DISPATCH_STARTED, w, (uint32_t)strtoul(at + strlen(got), NULL, 10));
+                event(s, DISPATCH_STARTED, w, item);
         }
 }
 
-/* History says that they sleep: as many workers as items, at once, and nobody is looked at. */
-static void test_history(void)
+/* History says that they sleep. */
+static void open_sleepers(struct scene *s, double seconds)
 {
         static struct dispatch_item items[MANY];
+
+        for (uint32_t i = 0; i < MANY; i++)
+                items[i] = (struct dispatch_item)WAITS(seconds, 0.99);
+        scene_open(s, &(struct dispatch_params){.items = items,
+                                                .n_items = MANY,
+                                                .max_workers = 64,
+                                                .extra_workers = 64,
+                                                .default_seconds = 0.1,
+                                                .start_cost = 0.1});
+}
+
+/* As many workers as items, at once, and nobody is looked at. */
+static void test_history(void)
+{
         struct crew crew = {0};
         struct scene s;
 
-        for (uint32_t i = 0; i < MANY; i++)
-                items[i] = (struct dispatch_item)WAITS(5, 0.99);
-        scene_open(&s, &(struct dispatch_params){.items = items,
-                                                 .n_items = MANY,
-                                                 .max_workers = 64,
-                                                 .extra_workers = 64,
-                                                 .default_seconds = 0.1,
-                                                 .start_cost = 0.1});
+        open_sleepers(&s, 5);
         CHECK(dispatch_next_sample(s.d) == DISPATCH_NEVER);
         pus(&s, two_pus, 2);
         CHECK_INT(count(&s, "start w"), MANY);
@@ -257,13 +272,10 @@ static void test_slow_pu(void)
 static void take(struct scene *s, uint32_t next[2])
 {
         for (uint32_t w = 0; w < 2; w++) {
-                char got[32];
-                const char *at;
+                uint32_t item = what_gets(s, w);
 
-                snprintf(got, sizeof(got), "w%u gets ", w);
-                at = strstr(s->trace, got);
-                if (at)
-                        next[w] = (uint32_t)strtoul(at + strlen(got), NULL, 10);
+                if (item != DISPATCH_NONE)
+                        next[w] = item;
         }
         s->trace[s->len = 0] = '\0';
 }
@@ -272,18 +284,10 @@ static void take(struct scene *s, uint32_t next[2])
  */
 static void test_never_ready(void)
 {
-        static struct dispatch_item items[MANY];
         uint32_t next[2] = {DISPATCH_NONE, DISPATCH_NONE};
         struct scene s;
 
-        for (uint32_t i = 0; i < MANY; i++)
-                items[i] = (struct dispatch_item)WAITS(1, 0.99);
-        scene_open(&s, &(struct dispatch_params){.items = items,
-                                                 .n_items = MANY,
-                                                 .max_workers = 64,
-                                                 .extra_workers = 64,
-                                                 .default_seconds = 0.1,
-                                                 .start_cost = 0.1});
+        open_sleepers(&s, 1);
         ready_both(&s);
         CHECK_INT(count(&s, "start w"), MANY);
         for (uint32_t i = 0; i < MANY; i++) {
